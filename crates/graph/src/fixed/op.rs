@@ -1,0 +1,184 @@
+use super::WeightId;
+use serde::{Deserialize, Serialize};
+
+/// A 2-D convolution over `[cin, h, w]`; 1-D networks have `h = 1`, dense layers have
+/// `h = w = kh = kw = 1`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ConvShape {
+    /// Input channels.
+    pub cin: u32,
+    /// Input height.
+    pub h: u32,
+    /// Input width.
+    pub w: u32,
+    /// Output channels.
+    pub cout: u32,
+    /// Kernel height and width.
+    pub kernel: [u32; 2],
+    /// Vertical and horizontal step.
+    pub stride: [u32; 2],
+    /// Spacing of taps.
+    pub dilation: [u32; 2],
+    /// Zero padding: top, bottom, left, right.
+    pub pads: [u32; 4],
+    /// Groups; `cin` and `cout` are multiples of it.
+    pub groups: u32,
+}
+
+impl ConvShape {
+    /// Output height and width.
+    pub fn output(&self) -> (u32, u32) {
+        let axis = |n: u32, k: u32, s: u32, d: u32, p: u32| (n + p - (d * (k - 1) + 1)) / s + 1;
+        (
+            axis(self.h, self.kernel[0], self.stride[0], self.dilation[0], self.pads[0] + self.pads[1]),
+            axis(self.w, self.kernel[1], self.stride[1], self.dilation[1], self.pads[2] + self.pads[3]),
+        )
+    }
+}
+
+/// A pooling window over the last two axes of `[.., h, w]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolShape {
+    /// Channels (product of all leading axes).
+    pub channels: u32,
+    /// Input height.
+    pub h: u32,
+    /// Input width.
+    pub w: u32,
+    /// Window height and width.
+    pub kernel: [u32; 2],
+    /// Vertical and horizontal step.
+    pub stride: [u32; 2],
+    /// Spacing of taps.
+    pub dilation: [u32; 2],
+    /// Padding: top, bottom, left, right; padded positions do not take part.
+    pub pads: [u32; 4],
+}
+
+impl PoolShape {
+    /// Output height and width.
+    pub fn output(&self) -> (u32, u32) {
+        ConvShape {
+            cin: 1,
+            h: self.h,
+            w: self.w,
+            cout: 1,
+            kernel: self.kernel,
+            stride: self.stride,
+            dilation: self.dilation,
+            pads: self.pads,
+            groups: 1,
+        }
+        .output()
+    }
+}
+
+/// What [`FixedOp::Activate`] applies after its shift. Bounds are integers at the output's scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Function {
+    /// `t`.
+    Identity,
+    /// `max(t, 0)`.
+    Relu,
+    /// `min(max(t, 0), hi)`, `hi > 0`.
+    ReluMax {
+        /// Upper bound.
+        hi: i64,
+    },
+}
+
+/// Movement of elements without arithmetic: local for every backend that works on shares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rearrange {
+    /// Same elements, the output edge's shape.
+    Reshape,
+    /// `out axis i = in axis perm[i]`.
+    Transpose {
+        /// Permutation.
+        perm: Vec<u32>,
+    },
+    /// Pads each axis with `value`, or crops where negative.
+    Pad {
+        /// Before and after, per axis.
+        pads: Vec<(i32, i32)>,
+        /// Integer at the edge's scale.
+        value: i64,
+    },
+    /// Strided window.
+    Slice {
+        /// First index per axis.
+        starts: Vec<u32>,
+        /// Step per axis, may be negative.
+        steps: Vec<i32>,
+    },
+    /// Selects `indices` along `axis` (Gather, nearest resize, tiling, mirrored padding).
+    Take {
+        /// Axis.
+        axis: u32,
+        /// Source index of each output index.
+        indices: Vec<u32>,
+    },
+    /// Inserts `step - 1` zeros between neighbours of the last two axes (transposed convolution).
+    Dilate {
+        /// Vertical and horizontal spacing.
+        step: [u32; 2],
+    },
+}
+
+/// Operators of the fixed-point graph. `ring`, `frac` and shapes are those of the node's edges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FixedOp {
+    /// `y = conv(W, x) + b mod 2^out.ring`; `out.frac = in.frac + weight_frac`.
+    Linear {
+        /// Geometry.
+        conv: ConvShape,
+        /// Kernel and bias.
+        weights: WeightId,
+        /// Two's-complement bits of every kernel entry (public bound).
+        weight_bits: u32,
+        /// Fraction bits of the kernel.
+        weight_frac: i32,
+    },
+    /// `y = x + c mod 2^out.ring` with a secret constant of the model owner.
+    AddConst {
+        /// One value per element, in `bias`.
+        weights: WeightId,
+    },
+    /// `t = (x + 2^(shift-1)) >> shift` (arithmetic, on the value wrapped to `in.ring`; no
+    /// rounding term when `shift = 0`), then `f(t)` read in the output ring. The sum wraps modulo
+    /// `2^in.ring` before the shift.
+    Activate {
+        /// Fraction bits dropped: `out.frac = in.frac - shift`.
+        shift: u32,
+        /// Function.
+        function: Function,
+    },
+    /// Sum over each window (padding counts as zero), `out.ring <= in.ring`.
+    SumPool(PoolShape),
+    /// Maximum over each window: a tournament of pairs in row-major order of the window's valid
+    /// elements, level by level, an odd one passing on; `max(a, b) = b + relu(a - b)` with the
+    /// difference wrapped to `in.ring`, so `in.ring` must exceed the value's bits.
+    MaxPool(PoolShape),
+    /// `y = (a << shl[0]) + (b << shl[1])`, or minus when `subtract`, modulo `2^out.ring`.
+    Add {
+        /// Left shifts that align the scales.
+        shl: [u32; 2],
+        /// `a - b`.
+        subtract: bool,
+    },
+    /// Element-wise product of two secrets modulo `2^out.ring`; `out.frac` is the sum of theirs.
+    /// Both operands may be the same edge (square).
+    Mul,
+    /// Joins along `axis` after `<< shl[i]`, modulo `2^out.ring`.
+    Concat {
+        /// Axis.
+        axis: u32,
+        /// Left shift of each operand.
+        shl: Vec<u32>,
+    },
+    /// Movement of elements.
+    Rearrange(Rearrange),
+    /// Index of the largest of all elements as one value with `frac = 0`: the same tournament as
+    /// `MaxPool` over the flattened tensor, the first of equals winning.
+    ArgMax,
+}

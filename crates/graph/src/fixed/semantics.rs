@@ -1,0 +1,1 @@
+//! Exact integer meaning of every operator.

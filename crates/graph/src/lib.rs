@@ -1,0 +1,8 @@
+//! ONNX bytes to a typed, shaped graph; quantisation to the fixed-point graph every backend runs.
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod fixed;
+pub mod ir;
+
+pub use error::Error;
