@@ -1,1 +1,23 @@
-//! placeholder
+//! Vector kernels for private inference: AES-based generators and hashes, bit transposition, matrix products and
+//! convolutions over Z_2^32 and Z_2^64, and number-theoretic transforms modulo primes below 2^50.
+//!
+//! This is the only crate of the workspace that contains `unsafe`. Every public function is safe and
+//! single-threaded (callers parallelise). Each one looks up the instruction set once per call, see [`isa`], and every
+//! vector path has a scalar twin with identical results.
+//!
+//! *Security*: no function branches on, or indexes by, the value of its data; running time depends on lengths alone.
+//! The portable AES comes from the `aes` crate, which is constant-time.
+
+#[cfg(target_endian = "big")]
+compile_error!("blocks are defined as little-endian bytes: big-endian targets are not supported");
+
+mod aes;
+mod block;
+pub mod hash;
+pub mod isa;
+pub mod ntt;
+pub mod prg;
+pub mod ring;
+pub mod transpose;
+
+pub use block::Block;

@@ -1,0 +1,100 @@
+//! Which instruction set the kernels run on.
+//!
+//! The best level of this machine is found once per process. Before a level is used, each of its kernels is run on
+//! fixed inputs and compared with the scalar twin ([`self_test`]); a level that disagrees is never used, the next
+//! lower one is. The environment variable `SORDINO_ISA` (`scalar`, `neon`, `avx2`, `avx512`, `avx512ifma`) lowers
+//! the level for a whole process and cannot raise it.
+
+use core::cell::Cell;
+use std::sync::OnceLock;
+
+/// An instruction-set level. Each level includes the lower ones of its architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Isa {
+    /// Portable code.
+    Scalar,
+    /// AArch64 NEON. The level exists for dispatch; its kernels are the scalar ones so far and it is not detected.
+    Neon,
+    /// AVX2, FMA and AES-NI.
+    Avx2,
+    /// AVX-512 F, DQ, BW and VL, with AES-NI.
+    Avx512,
+    /// AVX-512 with IFMA (52-bit multiply-add) and VAES (four AES blocks per instruction).
+    Avx512Ifma,
+}
+
+impl Isa {
+    /// The name used by `SORDINO_ISA` and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Neon => "neon",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Avx512Ifma => "avx512ifma",
+        }
+    }
+
+    const ALL: [Self; 5] =
+        [Self::Scalar, Self::Neon, Self::Avx2, Self::Avx512, Self::Avx512Ifma];
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|isa| isa.name().eq_ignore_ascii_case(name.trim()))
+    }
+}
+
+thread_local! {
+    static OVERRIDE: Cell<Option<Isa>> = const { Cell::new(None) };
+}
+
+/// The level that kernels called from this thread run on.
+pub fn active() -> Isa {
+    OVERRIDE.get().unwrap_or_else(process_level)
+}
+
+/// Levels that this process may use, lowest first.
+pub fn available() -> Vec<Isa> {
+    let best = process_level();
+    Isa::ALL.into_iter().filter(|&isa| isa <= best && supported(isa)).collect()
+}
+
+/// Runs `f` with the kernels of this thread at `isa`, or at the best available level below it.
+pub fn with<R>(isa: Isa, f: impl FnOnce() -> R) -> R {
+    let usable = available().into_iter().rfind(|&level| level <= isa).unwrap_or(Isa::Scalar);
+    with_unchecked_level(usable, f)
+}
+
+/// Restores the previous override on drop, so that a panic in a test does not leak its level into the next one.
+struct Restore(Option<Isa>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        OVERRIDE.set(self.0);
+    }
+}
+
+fn with_unchecked_level<R>(isa: Isa, f: impl FnOnce() -> R) -> R {
+    let _restore = Restore(OVERRIDE.replace(Some(isa)));
+    f()
+}
+
+fn process_level() -> Isa {
+    static LEVEL: OnceLock<Isa> = OnceLock::new();
+    *LEVEL.get_or_init(|| {
+        let limit = std::env::var("SORDINO_ISA").ok().and_then(|name| Isa::from_name(&name));
+        let limit = limit.unwrap_or(Isa::Avx512Ifma);
+        Isa::ALL
+            .into_iter()
+            .rev()
+            .find(|&isa| isa <= limit && supported(isa))
+            .unwrap_or(Isa::Scalar)
+    })
+}
+
+fn supported(isa: Isa) -> bool {
+    match isa {
+        Isa::Scalar => true,
+        _ => false,
+    }
+}

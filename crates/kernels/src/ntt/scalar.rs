@@ -1,0 +1,146 @@
+//! The portable twin: Harvey's lazy butterflies with Shoup quotients on 64-bit integers.
+
+use super::prime::{inv_mod, mul_mod, pow_mod, primitive_root};
+
+/// A prime modulus with its Barrett constant.
+pub(super) struct Modulus {
+    pub(super) p: u64,
+    bits: u32,
+    mu: u64,
+}
+
+impl Modulus {
+    pub(super) fn new(p: u64) -> Self {
+        let bits = u64::BITS - p.leading_zeros();
+        Self { p, bits, mu: ((1_u128 << (2 * bits)) / u128::from(p)) as u64 }
+    }
+
+    /// Barrett reduction: the quotient estimate is short by at most 2 (Handbook of Applied Cryptography, 14.42).
+    #[inline(always)]
+    pub(super) fn mul(&self, a: u64, b: u64) -> u64 {
+        let product = u128::from(a) * u128::from(b);
+        let top = (product >> (self.bits - 1)) as u64;
+        let quotient = ((u128::from(top) * u128::from(self.mu)) >> (self.bits + 1)) as u64;
+        let rest = (product as u64).wrapping_sub(quotient.wrapping_mul(self.p));
+        reduce(reduce(rest, 2 * self.p), self.p)
+    }
+
+    #[inline(always)]
+    pub(super) fn add(&self, a: u64, b: u64) -> u64 {
+        reduce(a + b, self.p)
+    }
+
+    #[inline(always)]
+    pub(super) fn sub(&self, a: u64, b: u64) -> u64 {
+        reduce(a + self.p - b, self.p)
+    }
+}
+
+/// `a - bound` if that is not negative, else `a`, without a branch; needs `bound` below 2^63.
+#[inline(always)]
+fn reduce(a: u64, bound: u64) -> u64 {
+    a.min(a.wrapping_sub(bound))
+}
+
+/// A constant factor with its quotient floor(w 2^64 / p).
+#[derive(Clone, Copy)]
+struct Factor {
+    w: u64,
+    quotient: u64,
+}
+
+impl Factor {
+    fn new(w: u64, p: u64) -> Self {
+        Self { w, quotient: ((u128::from(w) << 64) / u128::from(p)) as u64 }
+    }
+
+    /// `a w mod p` in 0..2p for any `a`.
+    #[inline(always)]
+    fn mul_lazy(self, a: u64, p: u64) -> u64 {
+        let quotient = ((u128::from(a) * u128::from(self.quotient)) >> 64) as u64;
+        a.wrapping_mul(self.w).wrapping_sub(quotient.wrapping_mul(p))
+    }
+}
+
+/// Powers of the 2n-th root psi in bit-reversed order, as [`super::forward_roots`] lists them.
+pub(super) struct Tables {
+    pub(super) modulus: Modulus,
+    forward: Vec<Factor>,
+    inverse: Vec<Factor>,
+    scale: Factor,
+}
+
+impl Tables {
+    pub(super) fn new(n: usize, p: u64) -> Self {
+        let psi = primitive_root(2 * n as u64, p);
+        let factors = |root| {
+            powers_bit_reversed(n, root, p).into_iter().map(|w| Factor::new(w, p)).collect()
+        };
+        Self {
+            modulus: Modulus::new(p),
+            forward: factors(psi),
+            inverse: factors(inv_mod(psi, p)),
+            scale: Factor::new(inv_mod(n as u64, p), p),
+        }
+    }
+
+    pub(super) fn n(&self) -> usize {
+        self.forward.len()
+    }
+
+    pub(super) fn forward(&self, a: &mut [u64]) {
+        let p = self.modulus.p;
+        let mut half = a.len() / 2;
+        let mut groups = 1;
+        while half > 0 {
+            for (group, w) in a.chunks_exact_mut(2 * half).zip(&self.forward[groups..]) {
+                let (low, high) = group.split_at_mut(half);
+                for (x, y) in low.iter_mut().zip(high) {
+                    let u = reduce(*x, 2 * p);
+                    let v = w.mul_lazy(*y, p);
+                    *x = u + v;
+                    *y = u + 2 * p - v;
+                }
+            }
+            half /= 2;
+            groups *= 2;
+        }
+        for x in a {
+            *x = reduce(reduce(*x, 2 * p), p);
+        }
+    }
+
+    pub(super) fn inverse(&self, a: &mut [u64]) {
+        let p = self.modulus.p;
+        let mut half = 1;
+        let mut groups = a.len() / 2;
+        while groups > 0 {
+            for (group, w) in a.chunks_exact_mut(2 * half).zip(&self.inverse[groups..]) {
+                let (low, high) = group.split_at_mut(half);
+                for (x, y) in low.iter_mut().zip(high) {
+                    let (u, v) = (*x, *y);
+                    *x = reduce(u + v, 2 * p);
+                    *y = w.mul_lazy(u + 2 * p - v, p);
+                }
+            }
+            half *= 2;
+            groups /= 2;
+        }
+        for x in a {
+            *x = reduce(self.scale.mul_lazy(*x, p), p);
+        }
+    }
+}
+
+/// Element i is root^bitrev(i), the bit reversal taken over log2(n) bits.
+pub(super) fn powers_bit_reversed(n: usize, root: u64, p: u64) -> Vec<u64> {
+    let bits = n.trailing_zeros();
+    let mut powers = vec![0; n];
+    let mut power = 1;
+    for i in 0..n {
+        powers[(i as u32).reverse_bits() as usize >> (32 - bits)] = power;
+        power = mul_mod(power, root, p);
+    }
+    debug_assert_eq!(power, pow_mod(root, n as u64, p));
+    powers
+}
