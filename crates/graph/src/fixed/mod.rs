@@ -7,7 +7,7 @@
 //! # Numbers
 //!
 //! A value on an edge is an integer `v` in the ring Z_2^ring read as a two's-complement number in
-//! `[-2^(ring-1), 2^(ring-1))`; it stands for the real `v * 2^-frac`. Every operator is defined
+//! `[-2^(ring-1), 2^(ring-1))`; it stands for the real `v * 2^-frac / divisor`. Every operator is defined
 //! modulo its output ring, wrap-around included, so that backends agree bit for bit even outside
 //! the calibrated range. An operand may live in a larger ring than needed: reducing it is free.
 
@@ -33,8 +33,11 @@ pub struct Edge {
     pub name: String,
     /// Shape, row-major, batch axis (of extent 1) included where the ONNX value has it.
     pub shape: Vec<u32>,
-    /// Fraction bits; the real value is `v * 2^-frac`.
+    /// Fraction bits; the real value is `v * 2^-frac / divisor`.
     pub frac: i32,
+    /// Public divisor left over from average pools, 1 nearly everywhere: sums over windows stay
+    /// sums until a linear layer absorbs the division or the output is decoded.
+    pub divisor: u32,
     /// Bits of the ring that shares of this value live in, 2 to 64.
     pub ring: u32,
     /// Smallest integer seen in calibration, margin included.

@@ -30,8 +30,20 @@ impl ConvShape {
     pub fn output(&self) -> (u32, u32) {
         let axis = |n: u32, k: u32, s: u32, d: u32, p: u32| (n + p - (d * (k - 1) + 1)) / s + 1;
         (
-            axis(self.h, self.kernel[0], self.stride[0], self.dilation[0], self.pads[0] + self.pads[1]),
-            axis(self.w, self.kernel[1], self.stride[1], self.dilation[1], self.pads[2] + self.pads[3]),
+            axis(
+                self.h,
+                self.kernel[0],
+                self.stride[0],
+                self.dilation[0],
+                self.pads[0] + self.pads[1],
+            ),
+            axis(
+                self.w,
+                self.kernel[1],
+                self.stride[1],
+                self.dilation[1],
+                self.pads[2] + self.pads[3],
+            ),
         )
     }
 }

@@ -1,1 +1,0 @@
-//! Exact integer meaning of every operator.

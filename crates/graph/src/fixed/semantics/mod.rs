@@ -1,0 +1,55 @@
+//! The exact integer meaning of every operator, on ring words.
+//!
+//! A tensor is a slice of `u64` words, row-major, each reduced modulo `2^ring` of its edge. These
+//! functions are the definition that every backend is tested against. They assume a graph that
+//! passed [`FixedGraph::validate`](super::FixedGraph::validate) and tensors of the edges' sizes;
+//! they panic on other sizes, never on values.
+
+mod activate;
+mod arg_max;
+mod concat;
+mod elementwise;
+mod linear;
+mod pool;
+mod rearrange;
+mod tournament;
+mod word;
+
+pub use activate::activate;
+pub use arg_max::arg_max;
+pub use concat::concat;
+pub use elementwise::{add, add_const, mul};
+pub use linear::linear;
+pub use pool::{Windows, max_pool, sum_pool, windows};
+pub use rearrange::{fill_value, index_map, rearrange};
+pub use tournament::{Level, Next, Tournament};
+pub use word::{encode, mask, reduce, wrap};
+
+use super::{FixedGraph, FixedNode, FixedOp, Weights};
+
+/// Applies one node to its operands' words and returns the result's words.
+pub fn apply(graph: &FixedGraph, node: &FixedNode, weights: &Weights, xs: &[&[u64]]) -> Vec<u64> {
+    let input = |i: usize| &graph.edges[node.inputs[i].0 as usize];
+    let out = &graph.edges[node.output.0 as usize];
+    let secret = |id: super::WeightId| &weights.layers[id.0 as usize];
+    match &node.op {
+        FixedOp::Linear { conv, weights, .. } => {
+            let layer = secret(*weights);
+            linear(conv, &layer.kernel, &layer.bias, xs[0], out.ring)
+        }
+        FixedOp::AddConst { weights } => add_const(xs[0], &secret(*weights).bias, out.ring),
+        FixedOp::Activate { shift, function } => {
+            activate(xs[0], input(0).ring, *shift, *function, out.ring)
+        }
+        FixedOp::SumPool(pool) => sum_pool(pool, xs[0], out.ring),
+        FixedOp::MaxPool(pool) => max_pool(pool, xs[0], input(0).ring, out.ring),
+        FixedOp::Add { shl, subtract } => add(xs[0], xs[1], *shl, *subtract, out.ring),
+        FixedOp::Mul => mul(xs[0], xs[1], out.ring),
+        FixedOp::Concat { axis, shl } => {
+            let shapes: Vec<&[u32]> = (0..xs.len()).map(|i| &input(i).shape[..]).collect();
+            concat(*axis, shl, &shapes, xs, out.ring)
+        }
+        FixedOp::Rearrange(r) => rearrange(r, &input(0).shape, &out.shape, xs[0], out.ring),
+        FixedOp::ArgMax => vec![arg_max(xs[0], input(0).ring)],
+    }
+}
