@@ -1,0 +1,186 @@
+//! Counting messages, bytes and rounds, per phase and layer.
+
+use crate::{Dir, HEADER, Phase, Role};
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+/// What some part of a session sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Bytes from the client to the server, frame headers included.
+    pub up: u64,
+    /// Bytes from the server to the client, frame headers included.
+    pub down: u64,
+    /// Messages, both directions.
+    pub messages: u64,
+    /// Times this party waited for an answer: receives that directly follow one of its sends.
+    pub rounds: u64,
+}
+
+impl Count {
+    /// Bytes in both directions.
+    pub fn bytes(&self) -> u64 {
+        self.up + self.down
+    }
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Count) {
+        self.up += other.up;
+        self.down += other.down;
+        self.messages += other.messages;
+        self.rounds += other.rounds;
+    }
+}
+
+/// Counts one party's messages, bytes and rounds, per (phase, layer).
+///
+/// A lane meters what it sends and receives; a cost function replays the same messages on a meter
+/// of its own. The two are equal when, and only when, the prediction is right.
+///
+/// Counted are payloads and [`HEADER`] bytes per message, not what TLS, TCP and IP add, nor the
+/// messages that set up or abort a session.
+///
+/// A round belongs to the phase and layer in which the awaited message arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meter {
+    role: Role,
+    phase: Phase,
+    layer: Option<u32>,
+    sent_last: bool,
+    counts: BTreeMap<(Phase, Option<u32>), Count>,
+}
+
+impl Meter {
+    /// A meter of this party, at zero, in [`Phase::Setup`] and no layer.
+    pub fn new(role: Role) -> Self {
+        Meter { role, phase: Phase::Setup, layer: None, sent_last: false, counts: BTreeMap::new() }
+    }
+
+    /// The party that counts.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Says what the messages from now on belong to.
+    pub fn set(&mut self, phase: Phase, layer: Option<u32>) {
+        self.phase = phase;
+        self.layer = layer;
+    }
+
+    /// The phase that messages belong to now.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The layer that messages belong to now.
+    pub fn layer(&self) -> Option<u32> {
+        self.layer
+    }
+
+    /// Counts one message with `payload` bytes, plus its header.
+    pub fn message(&mut self, dir: Dir, payload: usize) {
+        let bytes = HEADER + payload as u64;
+        let count = self.counts.entry((self.phase, self.layer)).or_default();
+        match dir {
+            Dir::Up => count.up += bytes,
+            Dir::Down => count.down += bytes,
+        }
+        count.messages += 1;
+        let sent = dir == self.role.sends();
+        if !sent && self.sent_last {
+            count.rounds += 1;
+        }
+        self.sent_last = sent;
+    }
+
+    /// Counts one message each way, with `up` and `down` bytes of payload, where both parties send
+    /// before they receive.
+    pub fn exchange(&mut self, up: usize, down: usize) {
+        match self.role {
+            Role::Client => {
+                self.message(Dir::Up, up);
+                self.message(Dir::Down, down);
+            }
+            Role::Server => {
+                self.message(Dir::Down, down);
+                self.message(Dir::Up, up);
+            }
+        }
+    }
+
+    /// What was counted so far, per phase and layer.
+    pub fn counts(&self) -> &BTreeMap<(Phase, Option<u32>), Count> {
+        &self.counts
+    }
+
+    /// The sum over all phases and layers.
+    pub fn total(&self) -> Count {
+        let mut total = Count::default();
+        for count in self.counts.values() {
+            total += *count;
+        }
+        total
+    }
+
+    /// The sum over the layers of one phase.
+    pub fn phase_total(&self, phase: Phase) -> Count {
+        let mut total = Count::default();
+        for (_, count) in self.counts.iter().filter(|((p, _), _)| *p == phase) {
+            total += *count;
+        }
+        total
+    }
+
+    /// Adds another meter's counts, as of a parallel lane, to these. Rounds add up too, although
+    /// those of parallel lanes overlap in time.
+    pub fn merge(&mut self, other: &Meter) {
+        for (at, count) in &other.counts {
+            *self.counts.entry(*at).or_default() += *count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_are_receives_right_after_a_send() {
+        let mut m = Meter::new(Role::Client);
+        m.message(Dir::Up, 1);
+        m.message(Dir::Up, 2);
+        m.message(Dir::Down, 3);
+        m.message(Dir::Down, 4);
+        m.message(Dir::Up, 0);
+        assert_eq!(m.total(), Count { up: 27, down: 23, messages: 5, rounds: 1 });
+        m.message(Dir::Down, 0);
+        assert_eq!(m.total().rounds, 2);
+    }
+
+    #[test]
+    fn an_exchange_is_one_round_for_each_party() {
+        for role in [Role::Client, Role::Server] {
+            let mut m = Meter::new(role);
+            m.exchange(10, 20);
+            m.exchange(0, 0);
+            assert_eq!(m.total(), Count { up: 26, down: 36, messages: 4, rounds: 2 });
+        }
+    }
+
+    #[test]
+    fn merge_adds_by_phase_and_layer() {
+        let mut a = Meter::new(Role::Server);
+        let mut b = Meter::new(Role::Server);
+        a.set(Phase::Online, Some(3));
+        b.set(Phase::Online, Some(3));
+        a.message(Dir::Up, 4);
+        b.message(Dir::Down, 5);
+        b.set(Phase::Offline, None);
+        b.message(Dir::Down, 6);
+        a.merge(&b);
+        assert_eq!(a.counts()[&(Phase::Online, Some(3))].bytes(), 25);
+        assert_eq!(a.phase_total(Phase::Offline).down, 14);
+        assert_eq!(a.total().messages, 3);
+    }
+}
