@@ -11,10 +11,15 @@
 //! modulo its output ring, wrap-around included, so that backends agree bit for bit even outside
 //! the calibrated range. An operand may live in a larger ring than needed: reducing it is free.
 
+mod codec;
+mod io;
 mod op;
 pub mod semantics;
+mod validate;
 
+pub use io::{EncodedInput, decode, decode_output, encode_input};
 pub use op::*;
+pub use validate::limits;
 
 use serde::{Deserialize, Serialize};
 

@@ -138,9 +138,15 @@ pub enum Rearrange {
 }
 
 /// Operators of the fixed-point graph. `ring`, `frac` and shapes are those of the node's edges.
+///
+/// Operators that are local on shares cannot enlarge a ring: `out.ring <= in.ring` (plus the left
+/// shift, for `Add` and `Concat`). Only `Activate` and `ArgMax` may.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FixedOp {
     /// `y = conv(W, x) + b mod 2^out.ring`; `out.frac = in.frac + weight_frac`.
+    ///
+    /// `weight_bits` and `weight_frac` are public: they tell the data owner the largest kernel
+    /// entry of the layer to within a factor of two, and nothing else about it.
     Linear {
         /// Geometry.
         conv: ConvShape,
@@ -165,11 +171,13 @@ pub enum FixedOp {
         /// Function.
         function: Function,
     },
-    /// Sum over each window (padding counts as zero), `out.ring <= in.ring`.
+    /// Sum over each window (padding counts as zero), `out.ring <= in.ring`. An average differs
+    /// only in the output's `frac` and `divisor`.
     SumPool(PoolShape),
     /// Maximum over each window: a tournament of pairs in row-major order of the window's valid
     /// elements, level by level, an odd one passing on; `max(a, b) = b + relu(a - b)` with the
-    /// difference wrapped to `in.ring`, so `in.ring` must exceed the value's bits.
+    /// difference wrapped to `in.ring`, so `in.ring` must exceed the value's bits. An empty window
+    /// gives 0. See `semantics::Tournament`.
     MaxPool(PoolShape),
     /// `y = (a << shl[0]) + (b << shl[1])`, or minus when `subtract`, modulo `2^out.ring`.
     Add {

@@ -1,0 +1,68 @@
+//! Upper bounds on a fixed-point graph, far above any network meant for private inference and
+//! low enough that a checked graph fits in memory.
+
+use crate::Error;
+
+/// Encoded size in bytes.
+pub const GRAPH_BYTES: usize = 64 << 20;
+/// Edges.
+pub const EDGES: usize = 1 << 16;
+/// Layers.
+pub const NODES: usize = 1 << 16;
+/// Operands of one layer.
+pub const OPERANDS: usize = 1 << 10;
+/// Axes of a tensor.
+pub const RANK: usize = 8;
+/// Bytes of a name.
+pub const NAME_BYTES: usize = 1 << 10;
+/// Elements of one tensor.
+pub const TENSOR: u64 = 1 << 27;
+/// Elements of all tensors together.
+pub const ELEMENTS: u64 = 1 << 31;
+/// Multiply-accumulates, comparisons and additions in windows together.
+pub const WORK: u64 = 1 << 42;
+/// Kernel entries of one layer.
+pub const KERNEL: u64 = 1 << 28;
+/// Padding, stride, dilation and kernel extent of a window.
+pub const WINDOW: u32 = 1 << 16;
+/// Magnitude of the fraction bits of an edge or kernel.
+pub const FRAC: i32 = 256;
+
+/// What a graph has used up so far.
+#[derive(Default)]
+pub(super) struct Budget {
+    elements: u64,
+    work: u64,
+}
+
+impl Budget {
+    pub(super) fn tensor(&mut self, n: u64) -> Result<(), Error> {
+        at_most("elements of a tensor", n, TENSOR)?;
+        self.elements += n;
+        at_most("elements of all tensors", self.elements, ELEMENTS)
+    }
+
+    pub(super) fn work(&mut self, n: u64) -> Result<(), Error> {
+        self.work = self.work.saturating_add(n);
+        at_most("multiply-accumulates", self.work, WORK)
+    }
+}
+
+/// An error unless `n <= limit`.
+pub(in crate::fixed) fn at_most<T: PartialOrd + std::fmt::Display>(
+    what: &str,
+    n: T,
+    limit: T,
+) -> Result<(), Error> {
+    if n <= limit {
+        return Ok(());
+    }
+    Err(Error::Limit(format!("{what}: {n}, at most {limit} allowed")))
+}
+
+/// Product of extents, or an error beyond `limit`.
+pub(super) fn product(what: &str, dims: &[u32], limit: u64) -> Result<u64, Error> {
+    let n = dims.iter().try_fold(1u64, |a, &d| a.checked_mul(u64::from(d)));
+    let n = n.unwrap_or(u64::MAX);
+    at_most(what, n, limit).map(|()| n)
+}
