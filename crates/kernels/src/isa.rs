@@ -36,8 +36,7 @@ impl Isa {
         }
     }
 
-    const ALL: [Self; 5] =
-        [Self::Scalar, Self::Neon, Self::Avx2, Self::Avx512, Self::Avx512Ifma];
+    const ALL: [Self; 5] = [Self::Scalar, Self::Neon, Self::Avx2, Self::Avx512, Self::Avx512Ifma];
 
     fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|isa| isa.name().eq_ignore_ascii_case(name.trim()))
@@ -92,9 +91,30 @@ fn process_level() -> Isa {
     })
 }
 
+#[cfg(target_arch = "x86_64")]
 fn supported(isa: Isa) -> bool {
+    let avx2 = || {
+        is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("aes")
+    };
+    let avx512 = || {
+        is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+    };
+    let ifma = || is_x86_feature_detected!("avx512ifma") && is_x86_feature_detected!("vaes");
     match isa {
         Isa::Scalar => true,
-        _ => false,
+        Isa::Neon => false,
+        Isa::Avx2 => avx2(),
+        Isa::Avx512 => avx2() && avx512(),
+        Isa::Avx512Ifma => avx2() && avx512() && ifma(),
     }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn supported(isa: Isa) -> bool {
+    isa == Isa::Scalar
 }

@@ -6,16 +6,21 @@
 use zeroize::Zeroize;
 
 use crate::Block;
-use crate::aes::scalar;
+use crate::aes::{self, Key};
 
+/// Bytes made at a time for small requests.
 const BUFFER: usize = 128;
+/// From this many blocks per seed on, [`expand`] works seed by seed.
+const LONG_ROW: usize = 32;
 
 /// A generator: the concatenation of AES_seed(0), AES_seed(1), …
 ///
-/// The output is one byte stream: how it is cut into calls does not change it. Not `Clone`, and zeroised on drop.
+/// The output is one byte stream: how it is cut into calls does not change it. Not `Clone`, and wiped on drop.
 pub struct Prg {
-    cipher: aes::Aes128,
+    key: Key,
+    /// Blocks made so far.
     counter: u64,
+    /// The last of them; those from `used` on have not been given out.
     buffer: [u8; BUFFER],
     used: usize,
 }
@@ -23,22 +28,21 @@ pub struct Prg {
 impl Prg {
     /// A generator from a secret uniform seed.
     pub fn new(seed: Block) -> Self {
-        Self { cipher: scalar::cipher(seed), counter: 0, buffer: [0; BUFFER], used: BUFFER }
+        Self { key: Key::new(seed), counter: 0, buffer: [0; BUFFER], used: BUFFER }
     }
 
     /// Fills `out` with the next bytes.
     pub fn fill_bytes(&mut self, out: &mut [u8]) {
-        for byte in out {
-            if self.used == BUFFER {
-                for chunk in self.buffer.chunks_exact_mut(16) {
-                    let block = scalar::encrypt(&self.cipher, Block(self.counter.into()));
-                    chunk.copy_from_slice(&block.to_bytes());
-                    self.counter += 1;
-                }
-                self.used = 0;
-            }
-            *byte = self.buffer[self.used];
-            self.used += 1;
+        let out = self.drain(out);
+        let (blocks, rest) = out.as_chunks_mut();
+        self.make(blocks);
+        if !rest.is_empty() {
+            let mut buffer = self.buffer;
+            self.make(buffer.as_chunks_mut().0);
+            self.buffer = buffer;
+            buffer.zeroize();
+            self.used = 0;
+            self.drain(rest);
         }
     }
 
@@ -58,6 +62,19 @@ impl Prg {
         self.fill_bytes(&mut bytes);
         u64::from_le_bytes(bytes)
     }
+
+    /// Gives out buffered bytes and returns what is left to fill.
+    fn drain<'a>(&mut self, out: &'a mut [u8]) -> &'a mut [u8] {
+        let (ready, rest) = out.split_at_mut(out.len().min(BUFFER - self.used));
+        ready.copy_from_slice(&self.buffer[self.used..self.used + ready.len()]);
+        self.used += ready.len();
+        rest
+    }
+
+    fn make(&mut self, blocks: &mut [[u8; 16]]) {
+        self.key.counter_mode(self.counter, blocks);
+        self.counter += blocks.len() as u64;
+    }
 }
 
 impl Drop for Prg {
@@ -67,24 +84,26 @@ impl Drop for Prg {
 }
 
 /// Expands each seed: `out` is `seeds.len()` rows of `out.len() / seeds.len()` blocks, and block `j` of row `i` is
-/// AES_{seeds[i]}(counter + j), the same blocks as a [`Prg`] from that seed yields.
+/// AES_{seeds\[i\]}(counter + j), the same blocks as a [`Prg`] from that seed yields.
 ///
 /// # Panics
 /// If `out.len()` is not a multiple of `seeds.len()`.
 pub fn expand(seeds: &[Block], counter: u64, out: &mut [Block]) {
-    if seeds.is_empty() {
-        assert!(out.is_empty(), "no seeds to fill {} blocks from", out.len());
+    if out.is_empty() {
         return;
     }
-    assert_eq!(out.len() % seeds.len(), 0, "output is not a whole number of blocks per seed");
+    assert!(
+        !seeds.is_empty() && out.len().is_multiple_of(seeds.len()),
+        "{} blocks are not a whole number for each of {} seeds",
+        out.len(),
+        seeds.len()
+    );
     let row = out.len() / seeds.len();
-    if row == 0 {
-        return;
-    }
-    for (seed, out) in seeds.iter().zip(out.chunks_exact_mut(row)) {
-        let cipher = scalar::cipher(*seed);
-        for (j, block) in out.iter_mut().enumerate() {
-            *block = scalar::encrypt(&cipher, Block(counter.wrapping_add(j as u64).into()));
+    if row < LONG_ROW {
+        aes::expand(seeds, counter, row, out);
+    } else {
+        for (seed, out) in seeds.iter().zip(out.chunks_exact_mut(row)) {
+            Key::new(*seed).counter_mode(counter, bytemuck::must_cast_slice_mut(out));
         }
     }
 }

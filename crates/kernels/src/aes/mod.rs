@@ -1,4 +1,131 @@
-//! AES-128 as three batch operations: counter mode under one key, counter mode under many keys, and encryption of
-//! given blocks under a public fixed key.
+//! AES-128 as whole-batch operations, so that the instruction set is chosen once per batch and many blocks are in
+//! flight.
+
+use std::sync::OnceLock;
+
+use crate::Block;
+use crate::isa::{self, Isa};
 
 pub(crate) mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod wide;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+/// Keys of the fixed permutations: the first digits of pi, so that nothing is hidden in them.
+const FIXED: [Block; 3] = [
+    Block(0x243f_6a88_85a3_08d3_1319_8a2e_0370_7344),
+    Block(0xa409_3822_299f_31d0_082e_fa98_ec4e_6c89),
+    Block(0x4528_21e6_38d0_1377_be54_66cf_34e9_0c6c),
+];
+
+/// An expanded secret key in the form that the instruction set active at its creation wants; wiped on drop.
+pub(crate) enum Key {
+    Scalar(aes::Aes128),
+    #[cfg(target_arch = "x86_64")]
+    X86(Isa, x86::Schedule),
+}
+
+impl Key {
+    pub(crate) fn new(key: Block) -> Self {
+        match isa::active() {
+            #[cfg(target_arch = "x86_64")]
+            isa @ (Isa::Avx2 | Isa::Avx512 | Isa::Avx512Ifma) => {
+                // SAFETY: `active` returns only levels whose features were detected.
+                Self::X86(isa, unsafe { x86::ni::schedule(key) })
+            }
+            _ => Self::Scalar(scalar::cipher(key)),
+        }
+    }
+
+    /// `out[j]` = the encryption of counter + j.
+    pub(crate) fn counter_mode(&self, counter: u64, out: &mut [[u8; 16]]) {
+        match self {
+            Self::Scalar(cipher) => scalar::counter_mode(cipher, counter, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the level in the key was detected when the key was made.
+            Self::X86(Isa::Avx512Ifma, schedule) => unsafe {
+                x86::vaes::counter_mode(schedule, counter, out);
+            },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::X86(_, schedule) => unsafe { x86::ni::counter_mode(schedule, counter, out) },
+        }
+    }
+}
+
+/// Rows of `row` blocks: block j of row i is the encryption of counter + j under `keys[i]`.
+pub(crate) fn expand(keys: &[Block], counter: u64, row: usize, out: &mut [Block]) {
+    match isa::active() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `active` returns only levels whose features were detected.
+        Isa::Avx512Ifma => unsafe { x86::vaes::expand(keys, counter, row, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 | Isa::Avx512 => unsafe { x86::ni::expand(keys, counter, row, out) },
+        _ => scalar::expand(keys, counter, row, out),
+    }
+}
+
+/// `out[i]` = H(x[i], tweak + i), see [`crate::hash::tmmo`].
+pub(crate) fn tmmo(x: &[Block], tweak: u64, out: &mut [Block]) {
+    match isa::active() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `active` returns only levels whose features were detected.
+        Isa::Avx512Ifma => unsafe { x86::vaes::tmmo(&fixed_schedules()[0], x, tweak, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 | Isa::Avx512 => unsafe { x86::ni::tmmo(&fixed_schedules()[0], x, tweak, out) },
+        _ => scalar::tmmo(&fixed_ciphers()[0], x, tweak, out),
+    }
+}
+
+/// Both hashes of a correlated pair, see [`crate::hash::tmmo_cot`].
+pub(crate) fn tmmo_cot(q: &[Block], delta: Block, tweak: u64, out: [&mut [Block]; 2]) {
+    match isa::active() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `active` returns only levels whose features were detected.
+        Isa::Avx512Ifma => unsafe {
+            x86::vaes::tmmo_cot(&fixed_schedules()[0], q, delta, tweak, out);
+        },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 | Isa::Avx512 => unsafe {
+            x86::ni::tmmo_cot(&fixed_schedules()[0], q, delta, tweak, out);
+        },
+        _ => scalar::tmmo_cot(&fixed_ciphers()[0], q, delta, tweak, out),
+    }
+}
+
+/// One level of a GGM tree, see [`crate::hash::ggm_double`].
+pub(crate) fn ggm_double(parents: &[Block], children: &mut [Block]) {
+    match isa::active() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `active` returns only levels whose features were detected.
+        Isa::Avx512Ifma => unsafe {
+            x86::vaes::ggm_double(&fixed_schedules()[1..], parents, children);
+        },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 | Isa::Avx512 => unsafe {
+            x86::ni::ggm_double(&fixed_schedules()[1..], parents, children);
+        },
+        _ => scalar::ggm_double(&fixed_ciphers()[1..], parents, children),
+    }
+}
+
+fn fixed_ciphers() -> &'static [aes::Aes128; 3] {
+    static CIPHERS: OnceLock<[aes::Aes128; 3]> = OnceLock::new();
+    CIPHERS.get_or_init(|| FIXED.map(scalar::cipher))
+}
+
+/// To be called only at a level that has AES-NI.
+#[cfg(target_arch = "x86_64")]
+fn fixed_schedules() -> &'static [x86::Schedule; 3] {
+    static SCHEDULES: OnceLock<[x86::Schedule; 3]> = OnceLock::new();
+    // SAFETY: every caller has matched a level with AES-NI.
+    SCHEDULES.get_or_init(|| FIXED.map(|key| unsafe { x86::ni::schedule(key) }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,58 @@ pub(crate) fn cipher(key: Block) -> Aes128 {
     Aes128::new(&Array(key.to_bytes()))
 }
 
-pub(crate) fn encrypt(cipher: &Aes128, block: Block) -> Block {
+pub(super) fn encrypt(cipher: &Aes128, block: Block) -> Block {
     let mut bytes = Array(block.to_bytes());
     cipher.encrypt_block(&mut bytes);
     Block::from_bytes(bytes.0)
+}
+
+/// Fills `out` with counter + j and encrypts all of it in one call, which lets the crate work on several at once.
+pub(super) fn counter_mode(cipher: &Aes128, counter: u64, out: &mut [[u8; 16]]) {
+    for (j, block) in out.iter_mut().enumerate() {
+        *block = number(counter, j).to_bytes();
+    }
+    cipher.encrypt_blocks(Array::cast_slice_from_core_mut(out));
+}
+
+pub(super) fn expand(keys: &[Block], counter: u64, row: usize, out: &mut [Block]) {
+    for (key, out) in keys.iter().zip(out.chunks_exact_mut(row)) {
+        counter_mode(&cipher(*key), counter, bytemuck::must_cast_slice_mut(out));
+    }
+}
+
+pub(super) fn tmmo(p: &Aes128, x: &[Block], tweak: u64, out: &mut [Block]) {
+    for (i, (x, out)) in x.iter().zip(out).enumerate() {
+        *out = tmmo_one(p, *x, number(tweak, i));
+    }
+}
+
+pub(super) fn tmmo_cot(
+    p: &Aes128,
+    q: &[Block],
+    delta: Block,
+    tweak: u64,
+    [out0, out1]: [&mut [Block]; 2],
+) {
+    for (i, ((q, out0), out1)) in q.iter().zip(out0).zip(out1).enumerate() {
+        *out0 = tmmo_one(p, *q, number(tweak, i));
+        *out1 = tmmo_one(p, *q ^ delta, number(tweak, i));
+    }
+}
+
+fn tmmo_one(p: &Aes128, x: Block, tweak: Block) -> Block {
+    let inner = encrypt(p, x);
+    encrypt(p, inner ^ tweak) ^ inner
+}
+
+pub(super) fn ggm_double(p: &[Aes128], parents: &[Block], children: &mut [Block]) {
+    for (x, pair) in parents.iter().zip(children.chunks_exact_mut(2)) {
+        for (child, p) in pair.iter_mut().zip(p) {
+            *child = encrypt(p, *x) ^ *x;
+        }
+    }
+}
+
+fn number(first: u64, i: usize) -> Block {
+    Block(first.wrapping_add(i as u64).into())
 }

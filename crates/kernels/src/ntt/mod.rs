@@ -23,7 +23,10 @@ impl Ntt {
     /// If `n` is not a power of two in 8..=32768, or `p` is not a prime below 2^50 with p = 1 mod 2n.
     pub fn new(n: usize, p: u64) -> Self {
         assert!(n.is_power_of_two() && (8..=32768).contains(&n), "transform degree {n}");
-        assert!(p < 1 << 50 && p % (2 * n as u64) == 1 && prime::is_prime(p), "transform prime {p}");
+        assert!(
+            p < 1 << 50 && p % (2 * n as u64) == 1 && prime::is_prime(p),
+            "transform prime {p}"
+        );
         Self { tables: scalar::Tables::new(n, p) }
     }
 

@@ -73,9 +73,8 @@ pub(super) struct Tables {
 impl Tables {
     pub(super) fn new(n: usize, p: u64) -> Self {
         let psi = primitive_root(2 * n as u64, p);
-        let factors = |root| {
-            powers_bit_reversed(n, root, p).into_iter().map(|w| Factor::new(w, p)).collect()
-        };
+        let factors =
+            |root| powers_bit_reversed(n, root, p).into_iter().map(|w| Factor::new(w, p)).collect();
         Self {
             modulus: Modulus::new(p),
             forward: factors(psi),

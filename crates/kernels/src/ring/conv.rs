@@ -61,7 +61,10 @@ impl Conv2d {
                 && self.cout.is_multiple_of(self.groups),
             "groups must divide the channel counts"
         );
-        assert!(self.stride.iter().chain(&self.dilation).all(|&s| s > 0), "zero stride or dilation");
+        assert!(
+            self.stride.iter().chain(&self.dilation).all(|&s| s > 0),
+            "zero stride or dilation"
+        );
         assert!(
             x == self.input_len() && k == self.kernel_len() && y == self.output_len(),
             "convolution sizes: input {x}, kernel {k}, output {y} for {self:?}"
@@ -98,9 +101,10 @@ macro_rules! direct {
                                     if row < conv.h && col < conv.w {
                                         let channel = o / cog * cig + i;
                                         sum = sum.wrapping_add(
-                                            x[(channel * conv.h + row) * conv.w + col].wrapping_mul(
-                                                k[((o * cig + i) * conv.kh + u) * conv.kw + v],
-                                            ),
+                                            x[(channel * conv.h + row) * conv.w + col]
+                                                .wrapping_mul(
+                                                    k[((o * cig + i) * conv.kh + u) * conv.kw + v],
+                                                ),
                                         );
                                     }
                                 }

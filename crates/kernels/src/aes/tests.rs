@@ -1,0 +1,216 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::hash::{ggm_double, tmmo, tmmo_cot};
+use crate::prg::{Prg, expand};
+
+fn blocks(len: usize, seed: u64) -> Vec<Block> {
+    (0..len as u64)
+        .map(|i| {
+            let x = u128::from(i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+            Block(x.rotate_left(37) ^ u128::from(seed).wrapping_mul(x))
+        })
+        .collect()
+}
+
+/// FIPS-197, appendix B, and the counter block 0 of the all-zero key from the NIST known-answer tests.
+#[test]
+fn fips_197() {
+    let key = Block::from_bytes(0x2b7e1516_28aed2a6_abf71588_09cf4f3c_u128.to_be_bytes());
+    let plain = Block::from_bytes(0x3243f6a8_885a308d_313198a2_e0370734_u128.to_be_bytes());
+    let cipher = 0x3925841d_02dc09fb_dc118597_196a0b32_u128.to_be_bytes();
+    assert_eq!(scalar::encrypt(&scalar::cipher(key), plain).to_bytes(), cipher);
+
+    let zero = 0x66e94bd4_ef8a2c3b_884cfa59_ca342b2e_u128.to_be_bytes();
+    for isa in isa::available() {
+        isa::with(isa, || {
+            let mut out = [Block::ZERO; 1];
+            Prg::new(Block::ZERO).fill_blocks(&mut out);
+            assert_eq!(out[0].to_bytes(), zero, "{isa:?}");
+        });
+    }
+}
+
+/// The last word of the FIPS-197 appendix A.1 key expansion.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn key_expansion() {
+    if !isa::available().contains(&Isa::Avx2) {
+        return;
+    }
+    let key = Block::from_bytes(0x2b7e1516_28aed2a6_abf71588_09cf4f3c_u128.to_be_bytes());
+    // SAFETY: AVX2 is available, which includes AES-NI.
+    let schedule = unsafe { x86::ni::schedule(key) };
+    let last = 0xd014f9a8_c9ee2589_e13f0cc8_b6630ca6_u128.to_be_bytes();
+    assert_eq!(schedule.last().to_bytes(), last);
+}
+
+#[test]
+fn hash_matches_its_definition() {
+    let x = blocks(3, 1);
+    let mut out = [Block::ZERO; 3];
+    tmmo(&x, u64::MAX, &mut out);
+    let p = scalar::cipher(FIXED[0]);
+    for (i, tweak) in [u64::MAX, 0, 1].into_iter().enumerate() {
+        let inner = scalar::encrypt(&p, x[i]);
+        assert_eq!(out[i], scalar::encrypt(&p, inner ^ Block(tweak.into())) ^ inner);
+    }
+}
+
+#[test]
+fn expand_is_the_generator() {
+    for row in [1, 5, 40] {
+        let seeds = blocks(9, 5);
+        let mut out = vec![Block::ZERO; 9 * row];
+        expand(&seeds, 0, &mut out);
+        for (seed, out) in seeds.iter().zip(out.chunks(row)) {
+            let mut stream = vec![Block::ZERO; row];
+            Prg::new(*seed).fill_blocks(&mut stream);
+            assert_eq!(stream, out);
+        }
+    }
+}
+
+#[test]
+fn debug_hides_the_value() {
+    assert_eq!(format!("{:?}", Block(77)), "Block(..)");
+}
+
+type Outputs = [Vec<Block>; 6];
+
+fn run_all(n: usize, row: usize, seed: u64, tweak: u64) -> Outputs {
+    let x = blocks(n, seed);
+    let zeros = vec![Block::ZERO; n];
+    let mut stream = zeros.clone();
+    Prg::new(Block(seed.into())).fill_blocks(&mut stream);
+    let mut rows = vec![Block::ZERO; n * row];
+    expand(&x, tweak, &mut rows);
+    let mut hash = zeros.clone();
+    tmmo(&x, tweak, &mut hash);
+    let (mut out0, mut out1) = (zeros.clone(), zeros);
+    tmmo_cot(&x, Block(u128::MAX / 3), tweak, &mut out0, &mut out1);
+    let mut children = vec![Block::ZERO; 2 * n];
+    ggm_double(&x, &mut children);
+    [stream, rows, hash, out0, out1, children]
+}
+
+proptest! {
+    #[test]
+    fn every_isa_equals_scalar(n in 0_usize..100, row in 0_usize..5, seed: u64, tweak: u64) {
+        let expected = isa::with(Isa::Scalar, || run_all(n, row, seed, tweak));
+        for isa in isa::available() {
+            prop_assert!(isa::with(isa, || run_all(n, row, seed, tweak)) == expected, "{:?}", isa);
+        }
+    }
+
+    #[test]
+    fn stream_does_not_depend_on_cuts(cuts in proptest::collection::vec(0_usize..300, 1..8)) {
+        let total: usize = cuts.iter().sum();
+        let mut whole = vec![0; total];
+        Prg::new(Block(3)).fill_bytes(&mut whole);
+        let mut prg = Prg::new(Block(3));
+        let mut pieces = Vec::new();
+        for cut in cuts {
+            let mut piece = vec![0; cut];
+            prg.fill_bytes(&mut piece);
+            pieces.extend(piece);
+        }
+        prop_assert_eq!(whole, pieces);
+    }
+}
+
+/// The four-block loops on a register that imitates VAES with AES-NI, for machines without VAES.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn four_block_loops_equal_scalar() {
+    if !isa::available().contains(&Isa::Avx2) {
+        return;
+    }
+    let run = |n: usize| {
+        let x = blocks(n, 7);
+        let mut out: Outputs =
+            core::array::from_fn(|i| vec![Block::ZERO; n * [1, 3, 1, 1, 1, 2][i]]);
+        // SAFETY: AVX2 is available, which includes AES-NI.
+        unsafe { emulated::run(&x, &mut out) };
+        out
+    };
+    for n in [0, 1, 15, 16, 17, 31, 32, 33, 64, 95, 129] {
+        let expected = isa::with(Isa::Scalar, || run_all(n, 3, 7, u64::MAX - 40));
+        assert!(run(n) == expected, "n = {n}");
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod emulated {
+    use core::arch::x86_64::__m128i;
+
+    use super::super::wide::{self, Lanes};
+    use super::super::{FIXED, x86};
+    use crate::Block;
+
+    #[derive(Clone, Copy)]
+    struct Quad([__m128i; 4]);
+
+    impl Quad {
+        unsafe fn map(self, other: Self, f: unsafe fn(__m128i, __m128i) -> __m128i) -> Self {
+            // SAFETY: the caller's features.
+            Self(core::array::from_fn(|i| unsafe { f(self.0[i], other.0[i]) }))
+        }
+    }
+
+    // SAFETY: each method does what its one-block twin does, four times over.
+    impl Lanes for Quad {
+        const BLOCKS: usize = 4;
+        unsafe fn load(from: *const Block) -> Self {
+            Self(core::array::from_fn(|i| unsafe { __m128i::load(from.add(i)) }))
+        }
+        unsafe fn store(self, to: *mut Block) {
+            for i in 0..4 {
+                unsafe { self.0[i].store(to.add(i)) };
+            }
+        }
+        unsafe fn splat(block: Block) -> Self {
+            Self(unsafe { [__m128i::splat(block); 4] })
+        }
+        unsafe fn count_from(first: u64) -> Self {
+            Self(core::array::from_fn(|i| unsafe {
+                __m128i::count_from(first.wrapping_add(i as u64))
+            }))
+        }
+        unsafe fn xor(self, other: Self) -> Self {
+            unsafe { self.map(other, __m128i::xor) }
+        }
+        unsafe fn round(self, key: Self) -> Self {
+            unsafe { self.map(key, __m128i::round) }
+        }
+        unsafe fn last_round(self, key: Self) -> Self {
+            unsafe { self.map(key, __m128i::last_round) }
+        }
+        unsafe fn next_key(self, rcon: u32) -> Self {
+            Self(self.0.map(|key| unsafe { key.next_key(rcon) }))
+        }
+        unsafe fn interleave(a: Self, b: Self) -> (Self, Self) {
+            let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (a.0, b.0);
+            (Self([a0, b0, a1, b1]), Self([a2, b2, a3, b3]))
+        }
+    }
+
+    #[target_feature(enable = "avx2,aes")]
+    pub(super) fn run(x: &[Block], out: &mut super::Outputs) {
+        let [stream, rows, hash, out0, out1, children] = out;
+        let tweak = u64::MAX - 40;
+        let schedules = FIXED.map(|key| x86::ni::schedule(key));
+        let seed = x86::ni::schedule(Block(7));
+        // SAFETY: the features of `Quad`, those of `__m128i`, are enabled here.
+        unsafe {
+            wide::counter_mode::<Quad>(&seed, 0, bytemuck::must_cast_slice_mut(stream));
+            wide::expand::<Quad>(x, tweak, 3, rows);
+            wide::tmmo::<Quad>(&schedules[0], x, tweak, hash);
+            let delta = Block(u128::MAX / 3);
+            wide::tmmo_cot::<Quad>(&schedules[0], x, delta, tweak, [out0, out1]);
+            wide::ggm_double::<Quad>(&schedules[1..], x, children);
+        }
+    }
+}
