@@ -33,3 +33,15 @@ pub enum Error {
     #[error("{0}")]
     Io(String),
 }
+
+impl Error {
+    /// The same error saying at which node it arose.
+    pub(crate) fn at(self, node: &str) -> Self {
+        match self {
+            Self::Shape(text) => Self::Shape(format!("at node '{node}': {text}")),
+            Self::Invalid(text) => Self::Invalid(format!("at node '{node}': {text}")),
+            Self::Limit(text) => Self::Limit(format!("at node '{node}': {text}")),
+            other => other,
+        }
+    }
+}

@@ -3,6 +3,8 @@
 
 mod error;
 pub mod fixed;
+pub mod float;
+pub mod infer;
 pub mod ir;
 
 pub use error::Error;

@@ -19,6 +19,7 @@ pub struct Window {
 
 /// What a node does. Operands are [`super::Node::inputs`] in ONNX's order; operands that ONNX
 /// gives as tensors but that must be constant (axes, pads, shapes) have been moved in here.
+#[allow(missing_docs, reason = "fields bear the names of the ONNX attributes they hold")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// `x, w [, b]`; `w` is `[cout, cin/groups, k..]`.
@@ -90,6 +91,7 @@ pub enum Op {
 }
 
 /// Element-wise functions of one operand.
+#[allow(missing_docs, reason = "fields bear the names of the ONNX attributes they hold")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Unary {
     /// `max(x, 0)`.

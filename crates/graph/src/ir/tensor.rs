@@ -99,4 +99,17 @@ impl Tensor {
             _ => Err(Error::Shape(format!("expected integer elements, found {:?}", self.dtype()))),
         }
     }
+
+    /// The booleans, or an error naming the actual type.
+    pub fn as_bool(&self) -> Result<&[bool], Error> {
+        match &self.data {
+            TensorData::Bool(v) => Ok(v),
+            _ => Err(Error::Shape(format!("expected boolean elements, found {:?}", self.dtype()))),
+        }
+    }
+
+    /// The same elements under another shape with as many of them.
+    pub fn reshaped(self, shape: Vec<usize>) -> Result<Self, Error> {
+        Self::new(shape, self.data)
+    }
 }
