@@ -1,19 +1,57 @@
 //! Negacyclic number-theoretic transforms modulo primes below 2^50, and arithmetic on coefficient vectors.
 
+#[cfg(target_arch = "x86_64")]
+mod fma;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
+mod pointwise;
 mod prime;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod wide;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use prime::find_primes;
 
+use crate::isa::{self, Isa};
 use scalar::Modulus;
 
 /// The negacyclic transform of degree n modulo p: products in the transformed domain are products in
 /// Z_p\[X\]/(X^n + 1).
 ///
 /// All inputs must be fully reduced (below p) and all outputs are. The order of the transformed values is internal,
-/// but the same on every instruction set.
+/// but the same on every instruction set and machine, so that they may be exchanged or derived from a shared seed.
+///
+/// *Cost*: two tables of 16 n bytes.
 pub struct Ntt {
-    tables: scalar::Tables,
+    n: usize,
+    modulus: Modulus,
+    /// The level whose form the tables have: the one active at creation.
+    isa: Isa,
+    tables: Tables,
+}
+
+enum Tables {
+    Scalar(scalar::Tables),
+    #[cfg(target_arch = "x86_64")]
+    Wide(wide::Tables),
+}
+
+/// Calls a function of the entry-point module of the level, or the expression given for the scalar one.
+macro_rules! dispatch {
+    ($isa:expr, $name:ident($($argument:expr),*), $scalar:expr) => {
+        match $isa {
+            // SAFETY (all arms): the level was active when the transform was made, so its features were detected.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { x86::avx2::$name($($argument),*) },
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => unsafe { x86::avx512::$name($($argument),*) },
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Ifma => unsafe { x86::ifma::$name($($argument),*) },
+            _ => $scalar,
+        }
+    };
 }
 
 impl Ntt {
@@ -27,21 +65,32 @@ impl Ntt {
             p < 1 << 50 && p % (2 * n as u64) == 1 && prime::is_prime(p),
             "transform prime {p}"
         );
-        Self { tables: scalar::Tables::new(n, p) }
+        let (isa, tables) = match isa::active() {
+            #[cfg(target_arch = "x86_64")]
+            isa @ Isa::Avx2 if n >= wide::MIN_DEGREE => {
+                (isa, Tables::Wide(x86::avx2::tables(n, p)))
+            }
+            #[cfg(target_arch = "x86_64")]
+            isa @ Isa::Avx512 if n >= wide::MIN_DEGREE => {
+                (isa, Tables::Wide(x86::avx512::tables(n, p)))
+            }
+            #[cfg(target_arch = "x86_64")]
+            isa @ Isa::Avx512Ifma if n >= wide::MIN_DEGREE => {
+                (isa, Tables::Wide(x86::ifma::tables(n, p)))
+            }
+            _ => (Isa::Scalar, Tables::Scalar(scalar::Tables::new(n, p))),
+        };
+        Self { n, modulus: Modulus::new(p), isa, tables }
     }
 
     /// The modulus.
     pub fn p(&self) -> u64 {
-        self.tables.modulus.p
+        self.modulus.p
     }
 
     /// The degree.
     pub fn n(&self) -> usize {
-        self.tables.n()
-    }
-
-    fn modulus(&self) -> &Modulus {
-        &self.tables.modulus
+        self.n
     }
 
     /// Transforms coefficients in place.
@@ -49,8 +98,12 @@ impl Ntt {
     /// # Panics
     /// If `a` does not have n elements.
     pub fn forward(&self, a: &mut [u64]) {
-        assert_eq!(a.len(), self.n(), "transform length");
-        self.tables.forward(a);
+        assert_eq!(a.len(), self.n, "transform length");
+        match &self.tables {
+            Tables::Scalar(tables) => tables.forward(a),
+            #[cfg(target_arch = "x86_64")]
+            Tables::Wide(tables) => dispatch!(self.isa, forward(tables, self.modulus.p, a), ()),
+        }
     }
 
     /// Inverts [`Ntt::forward`].
@@ -58,8 +111,12 @@ impl Ntt {
     /// # Panics
     /// If `a` does not have n elements.
     pub fn inverse(&self, a: &mut [u64]) {
-        assert_eq!(a.len(), self.n(), "transform length");
-        self.tables.inverse(a);
+        assert_eq!(a.len(), self.n, "transform length");
+        match &self.tables {
+            Tables::Scalar(tables) => tables.inverse(a),
+            #[cfg(target_arch = "x86_64")]
+            Tables::Wide(tables) => dispatch!(self.isa, inverse(tables, self.modulus.p, a), ()),
+        }
     }
 
     /// `out = a * b` element by element.
@@ -68,9 +125,7 @@ impl Ntt {
     /// If the lengths differ.
     pub fn mul(&self, a: &[u64], b: &[u64], out: &mut [u64]) {
         assert!(a.len() == b.len() && a.len() == out.len(), "operand lengths differ");
-        for ((a, b), out) in a.iter().zip(b).zip(out) {
-            *out = self.modulus().mul(*a, *b);
-        }
+        dispatch!(self.isa, mul(&self.modulus, a, b, out), self.modulus.mul_slice(a, b, out));
     }
 
     /// `acc += a * b` element by element.
@@ -79,16 +134,18 @@ impl Ntt {
     /// If the lengths differ.
     pub fn mul_acc(&self, acc: &mut [u64], a: &[u64], b: &[u64]) {
         assert!(a.len() == b.len() && a.len() == acc.len(), "operand lengths differ");
-        for ((a, b), acc) in a.iter().zip(b).zip(acc) {
-            *acc = self.modulus().add(*acc, self.modulus().mul(*a, *b));
-        }
+        let m = &self.modulus;
+        dispatch!(self.isa, mul_acc(m, acc, a, b), m.mul_acc_slice(acc, a, b));
     }
 
-    /// `a *= scalar` with `scalar` below p.
+    /// `a *= scalar` for a `scalar` below p.
+    ///
+    /// # Panics
+    /// If `scalar` is not below p.
     pub fn mul_scalar(&self, a: &mut [u64], scalar: u64) {
-        for a in a {
-            *a = self.modulus().mul(*a, scalar);
-        }
+        assert!(scalar < self.modulus.p, "scalar is not reduced");
+        let m = &self.modulus;
+        dispatch!(self.isa, mul_scalar(m, a, scalar), m.mul_scalar_slice(a, scalar));
     }
 
     /// `a += b`.
@@ -97,9 +154,7 @@ impl Ntt {
     /// If the lengths differ.
     pub fn add(&self, a: &mut [u64], b: &[u64]) {
         assert_eq!(a.len(), b.len(), "operand lengths differ");
-        for (a, b) in a.iter_mut().zip(b) {
-            *a = self.modulus().add(*a, *b);
-        }
+        dispatch!(self.isa, add(&self.modulus, a, b), pointwise::add(&self.modulus, a, b));
     }
 
     /// `a -= b`.
@@ -108,15 +163,14 @@ impl Ntt {
     /// If the lengths differ.
     pub fn sub(&self, a: &mut [u64], b: &[u64]) {
         assert_eq!(a.len(), b.len(), "operand lengths differ");
-        for (a, b) in a.iter_mut().zip(b) {
-            *a = self.modulus().sub(*a, *b);
-        }
+        dispatch!(self.isa, sub(&self.modulus, a, b), pointwise::sub(&self.modulus, a, b));
     }
 
     /// `a = -a`.
     pub fn neg(&self, a: &mut [u64]) {
-        for a in a {
-            *a = self.modulus().sub(0, *a);
-        }
+        dispatch!(self.isa, neg(&self.modulus, a), pointwise::neg(&self.modulus, a));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,25 @@ impl Modulus {
         reduce(reduce(rest, 2 * self.p), self.p)
     }
 
+    pub(super) fn mul_slice(&self, a: &[u64], b: &[u64], out: &mut [u64]) {
+        for ((a, b), out) in a.iter().zip(b).zip(out) {
+            *out = self.mul(*a, *b);
+        }
+    }
+
+    pub(super) fn mul_acc_slice(&self, acc: &mut [u64], a: &[u64], b: &[u64]) {
+        for ((a, b), acc) in a.iter().zip(b).zip(acc) {
+            *acc = self.add(*acc, self.mul(*a, *b));
+        }
+    }
+
+    pub(super) fn mul_scalar_slice(&self, a: &mut [u64], scalar: u64) {
+        let factor = Factor::new(scalar, self.p);
+        for a in a {
+            *a = reduce(factor.mul_lazy(*a, self.p), self.p);
+        }
+    }
+
     #[inline(always)]
     pub(super) fn add(&self, a: u64, b: u64) -> u64 {
         reduce(a + b, self.p)
@@ -62,9 +81,9 @@ impl Factor {
     }
 }
 
-/// Powers of the 2n-th root psi in bit-reversed order, as [`super::forward_roots`] lists them.
+/// Powers of the 2n-th root of unity in bit-reversed order.
 pub(super) struct Tables {
-    pub(super) modulus: Modulus,
+    p: u64,
     forward: Vec<Factor>,
     inverse: Vec<Factor>,
     scale: Factor,
@@ -76,19 +95,15 @@ impl Tables {
         let factors =
             |root| powers_bit_reversed(n, root, p).into_iter().map(|w| Factor::new(w, p)).collect();
         Self {
-            modulus: Modulus::new(p),
+            p,
             forward: factors(psi),
             inverse: factors(inv_mod(psi, p)),
             scale: Factor::new(inv_mod(n as u64, p), p),
         }
     }
 
-    pub(super) fn n(&self) -> usize {
-        self.forward.len()
-    }
-
     pub(super) fn forward(&self, a: &mut [u64]) {
-        let p = self.modulus.p;
+        let p = self.p;
         let mut half = a.len() / 2;
         let mut groups = 1;
         while half > 0 {
@@ -110,7 +125,7 @@ impl Tables {
     }
 
     pub(super) fn inverse(&self, a: &mut [u64]) {
-        let p = self.modulus.p;
+        let p = self.p;
         let mut half = 1;
         let mut groups = a.len() / 2;
         while groups > 0 {

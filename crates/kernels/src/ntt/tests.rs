@@ -1,0 +1,224 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Reproducible values below p, with the extremes well represented.
+fn values(n: usize, p: u64, seed: u64) -> Vec<u64> {
+    let mut state = seed;
+    (0..n)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            match state >> 60 {
+                0 => 0,
+                1 => p - 1,
+                2 => 1,
+                3 => p / 2 + (state >> 40 & 1),
+                _ => (u128::from(state) * u128::from(p) >> 64) as u64,
+            }
+        })
+        .collect()
+}
+
+fn schoolbook(a: &[u64], b: &[u64], p: u64) -> Vec<u64> {
+    let n = a.len();
+    let mut c = vec![0; n];
+    for (i, a) in a.iter().enumerate() {
+        for (j, b) in b.iter().enumerate() {
+            let product = prime::mul_mod(*a, *b, p);
+            let sum = if i + j < n { c[i + j] + product } else { c[i + j - n] + p - product };
+            c[(i + j) % n] = sum % p;
+        }
+    }
+    c
+}
+
+#[test]
+fn product_is_the_negacyclic_one() {
+    for isa in isa::available() {
+        for (n, bits) in [(8, 20), (16, 50), (64, 50), (128, 31), (256, 50), (512, 44)] {
+            for p in find_primes(n, bits, 2) {
+                let ntt = isa::with(isa, || Ntt::new(n, p));
+                let (a, b) = (values(n, p, 1), values(n, p, 2));
+                let expected = schoolbook(&a, &b, p);
+                let (mut fa, mut fb, mut c) = (a.clone(), b, vec![0; n]);
+                ntt.forward(&mut fa);
+                ntt.forward(&mut fb);
+                ntt.mul(&fa, &fb, &mut c);
+                ntt.inverse(&mut c);
+                assert_eq!(c, expected, "{isa:?} n = {n} p = {p}");
+                ntt.inverse(&mut fa);
+                assert_eq!(fa, a);
+            }
+        }
+    }
+}
+
+/// Everything a transform computes on one pair of inputs.
+fn run_all(ntt: &Ntt, a: &[u64], b: &[u64]) -> Vec<Vec<u64>> {
+    let apply = |f: &dyn Fn(&mut Vec<u64>)| {
+        let mut out = a.to_vec();
+        f(&mut out);
+        out
+    };
+    vec![
+        apply(&|x| ntt.forward(x)),
+        apply(&|x| ntt.inverse(x)),
+        apply(&|x| ntt.mul(a, b, x)),
+        apply(&|x| ntt.mul_acc(x, a, b)),
+        apply(&|x| ntt.mul_scalar(x, b[0])),
+        apply(&|x| ntt.add(x, b)),
+        apply(&|x| ntt.sub(x, b)),
+        apply(&|x| ntt.neg(x)),
+    ]
+}
+
+#[test]
+fn every_isa_equals_scalar_in_all_degrees() {
+    for log_n in 3..=15 {
+        let n = 1 << log_n;
+        for (bits, index) in [(50, 0), (50, 1), (40, 0), (log_n + 5, 0)] {
+            let Some(&p) = find_primes(n, bits, 2).get(index) else { continue };
+            let extremes = [vec![0; n], vec![p - 1; n], vec![p / 2; n], vec![p / 2 + 1; n]];
+            let scalar = isa::with(Isa::Scalar, || Ntt::new(n, p));
+            for isa in isa::available() {
+                let ntt = isa::with(isa, || Ntt::new(n, p));
+                for a in extremes.iter().cloned().chain([values(n, p, 9)]) {
+                    let b = values(n, p, 10);
+                    let same = run_all(&ntt, &a, &b) == run_all(&scalar, &a, &b);
+                    assert!(same, "{isa:?} n = {n} p = {p}");
+                }
+            }
+        }
+    }
+}
+
+/// The shape of input that grows fastest: each layer's butterfly adds values of one sign.
+#[test]
+fn constant_transforms_do_not_overflow() {
+    let n = 32768;
+    let p = find_primes(n, 50, 1)[0];
+    for isa in isa::available() {
+        let ntt = isa::with(isa, || Ntt::new(n, p));
+        let mut point = vec![0; n];
+        point[0] = p - 1;
+        let mut a = point.clone();
+        ntt.forward(&mut a);
+        assert_eq!(a, vec![p - 1; n], "{isa:?}");
+        ntt.inverse(&mut a);
+        assert_eq!(a, point, "{isa:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_isa_equals_scalar(seed: u64, log_n in 3_u32..10, len in 0_usize..70, prime in 0_usize..4) {
+        let n = 1 << log_n;
+        let p = find_primes(n, 50, 4)[prime];
+        let (a, b) = (values(n, p, seed), values(n, p, !seed));
+        let scalar = isa::with(Isa::Scalar, || Ntt::new(n, p));
+        let len = len.min(n);
+        for isa in isa::available() {
+            let ntt = isa::with(isa, || Ntt::new(n, p));
+            prop_assert!(run_all(&ntt, &a, &b) == run_all(&scalar, &a, &b), "{:?}", isa);
+            let (mut x, mut y) = (a[..len].to_vec(), a[..len].to_vec());
+            ntt.mul_acc(&mut x, &a[..len], &b[..len]);
+            scalar.mul_acc(&mut y, &a[..len], &b[..len]);
+            prop_assert_eq!(x, y);
+        }
+    }
+
+    #[test]
+    fn scalar_products_are_right(a: u64, b: u64, prime in 0_usize..40) {
+        for bits in [50, 49, 33, 20] {
+            let primes = find_primes(8, bits, 40);
+            let modulus = Modulus::new(primes[prime]);
+            let (a, b) = (a % modulus.p, b % modulus.p);
+            prop_assert_eq!(modulus.mul(a, b), prime::mul_mod(a, b, modulus.p));
+        }
+    }
+}
+
+/// The 52-bit integer arithmetic on imitated multiply-adds, for machines without IFMA.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn integer_arithmetic_equals_scalar() {
+    if !isa::available().contains(&Isa::Avx512) {
+        return;
+    }
+    for (n, bits) in [(64, 50), (128, 30), (2048, 50), (8192, 50), (16384, 49)] {
+        let p = find_primes(n, bits, 1)[0];
+        let scalar = isa::with(Isa::Scalar, || Ntt::new(n, p));
+        let tables = emulated::tables(n, p);
+        for a in [values(n, p, 3), vec![p - 1; n]] {
+            let b = values(n, p, 4);
+            let expected = run_all(&scalar, &a, &b);
+            // SAFETY: AVX-512 is available.
+            let got = unsafe { emulated::run(&tables, &scalar.modulus, &a, &b) };
+            assert!(got[..] == expected[..5], "n = {n} p = {p}");
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod emulated {
+    use core::arch::x86_64::*;
+
+    use super::super::ifma::{Integers8, MultiplyAdd};
+    use super::super::{pointwise, scalar::Modulus, wide};
+
+    #[derive(Clone, Copy)]
+    struct Imitated;
+
+    const MASK: u64 = (1 << 52) - 1;
+
+    #[target_feature(enable = "avx512f")]
+    fn each(acc: __m512i, a: __m512i, b: __m512i, shift: u32) -> __m512i {
+        let words = |v: __m512i| {
+            let mut words = [0_u64; 8];
+            // SAFETY: eight words are one register.
+            unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), v) };
+            words
+        };
+        let (mut acc, a, b) = (words(acc), words(a), words(b));
+        for i in 0..8 {
+            let product = u128::from(a[i] & MASK) * u128::from(b[i] & MASK);
+            acc[i] = acc[i].wrapping_add((product >> shift) as u64 & MASK);
+        }
+        // SAFETY: as above.
+        unsafe { _mm512_loadu_si512(acc.as_ptr().cast()) }
+    }
+
+    // SAFETY: the caller has enabled AVX-512.
+    impl MultiplyAdd for Imitated {
+        unsafe fn low(acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+            unsafe { each(acc, a, b, 0) }
+        }
+        unsafe fn high(acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+            unsafe { each(acc, a, b, 52) }
+        }
+    }
+
+    pub(super) fn tables(n: usize, p: u64) -> wide::Tables {
+        wide::Tables::new::<Integers8<Imitated>>(n, p)
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(super) fn run(tables: &wide::Tables, m: &Modulus, a: &[u64], b: &[u64]) -> [Vec<u64>; 5] {
+        let f = Integers8::<Imitated>::new(m.p);
+        let mut out: [Vec<u64>; 5] = core::array::from_fn(|_| a.to_vec());
+        let [forward, inverse, mul, mul_acc, mul_scalar] = &mut out;
+        // SAFETY: the features of the field, with imitated multiply-adds, are enabled here.
+        unsafe {
+            wide::forward(f, tables, forward);
+            wide::inverse(f, tables, inverse);
+            pointwise::mul(f, m, a, b, mul);
+            pointwise::mul_acc(f, m, mul_acc, a, b);
+            pointwise::mul_scalar(f, m, mul_scalar, b[0]);
+        }
+        out
+    }
+}
