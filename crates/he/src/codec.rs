@@ -1,0 +1,131 @@
+//! Ciphertexts as bytes: every value at its exact width.
+
+use sordino_kernels::Block;
+use sordino_secret::{pack, packed_len, unpack};
+
+use crate::ring::Poly;
+use crate::{Error, Params};
+
+/// Bytes of a seed.
+pub(crate) const SEED: usize = size_of::<Block>();
+
+/// Bytes of a seed and a polynomial modulo q.
+pub(crate) fn input_len(params: &Params) -> usize {
+    SEED + params
+        .basis()
+        .primes()
+        .iter()
+        .map(|p| packed_len(params.degree(), p.width))
+        .sum::<usize>()
+}
+
+/// A seed and a polynomial modulo q.
+pub(crate) fn write_input(params: &Params, seed: Block, poly: &Poly) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(input_len(params));
+    bytes.extend_from_slice(&seed.to_bytes());
+    for (prime, residues) in params.basis().primes().iter().zip(poly.residues()) {
+        bytes.extend(pack(residues, prime.width));
+    }
+    bytes
+}
+
+/// Inverse of [`write_input`], refusing wrong lengths and residues that are not reduced.
+pub(crate) fn read_input(
+    params: &Params,
+    bytes: &[u8],
+    what: &'static str,
+) -> Result<(Block, Poly), Error> {
+    let malformed = Error::PeerMisbehaved { what };
+    let basis = params.basis();
+    if bytes.len() != input_len(params) {
+        return Err(malformed);
+    }
+    let (seed, mut rest) = bytes.split_at(SEED);
+    let Ok(seed) = <[u8; SEED]>::try_from(seed) else { return Err(malformed) };
+    let mut poly = basis.zero();
+    for (prime, residues) in basis.primes().iter().zip(poly.residues_mut()) {
+        let (packed, tail) = rest.split_at(packed_len(basis.n(), prime.width));
+        residues.copy_from_slice(&unpack(packed, prime.width, basis.n()));
+        if residues.iter().any(|r| *r >= prime.modulus.p()) {
+            return Err(malformed);
+        }
+        rest = tail;
+    }
+    Ok((Block::from_bytes(seed), poly))
+}
+
+/// Bytes of a result that holds `outputs` outputs.
+pub(crate) fn result_len(params: &Params, outputs: usize) -> usize {
+    let [c0, c1] = params.response_bits();
+    wide_len(params.degree(), c1) + wide_len(outputs, c0)
+}
+
+/// The needed coefficients of c0 and all of c1, both rounded to powers of two.
+pub(crate) fn write_result(params: &Params, c0: &[u128], c1: &[u128]) -> Vec<u8> {
+    let [bits0, bits1] = params.response_bits();
+    let mut bytes = Vec::with_capacity(result_len(params, c0.len()));
+    pack_wide(&mut bytes, c1, bits1);
+    pack_wide(&mut bytes, c0, bits0);
+    bytes
+}
+
+/// Inverse of [`write_result`]: c0 and c1.
+pub(crate) fn read_result(
+    params: &Params,
+    bytes: &[u8],
+    outputs: usize,
+) -> Result<[Vec<u128>; 2], Error> {
+    if bytes.len() != result_len(params, outputs) {
+        return Err(Error::PeerMisbehaved { what: "result: its length is not the layout's" });
+    }
+    let [bits0, bits1] = params.response_bits();
+    let (c1, c0) = bytes.split_at(wide_len(params.degree(), bits1));
+    Ok([unpack_wide(c0, bits0, outputs), unpack_wide(c1, bits1, params.degree())])
+}
+
+/// Widths above 64 bits travel as two halves, one after the other.
+fn halves(bits: u32) -> [u32; 2] {
+    if bits <= 64 { [bits, 0] } else { [bits / 2, bits - bits / 2] }
+}
+
+fn wide_len(n: usize, bits: u32) -> usize {
+    halves(bits).iter().map(|bits| packed_len(n, *bits)).sum()
+}
+
+fn pack_wide(bytes: &mut Vec<u8>, values: &[u128], bits: u32) {
+    let [low, high] = halves(bits);
+    let part = |shift: u32| values.iter().map(|v| (v >> shift) as u64).collect::<Vec<_>>();
+    bytes.extend(pack(&part(0), low));
+    if high > 0 {
+        bytes.extend(pack(&part(low), high));
+    }
+}
+
+fn unpack_wide(bytes: &[u8], bits: u32, n: usize) -> Vec<u128> {
+    let [low, high] = halves(bits);
+    let (first, second) = bytes.split_at(packed_len(n, low));
+    let mut values: Vec<u128> = unpack(first, low, n).into_iter().map(u128::from).collect();
+    if high > 0 {
+        for (value, top) in values.iter_mut().zip(unpack(second, high, n)) {
+            *value |= u128::from(top) << low;
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn wide_values_round_trip(values in prop::collection::vec(any::<u128>(), 0..50), bits in 1_u32..=120) {
+            let values: Vec<u128> = values.iter().map(|v| v & ((1 << bits) - 1)).collect();
+            let mut bytes = Vec::new();
+            pack_wide(&mut bytes, &values, bits);
+            prop_assert_eq!(bytes.len(), wide_len(values.len(), bits));
+            prop_assert_eq!(unpack_wide(&bytes, bits, values.len()), values);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One spatial axis of a convolution, with its stride taken apart.
+
+/// A strided convolution is a sum of convolutions of stride 1 over the residue classes of its input: tap k of output i
+/// reads input `i s + k d - pad = s (i + shift) + phase`. Only the phases that some tap reads are kept, so a 1x1
+/// kernel of stride s encrypts nothing that it does not need.
+#[derive(Debug)]
+pub(crate) struct Axis {
+    /// Input extent.
+    input: usize,
+    stride: usize,
+    /// Output extent.
+    pub(crate) output: usize,
+    /// The phases read, ascending.
+    phases: Vec<usize>,
+    /// For each tap: index into the phases, and shift on the grid.
+    pub(crate) taps: Vec<(usize, i64)>,
+}
+
+/// A tile's span of one axis, on the grid of outputs and phases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// First output.
+    pub(crate) start: usize,
+    /// Outputs.
+    pub(crate) outputs: usize,
+    /// First grid position of the input that is sent.
+    pub(crate) from: usize,
+    /// One past the last.
+    pub(crate) to: usize,
+}
+
+/// Bounds over a tiling's spans, relative to each span's first output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Outputs of the largest span.
+    pub(crate) outputs: i64,
+    /// First and one past the last position filled.
+    pub(crate) filled: [i64; 2],
+    /// First and last position that a tap reads.
+    pub(crate) read: [i64; 2],
+}
+
+impl Axis {
+    pub(crate) fn new(
+        input: u32,
+        kernel: u32,
+        stride: u32,
+        dilation: u32,
+        pad: u32,
+        output: usize,
+    ) -> Self {
+        let (stride, dilation, pad) = (i64::from(stride), i64::from(dilation), i64::from(pad));
+        let reads = (0..i64::from(kernel)).map(|k| k * dilation - pad);
+        let reads: Vec<(usize, i64)> =
+            reads.map(|r| (r.rem_euclid(stride) as usize, r.div_euclid(stride))).collect();
+        let mut phases: Vec<usize> = reads.iter().map(|r| r.0).collect();
+        phases.sort_unstable();
+        phases.dedup();
+        let index = |phase: usize| phases.partition_point(|p| *p < phase);
+        let taps = reads.iter().map(|&(phase, shift)| (index(phase), shift)).collect();
+        Self { input: input as usize, stride: stride as usize, output, phases, taps }
+    }
+
+    pub(crate) fn phases(&self) -> usize {
+        self.phases.len()
+    }
+
+    /// The input index at a grid position of a phase.
+    pub(crate) fn input_at(&self, phase: usize, position: usize) -> Option<usize> {
+        Some(position * self.stride + self.phases[phase]).filter(|index| *index < self.input)
+    }
+
+    /// Least and greatest shift.
+    pub(crate) fn shifts(&self) -> [i64; 2] {
+        let shifts = || self.taps.iter().map(|tap| tap.1);
+        [shifts().min().unwrap_or(0), shifts().max().unwrap_or(0)]
+    }
+
+    /// Spans of at most `size` outputs. A span that reads padding alone is empty at its first output.
+    pub(crate) fn spans(&self, size: usize) -> Vec<Span> {
+        let [low, high] = self.shifts();
+        let grid = (self.input - self.phases[0].min(self.input)).div_ceil(self.stride) as i64;
+        let clamp = |position: i64| position.clamp(0, grid);
+        let span = |start: usize| {
+            let outputs = size.min(self.output - start);
+            let from = clamp(start as i64 + low);
+            let to = clamp((start + outputs) as i64 + high).max(from);
+            Span { start, outputs, from: from as usize, to: to as usize }
+        };
+        (0..self.output).step_by(size).map(span).collect()
+    }
+
+    pub(crate) fn bounds(&self, spans: &[Span]) -> Bounds {
+        let outputs = spans.iter().map(|span| span.outputs).max().unwrap_or(0) as i64;
+        let relative = |span: &Span, position: usize| position as i64 - span.start as i64;
+        let filled = || spans.iter().filter(|span| span.from < span.to);
+        let [low, high] = self.shifts();
+        Bounds {
+            outputs,
+            filled: [
+                filled().map(|span| relative(span, span.from)).min().unwrap_or(0),
+                filled().map(|span| relative(span, span.to)).max().unwrap_or(1),
+            ],
+            read: [low, outputs - 1 + high],
+        }
+    }
+
+    /// Span sizes worth trying: those of evenly split tilings, largest first.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        let mut sizes: Vec<usize> =
+            (1..=self.output).map(|count| self.output.div_ceil(count)).collect();
+        sizes.dedup();
+        sizes
+    }
+}

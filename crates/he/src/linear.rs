@@ -1,0 +1,139 @@
+//! A linear layer over a lane: one flight up, one flight down.
+//!
+//! Both parties hold additive shares of the input modulo 2^l and end with additive shares of the convolution. The
+//! server alone knows the weights.
+
+use rayon::prelude::*;
+use sordino_secret::SecretRng;
+use sordino_wire::{Cipher, Dir, Kind, Lane, Meter, Public};
+
+use crate::client::{self, Fresh, check, check_input};
+use crate::server::Layer;
+use crate::{ClientKeys, ConvLayout, EncodedKernel, Error, Params, ServerKeys, public_key_len};
+
+const PUBLIC_KEY: Kind = Kind::new(0x0300, "lattice public key");
+const INPUT: Kind = Kind::new(0x0301, "encrypted input");
+const RESULT: Kind = Kind::new(0x0302, "encrypted result");
+
+/// The client sends its public key, once per session.
+///
+/// # Errors
+/// [`Error::Wire`] when the lane fails.
+pub fn send_key(lane: &mut Lane, keys: &ClientKeys) -> Result<(), Error> {
+    lane.send(PUBLIC_KEY, Public::new(keys.public_key()))?;
+    Ok(lane.flush()?)
+}
+
+/// The server receives the client's public key, once per session.
+///
+/// # Errors
+/// [`Error::Wire`] when the lane fails, [`Error::PeerMisbehaved`] when the key is malformed.
+pub fn receive_key(lane: &mut Lane, params: &Params) -> Result<ServerKeys, Error> {
+    let bytes = lane.recv(PUBLIC_KEY, public_key_len(params))?;
+    ServerKeys::from_bytes(params, &bytes)
+}
+
+/// Replays the messages of [`send_key`] and [`receive_key`].
+pub fn key_cost(meter: &mut Meter, params: &Params) {
+    meter.message(Dir::Up, public_key_len(params));
+}
+
+/// The client's side of one layer: encrypts its share of the input, and gives its share of the output.
+///
+/// *Shapes*: `share` is the input tensor, row-major; the result is the output tensor.
+///
+/// *Cost*: [`ConvLayout::cost`]; one round.
+///
+/// *Security*: semi-honest. The server sees RLWE ciphertexts.
+///
+/// # Errors
+/// [`Error::Misuse`] when share or keys do not belong to the layout, [`Error::Wire`] when the lane fails,
+/// [`Error::PeerMisbehaved`] when a result is malformed.
+pub fn client(
+    lane: &mut Lane,
+    keys: &ClientKeys,
+    layout: &ConvLayout,
+    share: &[u64],
+    rng: &mut SecretRng,
+) -> Result<Vec<u64>, Error> {
+    check(keys, layout)?;
+    check_input(layout, share)?;
+    let inputs: Vec<_> = client::inputs(layout).collect();
+    for batch in inputs.chunks(4 * rayon::current_num_threads()) {
+        let fresh: Vec<_> = batch.iter().map(|input| (input, Fresh::draw(rng))).collect();
+        let messages: Vec<_> = fresh
+            .into_par_iter()
+            .map(|((job, input), fresh)| {
+                client::encrypt_input(keys, layout, share, job, *input, fresh)
+            })
+            .collect();
+        for message in messages {
+            lane.send(INPUT, Cipher::new(&message))?;
+        }
+    }
+    let mut output = vec![0; layout.output_len()];
+    for (job, result) in client::results(layout) {
+        let message = lane.recv(RESULT, layout.result_len(&job, result))?;
+        client::decrypt_result(keys, layout, &job, result, &message, &mut output)?;
+    }
+    Ok(output)
+}
+
+/// The server's side of one layer: gives its share of the output.
+///
+/// Results wait until every input has arrived, for the client reads none before it has sent them all; what is held
+/// at a time is one job's inputs and the bytes of earlier jobs' results.
+///
+/// *Shapes*: as [`evaluate`](crate::evaluate).
+///
+/// *Cost*: [`ConvLayout::cost`]; no round, for it only answers.
+///
+/// *Security*: semi-honest. The client sees re-randomised, masked and flooded ciphertexts: see the crate's Security
+/// section.
+///
+/// # Errors
+/// [`Error::Misuse`] when share, bias, kernel or keys do not belong to the layout, [`Error::Wire`] when the lane
+/// fails, [`Error::PeerMisbehaved`] when an input is malformed.
+pub fn server(
+    lane: &mut Lane,
+    keys: &ServerKeys,
+    layout: &ConvLayout,
+    kernel: &EncodedKernel,
+    share: &[u64],
+    bias: &[u64],
+    rng: &mut SecretRng,
+) -> Result<Vec<u64>, Error> {
+    let layer = Layer::new(keys, layout, kernel, share, bias)?;
+    let mut output = vec![0; layout.output_len()];
+    let mut message = vec![0; layout.input_bytes()];
+    let mut waiting: Vec<Vec<u8>> = Vec::new();
+    let last = layout.jobs().count() - 1;
+    for (number, job) in layout.jobs().enumerate() {
+        let mut inputs = Vec::with_capacity(layout.inputs());
+        for input in 0..layout.inputs() {
+            lane.recv_into(INPUT, &mut message)?;
+            inputs.push(layer.input(&job, input, &message, rng)?);
+        }
+        if number == last {
+            for message in waiting.drain(..) {
+                lane.send(RESULT, Cipher::new(&message))?;
+            }
+        }
+        layer.job(&job, &inputs, rng, |evaluated| {
+            evaluated.store(&mut output);
+            if number == last {
+                lane.send(RESULT, Cipher::new(&evaluated.message))?;
+            } else {
+                waiting.push(evaluated.message);
+            }
+            Ok(())
+        })?;
+    }
+    lane.flush()?;
+    Ok(output)
+}
+
+/// Replays the messages of [`client`] and [`server`].
+pub fn cost(meter: &mut Meter, layout: &ConvLayout) {
+    layout.cost(meter);
+}

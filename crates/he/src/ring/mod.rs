@@ -1,0 +1,10 @@
+//! Arithmetic in the ciphertext ring.
+
+mod basis;
+mod modulus;
+mod sample;
+mod scale;
+
+pub(crate) use basis::{Basis, Poly, primes_of};
+pub(crate) use sample::{ERROR_PAIRS, error, ternary, uniform, words};
+pub(crate) use scale::{Scale, round_fraction};
