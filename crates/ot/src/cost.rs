@@ -1,0 +1,30 @@
+//! Replays the messages of a supply of COTs, to know beforehand exactly what it will cost.
+
+use sordino_wire::{Meter, Role};
+
+use crate::{Supply, softspoken};
+
+/// The state of one direction's supply as far as message lengths depend on it: the public twin of
+/// [`crate::CotSender`] and [`crate::CotReceiver`].
+#[derive(Clone, Debug)]
+pub struct Costs {
+    supply: Supply,
+    sender: Role,
+}
+
+impl Costs {
+    /// Replays the set-up in which `sender` is the COT sender.
+    pub fn setup(m: &mut Meter, supply: Supply, sender: Role) -> Self {
+        match supply {
+            Supply::SoftSpoken { k } => softspoken::cost_setup(m, sender, k),
+        }
+        Self { supply, sender }
+    }
+
+    /// Replays the making of `n` COTs.
+    pub fn extend(&mut self, m: &mut Meter, n: usize) {
+        match self.supply {
+            Supply::SoftSpoken { k } => softspoken::cost_extend(m, self.sender, k, n),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+use core::marker::PhantomData;
+
+use sordino_secret::SecretRng;
+use sordino_wire::Lane;
+
+use crate::cot::Tweak;
+use crate::error::expect_range;
+use crate::{Error, ReceiverCots, Security, SemiHonest, SenderCots, softspoken};
+
+/// How correlated OTs are made. Both parties must name the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supply {
+    /// SoftSpoken OT extension over fields of 2^k elements, 1 <= k <= 8: symmetric assumptions only,
+    /// `ceil(128 / k) - 1` bits per COT from the COT receiver to the COT sender, computing grows with 2^k / k.
+    ///
+    /// *Source*: Roy, "SoftSpokenOT", CRYPTO 2022 (eprint 2022/192), section 3 (semi-honest, repetition code).
+    SoftSpoken {
+        /// log2 of the field size: 2 to 4 on fast links, 8 on slow ones.
+        k: u32,
+    },
+}
+
+impl Default for Supply {
+    fn default() -> Self {
+        Self::SoftSpoken { k: 4 }
+    }
+}
+
+impl Supply {
+    pub(crate) fn check(self) -> Result<(), Error> {
+        match self {
+            Self::SoftSpoken { k } => expect_range("SoftSpoken k", k, 1, 8, "1 to 8"),
+        }
+    }
+}
+
+/// Counts the COTs of one delta, which is what keeps their tweaks apart.
+struct Counter(u64);
+
+impl Counter {
+    fn claim(&mut self, role: sordino_wire::Role, n: usize) -> Tweak {
+        let tweak = Tweak::new(role, self.0);
+        self.0 += n as u64;
+        tweak
+    }
+}
+
+/// The COT sender, who holds `delta`. Not `Clone`; secrets are zeroised on drop.
+pub struct CotSender<S: Security = SemiHonest> {
+    inner: SenderInner,
+    counter: Counter,
+    security: PhantomData<S>,
+}
+
+/// The COT receiver. Not `Clone`; secrets are zeroised on drop.
+pub struct CotReceiver<S: Security = SemiHonest> {
+    inner: ReceiverInner,
+    counter: Counter,
+    security: PhantomData<S>,
+}
+
+enum SenderInner {
+    SoftSpoken(softspoken::Sender),
+}
+
+enum ReceiverInner {
+    SoftSpoken(softspoken::Receiver),
+}
+
+impl CotSender<SemiHonest> {
+    /// Draws `delta` and runs the set-up; the peer runs [`CotReceiver::setup`] with the same supply.
+    ///
+    /// *Cost*: [`crate::cost::Costs::setup`]; one round.
+    ///
+    /// *Errors*: on an unsupported supply, a failing lane, or malformed messages.
+    pub fn setup(lane: &mut Lane, rng: &mut SecretRng, supply: Supply) -> Result<Self, Error> {
+        supply.check()?;
+        let inner = match supply {
+            Supply::SoftSpoken { k } => {
+                let delta = rng.block();
+                SenderInner::SoftSpoken(softspoken::Sender::setup(lane, rng, k, delta)?)
+            }
+        };
+        Ok(Self { inner, counter: Counter(0), security: PhantomData })
+    }
+
+    /// Makes `n` COTs; the peer calls [`CotReceiver::extend`] with the same `n`.
+    ///
+    /// *Cost*: [`crate::cost::Costs::extend`]; nothing is sent for `n = 0`.
+    ///
+    /// *Errors*: if the lane fails or a message is malformed.
+    pub fn extend(&mut self, lane: &mut Lane, n: usize) -> Result<SenderCots, Error> {
+        let tweak = self.counter.claim(lane.role(), n);
+        let (delta, q) = match &mut self.inner {
+            SenderInner::SoftSpoken(s) => (s.delta(), s.extend(lane, n)?),
+        };
+        Ok(SenderCots { delta, q, tweak })
+    }
+}
+
+impl CotReceiver<SemiHonest> {
+    /// Runs the set-up; the peer runs [`CotSender::setup`] with the same supply.
+    ///
+    /// *Cost*: [`crate::cost::Costs::setup`].
+    ///
+    /// *Errors*: on an unsupported supply, a failing lane, or malformed messages.
+    pub fn setup(lane: &mut Lane, rng: &mut SecretRng, supply: Supply) -> Result<Self, Error> {
+        supply.check()?;
+        let inner = match supply {
+            Supply::SoftSpoken { k } => {
+                ReceiverInner::SoftSpoken(softspoken::Receiver::setup(lane, rng, k)?)
+            }
+        };
+        Ok(Self { inner, counter: Counter(0), security: PhantomData })
+    }
+
+    /// Makes `n` COTs; the peer calls [`CotSender::extend`] with the same `n`.
+    ///
+    /// *Cost*: [`crate::cost::Costs::extend`]; nothing is sent for `n = 0`.
+    ///
+    /// *Errors*: if the lane fails or a message is malformed.
+    pub fn extend(&mut self, lane: &mut Lane, n: usize) -> Result<ReceiverCots, Error> {
+        let tweak = self.counter.claim(lane.role().peer(), n);
+        let (choice, t) = match &mut self.inner {
+            ReceiverInner::SoftSpoken(r) => r.extend(lane, n)?,
+        };
+        Ok(ReceiverCots { choice, t, tweak })
+    }
+}
