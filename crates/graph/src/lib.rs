@@ -6,5 +6,8 @@ pub mod fixed;
 pub mod float;
 pub mod infer;
 pub mod ir;
+pub mod onnx;
+pub mod passes;
 
 pub use error::Error;
+pub use onnx::{ImportOptions, load, load_with};

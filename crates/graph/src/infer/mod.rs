@@ -7,6 +7,9 @@ mod movement;
 mod quant;
 mod reduce;
 mod window;
+mod work;
+
+pub use work::work;
 
 use crate::Error;
 use crate::ir::{Binary, DType, Op, Unary};
