@@ -1,1 +1,20 @@
-//! placeholder
+//! Backends that run a [`FixedGraph`](sordino_graph::fixed::FixedGraph) on secret data.
+//!
+//! One function, [`walk`], drives every [`Evaluator`]: the reference ([`Clear`]), the cost model
+//! and each party of each protocol. A backend is correct when its revealed output equals
+//! `Clear`'s.
+#![forbid(unsafe_code)]
+
+mod backend;
+mod clear;
+mod error;
+mod evaluator;
+pub mod session;
+pub mod twoparty;
+mod walk;
+
+pub use backend::{Backend, BACKENDS, Threat, backend};
+pub use clear::{Clear, run_clear, run_clear_with};
+pub use error::Error;
+pub use evaluator::{Evaluator, Layer};
+pub use walk::{Progress, Silent, walk};

@@ -1,0 +1,226 @@
+//! What two parties agree on before a protocol runs: version, network, parameters, disclosures.
+//!
+//! The client speaks first. Magic and version are the first eight bytes of the first message
+//! each way and never move, so that any two versions can tell each other apart. The server
+//! answers with the public graph and a card of its own (preprocessing, labels), the client
+//! validates the graph and confirms the hash of everything agreed.
+//!
+//! Learned from the handshake: the client learns the architecture, scales and bit widths; the
+//! server learns the client's choice of transfer supply and of what is revealed.
+
+use crate::Error;
+use serde::{Deserialize, Serialize};
+use sordino_graph::fixed::FixedGraph;
+use sordino_ot::Supply;
+use sordino_wire::{Kind, Lane, Public};
+
+/// Version of the protocol; parties of different versions refuse each other.
+pub const VERSION: u32 = 1;
+
+const MAGIC: [u8; 4] = *b"SRDN";
+const HELLO: Kind = Kind::new(0x0001, "hello");
+const ANSWER: Kind = Kind::new(0x0002, "answer");
+const GRAPH: Kind = Kind::new(0x0003, "graph");
+const CARD: Kind = Kind::new(0x0004, "card");
+const CONFIRM: Kind = Kind::new(0x0005, "confirm");
+
+const MAX_HELLO: usize = 256;
+/// Largest public graph a client accepts.
+pub const MAX_GRAPH: usize = 32 << 20;
+/// Largest card a client accepts.
+pub const MAX_CARD: usize = 1 << 20;
+
+/// What the data owner learns at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reveal {
+    /// Every output score.
+    Logits,
+    /// Only the index of the best class.
+    Label,
+}
+
+/// Source of correlated transfers, as agreed on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SupplyChoice {
+    /// SoftSpoken with this `k`.
+    SoftSpoken(u8),
+}
+
+impl From<SupplyChoice> for Supply {
+    fn from(choice: SupplyChoice) -> Self {
+        match choice {
+            SupplyChoice::SoftSpoken(k) => Self::SoftSpoken { k: u32::from(k) },
+        }
+    }
+}
+
+impl SupplyChoice {
+    fn check(self) -> Result<Self, Error> {
+        match self {
+            Self::SoftSpoken(k) if ![1, 2, 4, 8].contains(&k) => {
+                Err(Error::Config(format!("SoftSpoken parameter k={k}; use 1, 2, 4 or 8")))
+            }
+            ok => Ok(ok),
+        }
+    }
+}
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// Source of correlated transfers.
+    pub supply: SupplyChoice,
+    /// What is revealed.
+    pub reveal: Reveal,
+}
+
+/// Why a server refuses a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The server speaks another version.
+    Version,
+    /// The server reveals labels only.
+    LabelOnly,
+    /// The server has no room for another session.
+    Busy,
+    /// The client's wish is not one this server understands.
+    Wish,
+}
+
+impl Refusal {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Version => "it speaks another version of the protocol",
+            Self::LabelOnly => "it reveals the label only; ask with --reveal label",
+            Self::Busy => "it serves as many clients as it can; try again later",
+            Self::Wish => "it does not understand the requested settings",
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+enum Answer {
+    Welcome { graph: u32, card: u32 },
+    Refused(Refusal),
+}
+
+/// What both parties hold after the handshake.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The network.
+    pub graph: FixedGraph,
+    /// What was agreed.
+    pub wish: Wish,
+    /// The server's card: opaque here, read by the application.
+    pub card: Vec<u8>,
+}
+
+fn framed(body: &[u8]) -> Vec<u8> {
+    [&MAGIC[..], &VERSION.to_le_bytes(), body].concat()
+}
+
+/// Body after magic and version, or what is wrong with them.
+fn unframe(bytes: &[u8]) -> Result<&[u8], Error> {
+    let Some((head, body)) = bytes.split_at_checked(8) else {
+        return Err(Error::Peer("its first message is too short to be Sordino's".into()));
+    };
+    if head[..4] != MAGIC {
+        return Err(Error::Peer("it does not speak the Sordino protocol".into()));
+    }
+    let version = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+    if version != VERSION {
+        return Err(Error::Config(format!(
+            "the peer speaks protocol version {version}, this program version {VERSION}; \
+             use the same release on both sides"
+        )));
+    }
+    Ok(body)
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
+    postcard::to_allocvec(value).map_err(|e| Error::Config(format!("cannot encode a message: {e}")))
+}
+
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Result<T, Error> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        _ => Err(Error::Peer(format!("its {what} message is malformed"))),
+    }
+}
+
+fn digest(graph: &[u8], card: &[u8], wish: &Wish) -> Result<[u8; 32], Error> {
+    let mut h = blake3::Hasher::new_derive_key("sordino session terms v1");
+    for part in [graph, card, &encode(wish)?] {
+        h.update(&(part.len() as u64).to_le_bytes());
+        h.update(part);
+    }
+    Ok(*h.finalize().as_bytes())
+}
+
+/// Client's side of the handshake: one round plus the confirmation.
+pub fn greet(lane: &mut Lane, wish: Wish) -> Result<Terms, Error> {
+    wish.supply.check()?;
+    lane.send(HELLO, Public::new(&framed(&encode(&wish)?)))?;
+    let answer = lane.recv_bounded(ANSWER, MAX_HELLO)?;
+    let (graph_len, card_len) = match decode(unframe(&answer)?, "answer")? {
+        Answer::Welcome { graph, card } => (graph as usize, card as usize),
+        Answer::Refused(why) => {
+            return Err(Error::Config(format!("the server refuses: {}", why.describe())));
+        }
+    };
+    if graph_len > MAX_GRAPH || card_len > MAX_CARD {
+        return Err(Error::Peer(format!(
+            "it announces a graph of {graph_len} and a card of {card_len} bytes; \
+             at most {MAX_GRAPH} and {MAX_CARD} are accepted"
+        )));
+    }
+    let bytes = lane.recv(GRAPH, graph_len)?;
+    let card = lane.recv(CARD, card_len)?;
+    let graph = FixedGraph::from_bytes(&bytes)?;
+    lane.send(CONFIRM, Public::new(&digest(&bytes, &card, &wish)?))?;
+    lane.flush()?;
+    Ok(Terms { graph, wish, card })
+}
+
+/// Server's first step: reads the wish. A client of another version is told so.
+pub fn listen(lane: &mut Lane) -> Result<Wish, Error> {
+    let hello = lane.recv_bounded(HELLO, MAX_HELLO)?;
+    let body = match unframe(&hello) {
+        Ok(body) => body,
+        Err(e) => {
+            refuse(lane, Refusal::Version)?;
+            return Err(e);
+        }
+    };
+    let wish: Result<Wish, _> = decode(body, "hello").and_then(|w: Wish| {
+        w.supply.check()?;
+        Ok(w)
+    });
+    if wish.is_err() {
+        refuse(lane, Refusal::Wish)?;
+    }
+    wish
+}
+
+/// Server's refusal.
+pub fn refuse(lane: &mut Lane, why: Refusal) -> Result<(), Error> {
+    lane.send(ANSWER, Public::new(&framed(&encode(&Answer::Refused(why))?)))?;
+    Ok(lane.flush()?)
+}
+
+/// Server's second step: sends graph and card, checks the confirmation.
+pub fn welcome(lane: &mut Lane, graph: &FixedGraph, card: &[u8], wish: Wish) -> Result<(), Error> {
+    let bytes = graph.to_bytes()?;
+    if bytes.len() > MAX_GRAPH || card.len() > MAX_CARD {
+        return Err(Error::Config("the graph or the card is too large to be sent".into()));
+    }
+    let answer = Answer::Welcome { graph: bytes.len() as u32, card: card.len() as u32 };
+    lane.send(ANSWER, Public::new(&framed(&encode(&answer)?)))?;
+    lane.send(GRAPH, Public::new(&bytes))?;
+    lane.send(CARD, Public::new(card))?;
+    let confirmed = lane.recv(CONFIRM, 32)?;
+    if confirmed != digest(&bytes, card, &wish)? {
+        return Err(Error::Peer("it confirms other terms than were offered".into()));
+    }
+    Ok(())
+}

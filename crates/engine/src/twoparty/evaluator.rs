@@ -1,0 +1,249 @@
+use super::linear::LinearSide;
+use super::nonlinear::{activate::Activation, product, tournament};
+use super::{CotPool, Needs, Tiles};
+use crate::evaluator::Linear;
+use crate::{Error, Evaluator, Layer};
+use sordino_graph::fixed::semantics::{self, Next, Tournament as Bracket};
+use sordino_graph::fixed::{Function, PoolShape, Rearrange, WeightId, Weights};
+use sordino_secret::{Party, Ring, SecretRng, Share};
+use sordino_wire::{Lane, Phase, Role};
+
+/// One party of a two-party run.
+pub(crate) struct TwoParty<'a, P: Party> {
+    pub lane: &'a mut Lane,
+    pub pool: &'a mut CotPool,
+    pub linear: LinearSide<'a>,
+    /// The owner's integers; `None` at the client.
+    pub weights: Option<&'a Weights>,
+    pub rng: &'a mut SecretRng,
+    pub tiles: Tiles,
+    pub party: std::marker::PhantomData<P>,
+}
+
+fn ring_of(edge: &sordino_graph::fixed::Edge) -> Ring {
+    Ring::new(edge.ring)
+}
+
+impl<P: Party> TwoParty<'_, P> {
+    /// Runs `f` on tiles of at most `tiles.elements` of `n` elements; each draws its transfers
+    /// first, in the offline phase.
+    fn tiled(
+        &mut self,
+        l: &Layer<'_>,
+        n: usize,
+        needs: impl Fn(usize) -> Needs,
+        mut f: impl FnMut(&mut Lane, std::ops::Range<usize>, &mut super::Cots) -> Result<Vec<u64>, Error>,
+    ) -> Result<Vec<u64>, Error> {
+        let mut out = Vec::with_capacity(n);
+        for tile in self.tiles.split(n) {
+            let mut cots = self.draw(l, needs(tile.len()))?;
+            out.extend(f(self.lane, tile, &mut cots)?);
+        }
+        Ok(out)
+    }
+
+    /// Draws a tile's transfers; the messages count as the layer's offline phase.
+    fn draw(&mut self, l: &Layer<'_>, needs: Needs) -> Result<super::Cots, Error> {
+        self.lane.meter_mut().set(Phase::Offline, Some(l.index));
+        let cots = self.pool.take::<P>(self.lane, needs)?;
+        self.lane.meter_mut().set(Phase::Online, Some(l.index));
+        Ok(cots)
+    }
+
+    fn constant(&self, id: WeightId) -> Result<Option<&[i64]>, Error> {
+        match self.weights {
+            None => Ok(None),
+            Some(w) => w
+                .layers
+                .get(id.0 as usize)
+                .map(|l| Some(l.bias.as_slice()))
+                .ok_or_else(|| Error::Config(format!("no weights number {}", id.0))),
+        }
+    }
+}
+
+impl<P: Party> Evaluator for TwoParty<'_, P> {
+    type Tensor = Share<P>;
+
+    fn begin(&mut self, l: &Layer<'_>) -> Result<(), Error> {
+        self.lane.meter_mut().set(Phase::Online, Some(l.index));
+        Ok(())
+    }
+
+    fn linear(&mut self, l: &Layer<'_>, op: Linear<'_>, x: &Share<P>) -> Result<Share<P>, Error> {
+        let ring = ring_of(l.output());
+        let bias = self.constant(op.weights)?.map(|b| spread(b, l.output().len()));
+        let words = self.linear.run(self.lane, l, &x.reduced(ring), bias, self.rng)?;
+        Ok(Share::from_protocol(words, ring))
+    }
+
+    fn add_const(&mut self, l: &Layer<'_>, c: WeightId, x: &Share<P>) -> Result<Share<P>, Error> {
+        let y = x.reduced(ring_of(l.output()));
+        match self.constant(c)? {
+            Some(c) => Ok(y.add_own(&c.iter().map(|&v| v as u64).collect::<Vec<_>>())?),
+            None => Ok(y),
+        }
+    }
+
+    fn activate(&mut self, l: &Layer<'_>, shift: u32, f: Function, x: &Share<P>) -> Result<Share<P>, Error> {
+        let step = activation(l, shift, f, self.tiles.radix);
+        let x = x.reduced(ring_of(l.input(0)));
+        let words = self.tiled(l, x.len(), |n| step.needs(n), |lane, tile, cots| {
+            step.run::<P>(lane, &x.expose()[tile], cots)
+        })?;
+        Ok(Share::from_protocol(words, ring_of(l.output())))
+    }
+
+    fn sum_pool(&mut self, l: &Layer<'_>, pool: &PoolShape, x: &Share<P>) -> Result<Share<P>, Error> {
+        let ring = ring_of(l.output());
+        Ok(Share::from_protocol(semantics::sum_pool(pool, x.expose(), ring.bits()), ring))
+    }
+
+    fn max_pool(&mut self, l: &Layer<'_>, pool: &PoolShape, x: &Share<P>) -> Result<Share<P>, Error> {
+        let ring = ring_of(l.input(0));
+        let bracket = Bracket::new(&semantics::windows(pool));
+        let step = tournament::Tournament::new(ring, None, self.tiles.radix);
+        let planes = Planes { bracket: &bracket, count: pool.channels as usize };
+        let start = planes.start(x.reduced(ring).expose());
+        let (best, _) = self.play(l, &planes, &step, start, Vec::new())?;
+        Ok(Share::from_protocol(best, ring_of(l.output())))
+    }
+
+    fn add(
+        &mut self,
+        l: &Layer<'_>,
+        shl: [u32; 2],
+        subtract: bool,
+        a: &Share<P>,
+        b: &Share<P>,
+    ) -> Result<Share<P>, Error> {
+        let ring = ring_of(l.output());
+        let (a, b) = (a.shl(shl[0], ring), b.shl(shl[1], ring));
+        Ok(if subtract { a.sub(&b)? } else { a.add(&b)? })
+    }
+
+    fn mul(&mut self, l: &Layer<'_>, a: &Share<P>, b: &Share<P>) -> Result<Share<P>, Error> {
+        let ring = ring_of(l.output());
+        let square = l.node.inputs[0] == l.node.inputs[1];
+        let (a, b) = (a.reduced(ring), b.reduced(ring));
+        let words = self.tiled(l, a.len(), |n| product::needs(n, ring, square), |lane, tile, cots| {
+            let other = (!square).then(|| &b.expose()[tile.clone()]);
+            product::product::<P>(lane, &a.expose()[tile.clone()], other, ring, cots)
+        })?;
+        Ok(Share::from_protocol(words, ring))
+    }
+
+    fn concat(&mut self, l: &Layer<'_>, axis: u32, shl: &[u32], xs: &[&Share<P>]) -> Result<Share<P>, Error> {
+        let ring = ring_of(l.output());
+        let words: Vec<&[u64]> = xs.iter().map(|x| x.expose()).collect();
+        let shapes: Vec<&[u32]> = (0..xs.len()).map(|i| l.input(i).shape.as_slice()).collect();
+        Ok(Share::from_protocol(semantics::concat(axis, shl, &shapes, &words, ring.bits()), ring))
+    }
+
+    fn rearrange(&mut self, l: &Layer<'_>, r: &Rearrange, x: &Share<P>) -> Result<Share<P>, Error> {
+        let ring = ring_of(l.output());
+        if matches!(r, Rearrange::Reshape) {
+            return Ok(x.reduced(ring));
+        }
+        let index = semantics::index_map(r, &l.input(0).shape, &l.output().shape);
+        Ok(x.gather(&index, semantics::fill_value(r) as u64).reduced(ring))
+    }
+
+    fn arg_max(&mut self, l: &Layer<'_>, x: &Share<P>) -> Result<Share<P>, Error> {
+        let (ring, index_ring) = (ring_of(l.input(0)), ring_of(l.output()));
+        let bracket = Bracket::single(x.len() as u32);
+        let step = tournament::Tournament::new(ring, Some(index_ring), self.tiles.radix);
+        let planes = Planes { bracket: &bracket, count: 1 };
+        // Positions are public; the server holds them as its share.
+        let own = |i: u64| if P::ROLE == Role::Server { i } else { 0 };
+        let index = (0..x.len() as u64).map(own).collect();
+        let (_, best) = self.play(l, &planes, &step, x.reduced(ring).expose().to_vec(), index)?;
+        Ok(Share::from_protocol(best, index_ring))
+    }
+}
+
+impl<P: Party> TwoParty<'_, P> {
+    /// Plays a bracket level by level on every plane at once; indices follow when given.
+    fn play(
+        &mut self,
+        l: &Layer<'_>,
+        planes: &Planes<'_>,
+        step: &tournament::Tournament,
+        mut values: Vec<u64>,
+        mut index: Vec<u64>,
+    ) -> Result<(Vec<u64>, Vec<u64>), Error> {
+        for level in &planes.bracket.levels {
+            let [a, b] = planes.pairs(level, &values);
+            let [ia, ib] = planes.pairs(level, &index);
+            let (mut won, mut won_index) = (Vec::with_capacity(a.len()), Vec::new());
+            for tile in self.tiles.split(a.len()) {
+                let part = |v: &'_ [u64]| v.get(tile.clone()).unwrap_or_default().to_vec();
+                let mut cots = self.draw(l, step.needs(tile.len()))?;
+                let values = [&a[tile.clone()], &b[tile.clone()]];
+                let index = [&part(&ia)[..], &part(&ib)[..]];
+                let (v, i) = step.play::<P>(self.lane, values, index, &mut cots)?;
+                won.extend(v);
+                won_index.extend(i);
+            }
+            values = planes.next(level, &values, &won);
+            index = planes.next(level, &index, &won_index);
+        }
+        Ok((planes.winners(&values), planes.winners(&index)))
+    }
+}
+
+/// A tournament played on `count` planes side by side; an empty vector stays empty.
+struct Planes<'a> {
+    bracket: &'a Bracket,
+    count: usize,
+}
+
+impl Planes<'_> {
+    fn each<'v>(&self, v: &'v [u64]) -> std::slice::Chunks<'v, u64> {
+        v.chunks((v.len() / self.count).max(1))
+    }
+
+    fn start(&self, x: &[u64]) -> Vec<u64> {
+        let leaves = &self.bracket.leaves;
+        self.each(x).flat_map(|p| leaves.iter().map(|&i| p[i as usize])).collect()
+    }
+
+    fn pairs(&self, level: &semantics::Level, v: &[u64]) -> [Vec<u64>; 2] {
+        [0, 1].map(|side| {
+            let of = |p: &[u64]| level.pairs.iter().map(|m| p[m[side] as usize]).collect::<Vec<_>>();
+            self.each(v).flat_map(of).collect()
+        })
+    }
+
+    fn next(&self, level: &semantics::Level, v: &[u64], won: &[u64]) -> Vec<u64> {
+        let of = |(p, w): (&[u64], &[u64])| {
+            let from = |n: &Next| match *n {
+                Next::Pair(i) => w[i as usize],
+                Next::Pass(i) => p[i as usize],
+            };
+            level.next.iter().map(from).collect::<Vec<_>>()
+        };
+        let won = won.chunks(level.pairs.len().max(1)).chain(std::iter::repeat(&[][..]));
+        self.each(v).zip(won).flat_map(of).collect()
+    }
+
+    fn winners(&self, v: &[u64]) -> Vec<u64> {
+        let winner = &self.bracket.winner;
+        let of = |p: &[u64]| winner.iter().map(|w| w.map_or(0, |i| p[i as usize])).collect::<Vec<_>>();
+        self.each(v).flat_map(of).collect()
+    }
+}
+
+/// The protocol of an activation layer.
+pub(crate) fn activation(l: &Layer<'_>, shift: u32, f: Function, radix: u32) -> Activation {
+    Activation::new(ring_of(l.input(0)), ring_of(l.output()), shift, f, radix)
+}
+
+/// One bias per channel to one per output element.
+fn spread(bias: &[i64], n: usize) -> Vec<u64> {
+    if bias.is_empty() {
+        return vec![0; n];
+    }
+    let each = n / bias.len();
+    bias.iter().flat_map(|&b| std::iter::repeat_n(b as u64, each)).collect()
+}

@@ -1,0 +1,74 @@
+//! Two-party inference: the client holds the input, the server the weights.
+//!
+//! Values are additively shared over Z_2^l, with `l` as small as each edge's range allows.
+//! Linear layers run on lattice ciphertexts (client encrypts its share, server multiplies), all
+//! others on correlated oblivious transfers.
+//!
+//! # Security
+//!
+//! Semi-honest, either party, static; 128-bit computational and 40-bit statistical. Assumptions:
+//! ring learning with errors at the parameters of `sordino_he`, and those of `sordino_ot`. The
+//! server learns nothing about the input; the client learns the public graph and the disclosed
+//! output, and nothing else about the weights. A client that deviates can learn weights; a server
+//! that deviates can learn inputs. Timing depends on public shapes only.
+//!
+//! # Source
+//!
+//! CrypTFlow2 (CCS 2020) for comparison, multiplexer and tournament; Cheetah (USENIX Security
+//! 2022) for the linear layers; ours: one comparison tree for exact truncation and sign, rings
+//! trimmed per edge with extension after the activation.
+
+mod carry;
+mod client;
+mod cost;
+mod cots;
+mod evaluator;
+mod label;
+mod linear;
+mod needs;
+mod nonlinear;
+mod server;
+mod support;
+mod tiles;
+
+pub use client::ClientSession;
+pub use cost::CostModel;
+pub use label::with_label;
+pub use needs::Needs;
+pub use server::{Observer, Offer, ServerModel, Unobserved, serve};
+pub use support::TwoPartyBackend;
+
+pub(crate) use cots::{CotPool, Cots};
+pub(crate) use tiles::Tiles;
+
+use crate::session::{Reveal, SupplyChoice, Wish};
+use sordino_secret::Disclosure;
+use sordino_wire::Kind;
+
+/// What a session's cost depends on besides the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Source of correlated transfers.
+    pub supply: SupplyChoice,
+}
+
+impl From<Wish> for Settings {
+    fn from(wish: Wish) -> Self {
+        Self { supply: wish.supply }
+    }
+}
+
+impl Reveal {
+    /// The one disclosure of a session with this choice.
+    pub fn disclosure(self) -> Disclosure {
+        match self {
+            Self::Logits => Disclosure::Logits,
+            Self::Label => Disclosure::Label,
+        }
+    }
+}
+
+const REQUEST: Kind = Kind::new(0x0010, "request");
+const REQUEST_LEN: usize = 1;
+const INFER: u8 = 1;
+const BYE: u8 = 0;

@@ -1,0 +1,42 @@
+use std::ops::{Add, AddAssign};
+
+/// Correlated transfers that a step consumes, by direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Transfers in which the server is the sender.
+    pub server_sends: usize,
+    /// Transfers in which the client is the sender.
+    pub client_sends: usize,
+}
+
+impl Needs {
+    /// Nothing.
+    pub const NONE: Self = Self { server_sends: 0, client_sends: 0 };
+
+    /// `n` with the server as sender.
+    pub const fn server(n: usize) -> Self {
+        Self { server_sends: n, client_sends: 0 }
+    }
+
+    /// `n` in each direction.
+    pub const fn both(n: usize) -> Self {
+        Self { server_sends: n, client_sends: n }
+    }
+}
+
+impl Add for Needs {
+    type Output = Self;
+
+    fn add(self, o: Self) -> Self {
+        Self {
+            server_sends: self.server_sends + o.server_sends,
+            client_sends: self.client_sends + o.client_sends,
+        }
+    }
+}
+
+impl AddAssign for Needs {
+    fn add_assign(&mut self, o: Self) {
+        *self = *self + o;
+    }
+}
