@@ -12,6 +12,7 @@ use crate::Block;
 
 /// Registers in flight: enough to hide the latency of the AES unit of every x86 core so far.
 const FLIGHT: usize = 8;
+const HALF: usize = FLIGHT / 2;
 /// Blocks in the widest batch: the size of buffers that pad the last one.
 const WIDEST: usize = 4 * FLIGHT;
 const ROUNDS: usize = 10;
@@ -143,7 +144,11 @@ pub(super) unsafe fn counter_mode<V: Lanes>(key: &Schedule, counter: u64, out: &
         let mut chunks = out.chunks_exact_mut(FLIGHT * V::BLOCKS);
         for chunk in &mut chunks {
             let mut s = count::<V, FLIGHT>(at);
-            encrypt(&mut s, |r, _| keys[r]);
+            encrypt(
+                &mut s,
+                #[inline(always)]
+                |r, _| keys[r],
+            );
             for (i, s) in s.into_iter().enumerate() {
                 s.store(chunk.as_mut_ptr().add(i * V::BLOCKS).cast());
             }
@@ -152,7 +157,11 @@ pub(super) unsafe fn counter_mode<V: Lanes>(key: &Schedule, counter: u64, out: &
         let rest = chunks.into_remainder();
         if !rest.is_empty() {
             let mut s = count::<V, FLIGHT>(at);
-            encrypt(&mut s, |r, _| keys[r]);
+            encrypt(
+                &mut s,
+                #[inline(always)]
+                |r, _| keys[r],
+            );
             let mut pad = [Block::ZERO; WIDEST];
             store(s, &mut pad);
             rest.copy_from_slice(&bytemuck::must_cast_slice(&pad)[..rest.len()]);
@@ -178,7 +187,11 @@ pub(super) unsafe fn expand<V: Lanes>(keys: &[Block], counter: u64, row: usize, 
             for j in 0..row {
                 let number = Block(counter.wrapping_add(j as u64).into());
                 let mut s = [V::splat(number); FLIGHT];
-                encrypt(&mut s, |r, i| schedule[r][i]);
+                encrypt(
+                    &mut s,
+                    #[inline(always)]
+                    |r, i| schedule[r][i],
+                );
                 store(s, &mut blocks);
                 for (out, block) in out.chunks_exact_mut(row).zip(&blocks) {
                     out[j] = *block;
@@ -197,9 +210,17 @@ unsafe fn tmmo_batch<V: Lanes, const N: usize>(
 ) -> [V; N] {
     // SAFETY: the module's condition.
     unsafe {
-        encrypt(&mut x, |r, _| keys[r]);
+        encrypt(
+            &mut x,
+            #[inline(always)]
+            |r, _| keys[r],
+        );
         let mut s = xor(x, tweaks);
-        encrypt(&mut s, |r, _| keys[r]);
+        encrypt(
+            &mut s,
+            #[inline(always)]
+            |r, _| keys[r],
+        );
         xor(s, x)
     }
 }
@@ -226,6 +247,26 @@ pub(super) unsafe fn tmmo<V: Lanes>(p: &Schedule, x: &[Block], tweak: u64, out: 
     }
 }
 
+/// One batch of pairs: `q` and the outputs have room for HALF registers.
+#[inline(always)]
+unsafe fn cot_batch<V: Lanes>(
+    keys: &[V; ROUNDS + 1],
+    delta: [V; HALF],
+    tweak: u64,
+    q: &[Block],
+    out0: &mut [Block],
+    out1: &mut [Block],
+) {
+    // SAFETY: the module's condition.
+    unsafe {
+        let (q, tweaks) = (load::<V, HALF>(q), count::<V, HALF>(tweak));
+        let [a, b, c, d, e, f, g, h] =
+            tmmo_batch(keys, concat(q, xor(q, delta)), concat(tweaks, tweaks));
+        store([a, b, c, d], out0);
+        store([e, f, g, h], out1);
+    }
+}
+
 #[inline(always)]
 pub(super) unsafe fn tmmo_cot<V: Lanes>(
     p: &Schedule,
@@ -234,25 +275,16 @@ pub(super) unsafe fn tmmo_cot<V: Lanes>(
     tweak: u64,
     [out0, out1]: [&mut [Block]; 2],
 ) {
-    const HALF: usize = FLIGHT / 2;
     let batch = HALF * V::BLOCKS;
     // SAFETY: the module's condition; chunks hold exactly `batch` blocks and the pads hold WIDEST >= batch.
     unsafe {
         let keys = broadcast::<V>(p);
         let delta = [V::splat(delta); HALF];
-        let step = |at: u64, q: &[Block], out0: &mut [Block], out1: &mut [Block]| {
-            let (q, tweaks) = (load::<V, HALF>(q), count::<V, HALF>(at));
-            let both: [V; FLIGHT] = concat(q, xor(q, delta));
-            let hashes = tmmo_batch(&keys, both, concat(tweaks, tweaks));
-            let (h0, h1) = hashes.split_at(HALF);
-            store::<V, HALF>([h0[0], h0[1], h0[2], h0[3]], out0);
-            store::<V, HALF>([h1[0], h1[1], h1[2], h1[3]], out1);
-        };
         let mut at = tweak;
         let mut qs = q.chunks_exact(batch);
         let (mut outs0, mut outs1) = (out0.chunks_exact_mut(batch), out1.chunks_exact_mut(batch));
         for ((q, out0), out1) in (&mut qs).zip(&mut outs0).zip(&mut outs1) {
-            step(at, q, out0, out1);
+            cot_batch(&keys, delta, at, q, out0, out1);
             at = at.wrapping_add(batch as u64);
         }
         let q = qs.remainder();
@@ -260,7 +292,7 @@ pub(super) unsafe fn tmmo_cot<V: Lanes>(
             let (mut pad0, mut pad1) = ([Block::ZERO; WIDEST], [Block::ZERO; WIDEST]);
             let mut pad = [Block::ZERO; WIDEST];
             pad[..q.len()].copy_from_slice(q);
-            step(at, &pad, &mut pad0, &mut pad1);
+            cot_batch(&keys, delta, at, &pad, &mut pad0, &mut pad1);
             outs0.into_remainder().copy_from_slice(&pad0[..q.len()]);
             outs1.into_remainder().copy_from_slice(&pad1[..q.len()]);
         }
@@ -268,8 +300,32 @@ pub(super) unsafe fn tmmo_cot<V: Lanes>(
 }
 
 #[inline(always)]
-fn concat<V: Copy>(a: [V; FLIGHT / 2], b: [V; FLIGHT / 2]) -> [V; FLIGHT] {
+fn concat<V: Copy>(a: [V; HALF], b: [V; HALF]) -> [V; FLIGHT] {
     [a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]]
+}
+
+/// One batch of a tree level: HALF registers of parents, FLIGHT of children.
+#[inline(always)]
+unsafe fn ggm_batch<V: Lanes>(
+    keys: &[[V; ROUNDS + 1]; 2],
+    parents: &[Block],
+    children: &mut [Block],
+) {
+    // SAFETY: the module's condition.
+    unsafe {
+        let x = load::<V, HALF>(parents);
+        let mut s: [V; FLIGHT] = concat(x, x);
+        encrypt(
+            &mut s,
+            #[inline(always)]
+            |r, i| keys[i / HALF][r],
+        );
+        let s = xor(s, concat(x, x));
+        for i in 0..HALF {
+            let (low, high) = V::interleave(s[i], s[i + HALF]);
+            store([low, high], &mut children[2 * i * V::BLOCKS..]);
+        }
+    }
 }
 
 #[inline(always)]
@@ -278,32 +334,21 @@ pub(super) unsafe fn ggm_double<V: Lanes>(
     parents: &[Block],
     children: &mut [Block],
 ) {
-    const HALF: usize = FLIGHT / 2;
     let batch = HALF * V::BLOCKS;
     // SAFETY: the module's condition; chunks hold exactly `batch` parents and 2 * batch children, `pad` holds
     // WIDEST >= 2 * batch blocks.
     unsafe {
         let keys = [broadcast::<V>(&p[0]), broadcast::<V>(&p[1])];
-        let step = |parents: &[Block], children: &mut [Block]| {
-            let x = load::<V, HALF>(parents);
-            let mut s: [V; FLIGHT] = concat(x, x);
-            encrypt(&mut s, |r, i| keys[i / HALF][r]);
-            let s = xor(s, concat(x, x));
-            for i in 0..HALF {
-                let (low, high) = V::interleave(s[i], s[i + HALF]);
-                store([low, high], &mut children[2 * i * V::BLOCKS..]);
-            }
-        };
         let mut all_parents = parents.chunks_exact(batch);
         let mut all_children = children.chunks_exact_mut(2 * batch);
         for (parents, children) in (&mut all_parents).zip(&mut all_children) {
-            step(parents, children);
+            ggm_batch(&keys, parents, children);
         }
         let (parents, children) = (all_parents.remainder(), all_children.into_remainder());
         if !parents.is_empty() {
             let (mut pad, mut doubled) = ([Block::ZERO; WIDEST], [Block::ZERO; WIDEST]);
             pad[..parents.len()].copy_from_slice(parents);
-            step(&pad, &mut doubled);
+            ggm_batch(&keys, &pad, &mut doubled);
             children.copy_from_slice(&doubled[..children.len()]);
         }
     }

@@ -167,6 +167,13 @@ unsafe fn forward2<F: Field>(f: F, roots: &Factors, a: &mut [u64]) {
     }
 }
 
+/// Reads one register: as input of the transform, or between layers.
+#[inline(always)]
+unsafe fn take<F: Field, const FIRST: bool>(f: F, from: &[u64]) -> F::V {
+    // SAFETY: the module's condition; callers pass a chunk of one register.
+    unsafe { if FIRST { f.import(from.as_ptr()) } else { F::load(from.as_ptr()) } }
+}
+
 /// Two layers on block `index` of a level, levels being numbered as in a heap: root `index`, then its two children.
 #[inline(always)]
 unsafe fn forward4<F: Field, const FIRST: bool>(
@@ -182,14 +189,12 @@ unsafe fn forward4<F: Field, const FIRST: bool>(
     let a23 = a2.chunks_exact_mut(F::LANES).zip(a3.chunks_exact_mut(F::LANES));
     // SAFETY: the module's condition; each chunk is one register.
     unsafe {
-        let load = |from: &[u64]| {
-            if FIRST { f.import(from.as_ptr()) } else { F::load(from.as_ptr()) }
-        };
         let w = roots.splat::<F>(index);
         let (w0, w1) = (roots.splat::<F>(2 * index), roots.splat::<F>(2 * index + 1));
         for ((a0, a1), (a2, a3)) in a01.zip(a23) {
-            let (x0, x1) = (f.settle(load(a0)), load(a1));
-            let (x2, x3) = (f.mul_by(load(a2), w), f.mul_by(load(a3), w));
+            let (x0, x1) = (f.settle(take::<F, FIRST>(f, a0)), take::<F, FIRST>(f, a1));
+            let (x2, x3) = (take::<F, FIRST>(f, a2), take::<F, FIRST>(f, a3));
+            let (x2, x3) = (f.mul_by(x2, w), f.mul_by(x3, w));
             let (x0, x2) = f.forward_pair(x0, x2);
             let (x1, x3) = f.forward_pair(x1, x3);
             let (x0, x1) = f.forward_pair(x0, f.mul_by(x1, w0));
@@ -308,6 +313,7 @@ unsafe fn inverse4<F: Field>(f: F, roots: &Factors, index: usize, a: &mut [u64])
         let (w0, w1) = (roots.splat::<F>(2 * index), roots.splat::<F>(2 * index + 1));
         for_quarters::<F>(
             a,
+            #[inline(always)]
             |x| {
                 let (s0, s1) = (f.sum_lazy(x[0], x[1]), f.sum_lazy(x[2], x[3]));
                 let d0 = f.mul_by(f.difference(x[0], x[1]), w0);
@@ -319,6 +325,7 @@ unsafe fn inverse4<F: Field>(f: F, roots: &Factors, index: usize, a: &mut [u64])
                     f.mul_by(f.difference(d0, d1), w),
                 ]
             },
+            #[inline(always)]
             |value, to| F::store(value, to),
         );
     }
@@ -333,6 +340,7 @@ unsafe fn inverse4_last<F: Field>(f: F, tables: &Tables, a: &mut [u64]) {
         let (w0, w1) = (tables.inverse.splat::<F>(2), tables.inverse.splat::<F>(3));
         for_quarters::<F>(
             a,
+            #[inline(always)]
             |x| {
                 let (s0, s1) = (f.sum_lazy(x[0], x[1]), f.sum_lazy(x[2], x[3]));
                 let d0 = f.mul_by(f.difference(x[0], x[1]), w0);
@@ -344,6 +352,7 @@ unsafe fn inverse4_last<F: Field>(f: F, tables: &Tables, a: &mut [u64]) {
                     f.mul_by(f.difference(d0, d1), w),
                 ]
             },
+            #[inline(always)]
             |value, to| f.export(value, to),
         );
     }
