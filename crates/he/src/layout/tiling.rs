@@ -42,8 +42,11 @@ impl Tiling {
             [(y0, x0), (y1, x1)]
         };
         let taps = [dy_low * row + dx_low, dy_high * row + dx_high];
-        let overhang = (filled[1] - taps[0]).max(read[1] - filled[0]).max(taps[1] - taps[0]) + 1;
-        Self { row, block, origin: -filled[0], taps, overhang }
+        // Outputs that read padding alone may lie before everything filled.
+        let origin = (-filled[0]).max(-taps[1]);
+        let last = [filled[1] - taps[0], origin + filled[1], origin + read[1], taps[1] - taps[0]];
+        let overhang = last.into_iter().fold(0, i64::max) + 1;
+        Self { row, block, origin, taps, overhang }
     }
 
     /// The most blocks (planes per input times outputs per result) for degree n.
