@@ -11,14 +11,18 @@
 //! modulo its output ring, wrap-around included, so that backends agree bit for bit even outside
 //! the calibrated range. An operand may live in a larger ring than needed: reducing it is free.
 
+mod calibrate;
 mod codec;
 mod io;
 mod op;
+mod quantise;
 pub mod semantics;
 mod validate;
 
+pub use calibrate::Calibration;
 pub use io::{EncodedInput, decode, decode_output, encode_input};
 pub use op::*;
+pub use quantise::{QuantiseOptions, Reveal, quantise};
 pub use validate::limits;
 
 use serde::{Deserialize, Serialize};

@@ -25,7 +25,7 @@ pub use rearrange::{fill_value, index_map, rearrange};
 pub use tournament::{Level, Next, Tournament};
 pub use word::{encode, mask, reduce, wrap};
 
-use super::{FixedGraph, FixedNode, FixedOp, Weights};
+use super::{EdgeId, FixedGraph, FixedNode, FixedOp, Weights};
 
 /// Applies one node to its operands' words and returns the result's words.
 pub fn apply(graph: &FixedGraph, node: &FixedNode, weights: &Weights, xs: &[&[u64]]) -> Vec<u64> {
@@ -52,4 +52,38 @@ pub fn apply(graph: &FixedGraph, node: &FixedNode, weights: &Weights, xs: &[&[u6
         FixedOp::Rearrange(r) => rearrange(r, &input(0).shape, &out.shape, xs[0], out.ring),
         FixedOp::ArgMax => vec![arg_max(xs[0], input(0).ring)],
     }
+}
+
+/// Runs a whole graph on the input's words and returns the output's words. Tensors are freed
+/// after their last use.
+pub fn run(graph: &FixedGraph, weights: &Weights, input: Vec<u64>) -> Vec<u64> {
+    run_with(graph, weights, input, |_, _| {})
+}
+
+/// As [`run`], showing `observe` every edge's words as soon as they are known.
+pub fn run_with(
+    graph: &FixedGraph,
+    weights: &Weights,
+    input: Vec<u64>,
+    mut observe: impl FnMut(EdgeId, &[u64]),
+) -> Vec<u64> {
+    let mut uses = vec![0usize; graph.edges.len()];
+    let read = graph.nodes.iter().flat_map(|n| &n.inputs);
+    read.chain([&graph.output]).for_each(|e| uses[e.0 as usize] += 1);
+    let mut live: Vec<Vec<u64>> = vec![Vec::new(); graph.edges.len()];
+    observe(graph.input, &input);
+    live[graph.input.0 as usize] = input;
+    for node in &graph.nodes {
+        let xs: Vec<&[u64]> = node.inputs.iter().map(|e| &live[e.0 as usize][..]).collect();
+        let y = apply(graph, node, weights, &xs);
+        observe(node.output, &y);
+        for e in &node.inputs {
+            uses[e.0 as usize] -= 1;
+            if uses[e.0 as usize] == 0 {
+                live[e.0 as usize] = Vec::new();
+            }
+        }
+        live[node.output.0 as usize] = y;
+    }
+    std::mem::take(&mut live[graph.output.0 as usize])
 }

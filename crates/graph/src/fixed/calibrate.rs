@@ -1,0 +1,77 @@
+use crate::ir::{Graph, Tensor, TensorData, ValueId};
+use crate::{Error, float};
+
+/// What was seen of every value while a network ran on sample inputs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Calibration {
+    ranges: Vec<Option<(f32, f32)>>,
+    fractional: Vec<bool>,
+    samples: usize,
+}
+
+impl Calibration {
+    /// Nothing seen yet.
+    pub fn new(graph: &Graph) -> Self {
+        let n = graph.values.len();
+        Self { ranges: vec![None; n], fractional: vec![false; n], samples: 0 }
+    }
+
+    /// Runs the float network on each input and records the smallest and largest of every value.
+    ///
+    /// # Errors
+    /// Those of the float executor; [`Error::Config`] without any input.
+    pub fn run(graph: &Graph, inputs: &[Tensor]) -> Result<Self, Error> {
+        let mut c = Self::new(graph);
+        for x in inputs {
+            c.observe(graph, x)?;
+        }
+        if inputs.is_empty() {
+            return Err(Error::Config("calibration needs at least one sample input".into()));
+        }
+        Ok(c)
+    }
+
+    /// Runs the float network on one more input and returns its outputs.
+    ///
+    /// # Errors
+    /// Those of the float executor.
+    pub fn observe(&mut self, graph: &Graph, input: &Tensor) -> Result<Vec<Tensor>, Error> {
+        self.samples += 1;
+        float::run_with(graph, std::slice::from_ref(input), |id, t| self.record(id, t))
+    }
+
+    /// Widens a value's range to a tensor.
+    pub fn record(&mut self, id: ValueId, t: &Tensor) {
+        let (lo, hi) = match t.data() {
+            TensorData::F32(v) => {
+                self.fractional[id.0] |= v.iter().any(|x| x.fract() != 0.0);
+                // Comparisons that keep NaN, which quantisation then refuses.
+                v.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), &x| {
+                    (if x >= lo { lo } else { x }, if x <= hi { hi } else { x })
+                })
+            }
+            TensorData::I64(v) => {
+                let ends = |f: fn(i64, i64) -> i64| v.iter().copied().reduce(f).unwrap_or(0);
+                (ends(i64::min) as f32, ends(i64::max) as f32)
+            }
+            TensorData::Bool(_) => (0.0, 1.0),
+        };
+        let slot = &mut self.ranges[id.0];
+        *slot = Some(slot.map_or((lo, hi), |(a, b)| (a.min(lo), b.max(hi))));
+    }
+
+    /// Smallest and largest element seen, or none.
+    pub fn range(&self, id: ValueId) -> Option<(f32, f32)> {
+        self.ranges.get(id.0).copied().flatten()
+    }
+
+    /// Whether every element seen was a whole number.
+    pub fn is_integral(&self, id: ValueId) -> bool {
+        self.range(id).is_some() && !self.fractional[id.0]
+    }
+
+    /// Number of inputs run.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+}

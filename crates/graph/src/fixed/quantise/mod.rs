@@ -1,0 +1,49 @@
+//! From a float network to integers.
+//!
+//! # Policy
+//!
+//! Requantisation is lazy. Every value carries its fraction bits and calibrated range; a value is
+//! rounded to `act_bits` only where a linear layer, product or window of comparisons would pay for
+//! its surplus bits, and then once for all who read it. A linear layer's result stays at the
+//! accumulator's scale, residual sums happen there (aligning scales is a free left shift), and
+//! the rectifier that follows drops the surplus bits in the same step as it compares.
+//!
+//! Scalar factors and offsets stay symbolic until they are absorbed by a kernel; a polynomial of
+//! degree two takes one product. Window sums stay sums, their divisor is absorbed or applied by
+//! the data owner. Rings are assigned backwards, each the least its consumers need.
+//!
+//! Networks quantised by their trainer run in this fixed point too; see `lower::quantised`.
+//!
+//! # What the data owner learns from the public graph
+//!
+//! The architecture, and per layer a power of two for the largest weight (`weight_frac`) and for
+//! the calibrated range (`ring`, `lo`, `hi`, `frac`). Slopes, offsets and factors given as
+//! constants of the network count as weights; bounds of `Clip` are public.
+
+mod builder;
+mod form;
+mod lower;
+mod options;
+mod range;
+mod rings;
+
+pub use options::{QuantiseOptions, Reveal};
+
+use super::{Calibration, FixedModel};
+use crate::Error;
+use crate::ir::Graph;
+
+/// Quantises a network whose ranges were calibrated.
+///
+/// # Errors
+/// [`Error::Unsupported`] naming the first node that cannot be computed privately, why, and what
+/// to do; [`Error::Limit`] when a ring beyond `max_ring` would be needed; [`Error::Config`] for
+/// settings out of bounds.
+pub fn quantise(
+    graph: &Graph,
+    calibration: &Calibration,
+    options: &QuantiseOptions,
+) -> Result<FixedModel, Error> {
+    options.validate()?;
+    lower::Lower::new(graph, calibration, options)?.run()
+}
