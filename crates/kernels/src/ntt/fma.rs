@@ -53,13 +53,29 @@ macro_rules! arithmetic {
         }
 
         #[inline(always)]
-        unsafe fn mul_by(self, a: Self::V, [w, quotient]: [Self::V; 2]) -> Self::V {
+        unsafe fn mul_by<const K: usize>(
+            self,
+            a: [Self::V; K],
+            w: [[Self::V; 2]; K],
+        ) -> [Self::V; K] {
+            let (mut high, mut low, mut q) = (a, a, a);
             unsafe {
-                let high = $mul(a, w);
-                let low = $fms(a, w, high);
-                let q = $sub($fma(a, quotient, self.round), self.round);
-                $add($fnma(q, self.p, high), low)
+                for i in 0..K {
+                    high[i] = $mul(a[i], w[i][0]);
+                    q[i] = $fma(a[i], w[i][1], self.round);
+                }
+                for i in 0..K {
+                    low[i] = $fms(a[i], w[i][0], high[i]);
+                    q[i] = $sub(q[i], self.round);
+                }
+                for i in 0..K {
+                    high[i] = $fnma(q[i], self.p, high[i]);
+                }
+                for i in 0..K {
+                    high[i] = $add(high[i], low[i]);
+                }
             }
+            high
         }
 
         #[inline(always)]

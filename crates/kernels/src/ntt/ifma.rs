@@ -150,8 +150,17 @@ impl<M: MultiplyAdd> Field for Integers8<M> {
 
     /// Below 2p for any `a` below 2^52.
     #[inline(always)]
-    unsafe fn mul_by(self, a: Self::V, [w, quotient]: [Self::V; 2]) -> Self::V {
-        unsafe { self.remainder(a, w, M::high(_mm512_setzero_si512(), a, quotient)) }
+    unsafe fn mul_by<const K: usize>(self, a: [Self::V; K], w: [[Self::V; 2]; K]) -> [Self::V; K] {
+        let mut q = a;
+        unsafe {
+            for i in 0..K {
+                q[i] = M::high(_mm512_setzero_si512(), a[i], w[i][1]);
+            }
+            for i in 0..K {
+                q[i] = self.remainder(a[i], w[i][0], q[i]);
+            }
+        }
+        q
     }
 
     /// Barrett: the estimated quotient is short by at most 3, so that the remainder is below 4p.

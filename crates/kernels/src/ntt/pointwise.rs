@@ -54,7 +54,8 @@ pub(super) unsafe fn mul_scalar<F: Field>(f: F, modulus: &Modulus, a: &mut [u64]
     unsafe {
         let w = [F::splat(&w), F::splat(&quotient)];
         for a in &mut a {
-            f.export(f.mul_by(f.import(a.as_ptr()), w), a.as_mut_ptr());
+            let [product] = f.mul_by([f.import(a.as_ptr())], [w]);
+            f.export(product, a.as_mut_ptr());
         }
     }
     modulus.mul_scalar_slice(a.into_remainder(), scalar);

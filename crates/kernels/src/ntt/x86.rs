@@ -2,7 +2,7 @@
 
 /// Stamps the entry points for one arithmetic; callers must have detected the features.
 macro_rules! entry_points {
-    ($field:ty, $features:literal) => {
+    ($field:ty, $pair:literal, $features:literal) => {
         use super::super::scalar::Modulus;
         use super::super::{pointwise, wide};
 
@@ -13,13 +13,13 @@ macro_rules! entry_points {
         #[target_feature(enable = $features)]
         pub(crate) fn forward(tables: &wide::Tables, p: u64, a: &mut [u64]) {
             // SAFETY: the features of the field are enabled here; so below.
-            unsafe { wide::forward(<$field>::new(p), tables, a) }
+            unsafe { wide::forward::<_, $pair>(<$field>::new(p), tables, a) }
         }
 
         #[target_feature(enable = $features)]
         pub(crate) fn inverse(tables: &wide::Tables, p: u64, a: &mut [u64]) {
             // SAFETY: as above.
-            unsafe { wide::inverse(<$field>::new(p), tables, a) }
+            unsafe { wide::inverse::<_, $pair>(<$field>::new(p), tables, a) }
         }
 
         #[target_feature(enable = $features)]
@@ -59,18 +59,19 @@ macro_rules! entry_points {
 
 /// Doubles, four at a time.
 pub(super) mod avx2 {
-    entry_points!(super::super::fma::Doubles4, "avx2,fma");
+    entry_points!(super::super::fma::Doubles4, false, "avx2,fma");
 }
 
 /// Doubles, eight at a time.
 pub(super) mod avx512 {
-    entry_points!(super::super::fma::Doubles8, "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma");
+    entry_points!(super::super::fma::Doubles8, true, "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma");
 }
 
 /// 52-bit integers, eight at a time.
 pub(super) mod ifma {
     entry_points!(
         super::super::ifma::Integers8<super::super::ifma::Native>,
+        true,
         "avx512f,avx512dq,avx512vl,avx512bw,avx512ifma"
     );
 }
