@@ -22,7 +22,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The peer neither sent nor took a byte for too long, or the session's deadline passed.
-    #[error("timed out after {after:?} {what}")]
+    #[error("timed out after {after:.1?} while {what}")]
     Timeout {
         /// What was being waited for.
         what: String,
@@ -72,15 +72,27 @@ pub enum Error {
 }
 
 impl Error {
-    /// Sorts an I/O error of an established connection into what it means for the session.
+    /// Sorts an I/O error of an established connection into what it means for the session. A layer
+    /// below that knows better puts its [`Error`] into the I/O error.
     pub(crate) fn from_io(source: io::Error, what: impl Into<String>, after: Duration) -> Self {
         use io::ErrorKind::*;
+        let source = match source.downcast::<Error>() {
+            Ok(known) => return known,
+            Err(source) => source,
+        };
         let what = what.into();
         match source.kind() {
             UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected => {
                 Error::Closed { what }
             }
             WouldBlock | TimedOut => Error::Timeout { what, after },
+            InvalidData => Error::PeerMisbehaved {
+                expected: "an intact connection".into(),
+                got: source.to_string(),
+            },
+            PermissionDenied => {
+                Error::PeerMisbehaved { expected: "to be let in".into(), got: source.to_string() }
+            }
             _ => Error::Io { what, source },
         }
     }

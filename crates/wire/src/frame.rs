@@ -78,7 +78,11 @@ impl<R: Read> Reader<R> {
         while have < HEADER_LEN {
             match self.0.read(&mut bytes[have..]) {
                 Ok(0) if have == 0 => return Ok(None),
-                Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                Ok(0) => {
+                    // A TLS alert is shorter than a header, and worth telling from a cut.
+                    decode_header(&bytes)?;
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                }
                 Ok(n) => have += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e.into()),
@@ -115,4 +119,75 @@ pub enum ReadError {
     /// The bytes are not a frame.
     #[error(transparent)]
     Frame(#[from] Error),
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives one byte per read.
+    struct Drip<'a>(&'a [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let n = buf.len().min(1);
+            self.0.read(&mut buf[..n])
+        }
+    }
+
+    fn decode_all(bytes: &[u8], max: usize) -> Result<Vec<(u16, Vec<u8>)>, ReadError> {
+        let mut reader = Reader::new(Drip(bytes));
+        let mut frames = Vec::new();
+        while let Some(header) = reader.header()? {
+            if header.len as usize > max {
+                break;
+            }
+            frames.push((header.kind, reader.payload(header.len as usize)?));
+        }
+        Ok(frames)
+    }
+
+    proptest! {
+        #[test]
+        fn frames_come_back(
+            frames in prop::collection::vec((0..Kind::RESERVED, prop::collection::vec(any::<u8>(), 0..300)), 0..8)
+        ) {
+            let mut bytes = Vec::new();
+            for (code, payload) in &frames {
+                bytes.extend(encode_header(Kind::new(*code, "test"), payload.len() as u32));
+                bytes.extend(payload);
+            }
+            prop_assert_eq!(decode_all(&bytes, 300).unwrap(), frames);
+        }
+
+        #[test]
+        fn a_cut_stream_is_an_error_or_a_prefix(cut in 0usize..40) {
+            let mut bytes = encode_header(Kind::new(7, "test"), 12).to_vec();
+            bytes.extend([1; 12]);
+            bytes.extend_from_within(..);
+            let got = decode_all(&bytes[..cut], 12);
+            match cut {
+                0 | 20 | 40 => prop_assert_eq!(got.unwrap().len(), cut / 20),
+                _ => prop_assert!(matches!(
+                    got,
+                    Err(ReadError::Stream(e)) if e.kind() == io::ErrorKind::UnexpectedEof
+                )),
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = decode_all(&bytes, 1 << 16);
+            let header = decode_header(&bytes);
+            prop_assert_eq!(header.is_ok(), bytes.len() >= 8 && bytes[2..4] == [0, 0]);
+        }
+    }
+
+    #[test]
+    fn memory_follows_the_bytes_that_arrive() {
+        let mut reader = Reader::new(io::repeat(0).take(100));
+        assert!(reader.payload(u32::MAX as usize).is_err());
+    }
 }

@@ -15,7 +15,7 @@ pub struct Kind {
 impl Kind {
     /// Codes from here up belong to this crate.
     pub const RESERVED: u16 = 0xfff0;
-    pub(crate) const ABORT: Kind = Kind { code: 0xffff, name: "abort" };
+    pub(crate) const ABORT: Kind = Kind::own(0xf, "abort");
 
     /// A kind with this code, below [`Kind::RESERVED`], and name.
     ///
@@ -23,6 +23,11 @@ impl Kind {
     pub const fn new(code: u16, name: &'static str) -> Self {
         assert!(code < Kind::RESERVED, "kind codes from 0xfff0 up are reserved");
         Kind { code, name }
+    }
+
+    /// One of this crate's own kinds.
+    pub(crate) const fn own(n: u16, name: &'static str) -> Self {
+        Kind { code: Kind::RESERVED | n, name }
     }
 
     /// The code on the wire.

@@ -63,6 +63,8 @@ struct Timed {
     source: Box<dyn Source>,
     limits: Limits,
     set: Option<Duration>,
+    /// How long the latest read took.
+    waited: Duration,
 }
 
 impl Read for Timed {
@@ -75,7 +77,10 @@ impl Read for Timed {
             self.source.set_wait(wait)?;
             self.set = wait;
         }
-        self.source.read(buf)
+        let start = Instant::now();
+        let read = self.source.read(buf);
+        self.waited = start.elapsed();
+        read
     }
 }
 
@@ -86,11 +91,13 @@ impl Lane {
         source: Box<dyn Source>,
         socket: Option<Box<dyn Socket>>,
     ) -> Self {
+        let limits = Limits::default();
+        let timed = Timed { source, limits, set: None, waited: Duration::ZERO };
         let mut lane = Lane {
             role,
             out: Vec::with_capacity(CHUNK),
             tx,
-            rx: frame::Reader::new(Timed { source, limits: Limits::default(), set: None }),
+            rx: frame::Reader::new(timed),
             socket,
             meter: Meter::new(role),
             transcript: None,
@@ -99,7 +106,7 @@ impl Lane {
             #[cfg(any(test, feature = "testing"))]
             injector: None,
         };
-        lane.set_limits(Limits::default());
+        lane.set_limits(limits);
         lane
     }
 
@@ -247,6 +254,12 @@ impl Lane {
         self.transcript.clone().unwrap_or_default()
     }
 
+    /// Begins the metered part, after the connection was set up.
+    pub(crate) fn start(&mut self) {
+        self.meter = Meter::new(self.role);
+        self.set_limits(Limits::default());
+    }
+
     fn usable(&self) -> Result<(), Error> {
         match &self.failed {
             None => Ok(()),
@@ -376,7 +389,7 @@ impl Lane {
     fn broken(&mut self, e: ReadError, kind: Kind) -> Error {
         let e = match e {
             ReadError::Stream(e) => {
-                let after = self.limits().idle.unwrap_or_default();
+                let after = self.rx.get_mut().waited;
                 Error::from_io(e, format!("this party waited for `{kind}`"), after)
             }
             ReadError::Frame(e) => e,
@@ -410,10 +423,11 @@ impl Drop for Lane {
         }
         self.tx.end();
         let Some(socket) = &self.socket else { return };
-        if self.tx.finished(LINGER).is_ok() && self.aborted {
-            let limits = Limits { deadline: Some(Instant::now() + DRAIN), ..Limits::default() };
+        let linger = if self.failed.is_none() { LINGER } else { DRAIN };
+        if self.tx.finished(linger).is_ok() && self.aborted {
+            let deadline = Some(Instant::now() + DRAIN);
             let timed = self.rx.get_mut();
-            timed.limits = limits;
+            timed.limits = Limits { deadline, ..Limits::default() };
             let mut discard = [0; 4096];
             while timed.read(&mut discard).is_ok_and(|n| n > 0) {}
         }

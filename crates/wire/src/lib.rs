@@ -19,13 +19,17 @@ pub mod frame;
 mod kind;
 mod lane;
 mod limits;
+mod link;
 mod memory;
 mod meter;
+mod net;
 mod party;
 mod payload;
 mod pipe;
 mod recorded;
 mod shaped;
+#[cfg(any(feature = "tls", feature = "tls-ring"))]
+mod tls;
 
 pub use abort::AbortCode;
 pub use error::Error;
@@ -35,9 +39,13 @@ pub use frame::HEADER;
 pub use kind::Kind;
 pub use lane::Lane;
 pub use limits::Limits;
+pub use link::{Context, Link, memory_link, shaped_link};
 pub use memory::{memory_pair, shaped_pair};
 pub use meter::{Count, Meter};
+pub use net::{ClientSecurity, Listener, Pending, ServerSecurity, connect, connect_link};
 pub use party::{Dir, Phase, Role};
 pub use payload::{Cipher, Garbled, Masked, Public, Wire};
 pub use recorded::{Message, Transcript};
 pub use shaped::Network;
+#[cfg(any(feature = "tls", feature = "tls-ring"))]
+pub use tls::{Fingerprint, Identity, Trust};
