@@ -1,3 +1,9 @@
+use core::ops::Range;
+
+#[cfg(target_arch = "x86_64")]
+use super::x86;
+use super::{Isa, direct, dispatch, isa};
+
 /// A two-dimensional convolution (cross-correlation, as in ONNX `Conv`) over a ring.
 ///
 /// *Shapes*: input `cin` x `h` x `w`; kernel `cout` x `cin / groups` x `kh` x `kw`; output `cout` x `out_h` x
@@ -54,6 +60,21 @@ impl Conv2d {
         self.cout * self.out_h() * self.out_w()
     }
 
+    /// The input row under kernel row `u` at output row `row`, unless it is padding.
+    pub(super) fn input_row(&self, row: usize, u: usize) -> Option<usize> {
+        let padded = row * self.stride[0] + u * self.dilation[0];
+        padded.checked_sub(self.pads[0]).filter(|&at| at < self.h)
+    }
+
+    /// What lies under kernel column `v`.
+    pub(super) fn columns(&self, v: usize) -> Columns {
+        let (stride, left, shift) = (self.stride[1], self.pads[2], v * self.dilation[1]);
+        let end = (self.w + left).saturating_sub(shift).div_ceil(stride).min(self.out_w());
+        let start = left.saturating_sub(shift).div_ceil(stride).min(end);
+        let first_input = (start * stride + shift).saturating_sub(left).min(self.w);
+        Columns { outputs: start..end, first_input }
+    }
+
     fn check(&self, x: usize, k: usize, y: usize) {
         assert!(
             self.groups > 0
@@ -77,46 +98,26 @@ fn extent(padded: usize, kernel: usize, stride: usize, dilation: usize) -> usize
     if kernel == 0 || padded < span { 0 } else { (padded - span) / stride + 1 }
 }
 
-macro_rules! direct {
-    ($name:ident, $word:ty, $doc:literal) => {
-        #[doc = $doc]
-        ///
-        /// # Panics
-        /// If `groups` does not divide the channel counts, a stride or dilation is 0, or a slice has another length.
-        pub fn $name(conv: &Conv2d, x: &[$word], k: &[$word], y: &mut [$word]) {
-            conv.check(x.len(), k.len(), y.len());
-            let (oh, ow) = (conv.out_h(), conv.out_w());
-            let (cig, cog) = (conv.cin / conv.groups, conv.cout / conv.groups);
-            for o in 0..conv.cout {
-                for r in 0..oh {
-                    for c in 0..ow {
-                        let mut sum: $word = 0;
-                        for i in 0..cig {
-                            for u in 0..conv.kh {
-                                for v in 0..conv.kw {
-                                    let row = (r * conv.stride[0] + u * conv.dilation[0])
-                                        .wrapping_sub(conv.pads[0]);
-                                    let col = (c * conv.stride[1] + v * conv.dilation[1])
-                                        .wrapping_sub(conv.pads[2]);
-                                    if row < conv.h && col < conv.w {
-                                        let channel = o / cog * cig + i;
-                                        sum = sum.wrapping_add(
-                                            x[(channel * conv.h + row) * conv.w + col]
-                                                .wrapping_mul(
-                                                    k[((o * cig + i) * conv.kh + u) * conv.kw + v],
-                                                ),
-                                        );
-                                    }
-                                }
-                            }
-                        }
-                        y[(o * oh + r) * ow + c] = sum;
-                    }
-                }
-            }
-        }
-    };
+/// The output columns whose input under one kernel column is not padding, and the first of those inputs.
+pub(super) struct Columns {
+    pub(super) outputs: Range<usize>,
+    pub(super) first_input: usize,
 }
 
-direct!(conv2d_u64, u64, "Convolution over Z_2^64.");
-direct!(conv2d_u32, u32, "Convolution over Z_2^32.");
+/// Convolution over Z_2^64.
+///
+/// # Panics
+/// If `groups` does not divide the channel counts, a stride or dilation is 0, or a slice has another length.
+pub fn conv2d_u64(conv: &Conv2d, x: &[u64], k: &[u64], y: &mut [u64]) {
+    conv.check(x.len(), k.len(), y.len());
+    dispatch!(conv2d_u64(conv, x, k, y), direct::conv(conv, x, k, y));
+}
+
+/// Convolution over Z_2^32, otherwise as [`conv2d_u64`].
+///
+/// # Panics
+/// As [`conv2d_u64`].
+pub fn conv2d_u32(conv: &Conv2d, x: &[u32], k: &[u32], y: &mut [u32]) {
+    conv.check(x.len(), k.len(), y.len());
+    dispatch!(conv2d_u32(conv, x, k, y), direct::conv(conv, x, k, y));
+}

@@ -1,8 +1,56 @@
 //! Matrix products and convolutions over Z_2^32 and Z_2^64 (wrapping arithmetic).
 
+use crate::isa::{self, Isa};
+
 mod conv;
+mod direct;
+#[cfg(target_arch = "x86_64")]
+mod tile;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use conv::{Conv2d, conv2d_u32, conv2d_u64};
+
+/// An element of the ring.
+trait Word: Copy + Default {
+    /// self + a b.
+    fn mul_add(self, a: Self, b: Self) -> Self;
+    fn add(self, other: Self) -> Self;
+}
+
+macro_rules! word {
+    ($word:ty) => {
+        impl Word for $word {
+            #[inline(always)]
+            fn mul_add(self, a: Self, b: Self) -> Self {
+                self.wrapping_add(a.wrapping_mul(b))
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+        }
+    };
+}
+
+word!(u32);
+word!(u64);
+
+/// Calls the entry point of the active level, or the expression for the scalar one.
+macro_rules! dispatch {
+    ($name:ident($($argument:expr),*), $scalar:expr) => {
+        match isa::active() {
+            // SAFETY (both arms): `active` returns only levels whose features were detected.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { x86::avx2::$name($($argument),*) },
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 | Isa::Avx512Ifma => unsafe { x86::avx512::$name($($argument),*) },
+            _ => $scalar,
+        }
+    };
+}
+use dispatch;
 
 /// `c = a * b` over Z_2^64. *Shapes*: `a` is m by k, `b` is k by n, `c` is m by n, all row-major.
 ///
@@ -10,14 +58,7 @@ pub use conv::{Conv2d, conv2d_u32, conv2d_u64};
 /// If a slice has another length.
 pub fn gemm_u64(m: usize, k: usize, n: usize, a: &[u64], b: &[u64], c: &mut [u64]) {
     check(m, k, n, a.len(), b.len(), c.len());
-    c.fill(0);
-    for i in 0..m {
-        for l in 0..k {
-            for j in 0..n {
-                c[i * n + j] = c[i * n + j].wrapping_add(a[i * k + l].wrapping_mul(b[l * n + j]));
-            }
-        }
-    }
+    dispatch!(gemm_u64(m, k, n, a, b, c), direct::gemm(k, n, a, b, c));
 }
 
 /// `c = a * b` over Z_2^32, otherwise as [`gemm_u64`].
@@ -26,16 +67,12 @@ pub fn gemm_u64(m: usize, k: usize, n: usize, a: &[u64], b: &[u64], c: &mut [u64
 /// If a slice has another length.
 pub fn gemm_u32(m: usize, k: usize, n: usize, a: &[u32], b: &[u32], c: &mut [u32]) {
     check(m, k, n, a.len(), b.len(), c.len());
-    c.fill(0);
-    for i in 0..m {
-        for l in 0..k {
-            for j in 0..n {
-                c[i * n + j] = c[i * n + j].wrapping_add(a[i * k + l].wrapping_mul(b[l * n + j]));
-            }
-        }
-    }
+    dispatch!(gemm_u32(m, k, n, a, b, c), direct::gemm(k, n, a, b, c));
 }
 
 fn check(m: usize, k: usize, n: usize, a: usize, b: usize, c: usize) {
     assert!(a == m * k && b == k * n && c == m * n, "matrix sizes: {a}, {b}, {c} for {m}x{k}x{n}");
 }
+
+#[cfg(test)]
+mod tests;
