@@ -1,12 +1,16 @@
 use crate::ring::Poly;
-use crate::{ConvLayout, Error};
+use crate::{ConvLayout, ConvShape, Error, Params};
 
 /// Bytes of transformed kernel polynomials that a layer keeps unless told otherwise.
 pub const KERNEL_BUDGET: usize = 64 << 20;
 
 /// A layer's weights, ready for evaluation: transformed once if they fit a budget of memory, else polynomial by
 /// polynomial during evaluation.
+///
+/// The weights are not encrypted: this is the server's own.
 pub struct EncodedKernel {
+    shape: ConvShape,
+    params: Params,
     weights: Vec<i32>,
     /// For each merged group, result and input; `None` where no weight connects them.
     transformed: Option<Vec<Option<Poly>>>,
@@ -50,7 +54,14 @@ impl EncodedKernel {
         }
         let (groups, inputs, results) = (layout.merged_groups(), layout.inputs(), layout.results());
         let count = groups * inputs * results;
-        let mut encoded = Self { weights: kernel.to_vec(), transformed: None, inputs, results };
+        let mut encoded = Self {
+            shape: *layout.shape(),
+            params: layout.params().clone(),
+            weights: kernel.to_vec(),
+            transformed: None,
+            inputs,
+            results,
+        };
         if count.saturating_mul(layout.params().basis().zero().bytes()) <= budget {
             let at = |i: usize| (i / (results * inputs), i % inputs, i / inputs % results);
             let polynomials = (0..count).map(|i| {
@@ -62,10 +73,9 @@ impl EncodedKernel {
         Ok(encoded)
     }
 
-    /// Whether the kernel has as many polynomials as the layout.
+    /// Whether the kernel was encoded for this layout.
     pub(crate) fn fits(&self, layout: &ConvLayout) -> bool {
-        self.weights.len() == layout.shape().kernel_len()
-            && (self.inputs, self.results) == (layout.inputs(), layout.results())
+        self.shape == *layout.shape() && self.params == *layout.params()
     }
 
     /// Runs `use_it` on the transformed polynomial from an input to a result, if a weight connects them.

@@ -13,6 +13,9 @@ mod ring;
 mod server;
 mod shape;
 
+#[cfg(test)]
+mod measured;
+
 pub use client::{decrypt, encrypt};
 pub use error::Error;
 pub use kernel::{EncodedKernel, KERNEL_BUDGET};

@@ -185,6 +185,12 @@ impl ConvLayout {
         self.outputs_per_group().div_ceil(self.plan.outputs)
     }
 
+    /// Outputs per result.
+    #[cfg(test)]
+    pub(crate) fn sharing(&self) -> usize {
+        self.plan.outputs
+    }
+
     /// Groups as merged.
     pub(crate) fn merged_groups(&self) -> usize {
         self.shape.groups as usize / self.plan.merged

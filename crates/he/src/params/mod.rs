@@ -81,10 +81,14 @@ impl Params {
             .ok_or_else(|| {
                 refuse("the modulus would exceed 438 bits; use a smaller ring or narrower weights")
             })?;
+        Ok(Self::from_budget(budget, weight_bits))
+    }
+
+    fn from_budget(budget: Budget, weight_bits: u32) -> Self {
         let basis = Basis::new(budget.n, &budget.primes);
-        let plain = Scale::new(&basis, plain_bits);
+        let plain = Scale::new(&basis, budget.plain_bits);
         let response = budget.response_bits.map(|bits| Scale::new(&basis, bits));
-        Ok(Self(Arc::new(Inner { budget, weight_bits, basis, plain, response })))
+        Self(Arc::new(Inner { budget, weight_bits, basis, plain, response }))
     }
 
     /// The ring degree n: coefficients per ciphertext.
@@ -141,6 +145,32 @@ impl Params {
 
     pub(crate) fn plain_mask(&self) -> u64 {
         u64::MAX >> (64 - self.plain_bits())
+    }
+}
+
+#[cfg(test)]
+impl Params {
+    /// The same parameters with this flooding and response widths: for measuring what these otherwise hide.
+    pub(crate) fn with_response(&self, flood_bits: u32, response_bits: [u32; 2]) -> Self {
+        let budget = Budget { flood_bits, response_bits, ..self.0.budget.clone() };
+        Self::from_budget(budget, self.0.weight_bits)
+    }
+
+    /// log2 q, exactly.
+    pub(crate) fn exact_log_q(&self) -> f64 {
+        self.0.budget.primes.iter().map(|p| (p.0 as f64).log2()).sum()
+    }
+
+    /// Bounds on the error of an output in units of the plaintext's least bit: all of it, and the part that comes from
+    /// switching moduli.
+    pub(crate) fn error_bounds(&self) -> [f64; 2] {
+        [self.0.budget.error(), self.0.budget.response_error()]
+    }
+
+    /// Standard deviation bound of the noise before flooding when `weights` weights of greatest magnitude meet.
+    pub(crate) fn deviation(&self, weights: usize) -> f64 {
+        let largest = f64::from(self.weight_bits() - 1).exp2();
+        noise::bound(self.degree(), weights as f64 * largest * largest) / noise::tail()
     }
 }
 
