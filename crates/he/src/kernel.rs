@@ -1,3 +1,5 @@
+use zeroize::Zeroizing;
+
 use crate::ring::Poly;
 use crate::{ConvLayout, ConvShape, Error, Params};
 
@@ -7,11 +9,11 @@ pub const KERNEL_BUDGET: usize = 64 << 20;
 /// A layer's weights, ready for evaluation: transformed once if they fit a budget of memory, else polynomial by
 /// polynomial during evaluation.
 ///
-/// The weights are not encrypted: this is the server's own.
+/// *Security*: the weights in the clear, for the server alone; zeroised when dropped.
 pub struct EncodedKernel {
     shape: ConvShape,
     params: Params,
-    weights: Vec<i32>,
+    weights: Zeroizing<Vec<i32>>,
     /// For each merged group, result and input; `None` where no weight connects them.
     transformed: Option<Vec<Option<Poly>>>,
     inputs: usize,
@@ -57,7 +59,7 @@ impl EncodedKernel {
         let mut encoded = Self {
             shape: *layout.shape(),
             params: layout.params().clone(),
-            weights: kernel.to_vec(),
+            weights: Zeroizing::new(kernel.to_vec()),
             transformed: None,
             inputs,
             results,

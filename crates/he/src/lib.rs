@@ -1,4 +1,82 @@
-//! Lattice encryption for linear layers.
+//! Linear layers on lattice ciphertexts: convolutions and matrix products between a client that holds (a share of) the
+//! input and a server that holds the weights.
+//!
+//! The scheme is BFV over Z_q\[X\]/(X^n + 1) with plaintext modulus 2^l, so that plaintexts are the additive shares of
+//! the two-party protocol as they are. Tensors are packed into coefficients, and one product of polynomials is a
+//! convolution of several channels: no rotations, no evaluation keys, one multiplicative level.
+//!
+//! 1. [`Params::choose`] and [`ConvLayout::new`] are functions of public numbers: both parties compute them.
+//! 2. [`ClientKeys::generate`] once per session; its public key goes to the server.
+//! 3. Per layer, [`linear::client`] and [`linear::server`], or [`encrypt`], [`evaluate`] and [`decrypt`] without a lane.
+//!
+//! # One layer
+//!
+//! The parties hold x = x_c + x_s modulo 2^l.
+//!
+//! * Client: for each input ciphertext c1 is the expansion of a fresh seed, c0 = e - c1 s + round(q x_c / 2^l). It sends
+//!   the seed and c0.
+//! * Server: adds round(q x_s / 2^l) to c0, multiplies (c0, c1) by the kernel polynomials, sums over the inputs, and
+//!   adds an encryption of zero under the client's public key (b, a = seed): u b and u a + e1 with u ternary. From each
+//!   coefficient of c0 that holds an output it subtracts round(q r / 2^l), r uniform in Z_{2^l}, and adds f, uniform
+//!   in \[-2^F, 2^F). Then it rounds to powers of two, `round(2^B c / q)`, and sends those coefficients of c0 and all of
+//!   c1. Its share of the output is r, plus the bias.
+//! * Client: lifts the result to q, computes c0 + c1 s, and rounds to Z_{2^l}: its share, w x - r, exactly.
+//!
+//! Shares are scaled to q with randomised rounding, so that the rounding error too has mean zero and its sum over the
+//! weights grows like their Euclidean norm.
+//!
+//! *Cost*: n log2 q bits and a seed per input ciphertext, n B1 + (outputs) B0 bits per result, with n = 4096,
+//! log2 q = 98, B1 = 47 and B0 = 40 at l = 37, 8-bit weights and 576 taps. One round per layer.
+//!
+//! # Exactness
+//!
+//! A layer is wrong with probability at most 2^-40, over at most 2^24 outputs. Bounds come from sub-Gaussian tails of
+//! the whole error (input errors and both roundings times the weights, key error times u, secret key times e1, flooding,
+//! rounding of the response); [`Params::choose`] takes the smallest q for which their sum stays below half of the
+//! plaintext's least bit, and [`ConvLayout::new`] refuses layers that exceed the weights it was chosen for.
+//!
+//! # Security
+//!
+//! Against either party, semi-honest: both follow the protocol, and a client makes its keys and errors honestly. Weight
+//! values are the server's secret; shapes and the number of bits per weight are public. 128 bits of computational
+//! security under the decision RLWE assumption (uniform ternary secrets, centred binomial errors of standard deviation
+//! 3.24, n and log2 q within the Homomorphic Encryption Standard's table), and AES as an ideal cipher where public
+//! seeds are expanded.
+//!
+//! **The server** sees the public key and input ciphertexts, which are RLWE samples under s with fresh seeds and
+//! errors: pseudo-random.
+//!
+//! **The client** sees, for each result, c1 and the output coefficients of c0. It holds s, and its errors. That it
+//! learns its share alone, which r makes uniform, follows in three steps:
+//!
+//! 1. *Noise.* Before rounding, c0 + c1 s = q (w x - r) / 2^l + v + f at every output, where v, a sum of (input errors
+//!    and roundings) w + (key error) u + e1 s, is what depends on the weights. |v| is at most the bound V of
+//!    [`Params::noise_bound`] but with probability 2^-40 per layer, and 2^F >= 2^40 V. So f + v is within statistical
+//!    distance |v| / 2^(F+1) <= 2^-41 of f, for every output: replacing v by 0 changes the client's view by at most
+//!    2^-41 per output (2^-21 for a million outputs), and after that the view of c0 is a function of c1, s, w x - r
+//!    and f.
+//! 2. *c1.* What is left that depends on w is c1 = (sum of products) + (u a + e1). u and e1 are fresh for each result
+//!    and occur nowhere else any more, since step 1 removed them from c0; a is uniform. Hence (a, u a + e1) is an RLWE
+//!    sample with secret u, which the client does not know: c1 is pseudo-random although the client holds s.
+//! 3. *Rounding.* Modulus switching and dropping the other coefficients of c0 is a function of the masked, flooded
+//!    and re-randomised ciphertext, computed after both: it shows nothing more. A result's first rounding comes last
+//!    in the code, too.
+//!
+//! So the client's view is simulated from its share: draw c1 uniform and f, set c0 = q share / 2^l + f - c1 s, round.
+//! The order matters: a result that was rounded before flooding, or a c1 without a fresh u, gives linear equations in
+//! the weights.
+//!
+//! *Not protected*: a client that deviates can choose its key or noise so that the flooding does not cover w, and
+//! learn weights; so can any client that asks often enough and learns outputs, by the function itself.
+//!
+//! Keys, errors, masks and intermediate polynomials are zeroised. No branch or index depends on a secret; sampling by
+//! rejection occurs for public seeds only.
+//!
+//! *Source*: Huang, Lu, Hong, Ding, "Cheetah", USENIX Security 2022 (eprint 2022/207), sections 3 and 4, for the packing,
+//! the plaintext modulus 2^l and the extraction of coefficients. We differ: channels and rows share their guards of
+//! zeros, strides are taken apart into phases, small groups are merged; c0 and c1 are compressed by rounding to
+//! powers of two; results are flooded where Cheetah masks by uniform elements of Z_q and accepts an error in the last
+//! bit. Flooding: Gentry, "A fully homomorphic encryption scheme", 2009, section 21.
 #![forbid(unsafe_code)]
 
 mod client;
@@ -8,13 +86,12 @@ mod kernel;
 mod keys;
 mod layout;
 pub mod linear;
+#[cfg(test)]
+mod measured;
 mod params;
 mod ring;
 mod server;
 mod shape;
-
-#[cfg(test)]
-mod measured;
 
 pub use client::{decrypt, encrypt};
 pub use error::Error;
