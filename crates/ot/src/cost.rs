@@ -2,7 +2,7 @@
 
 use sordino_wire::{Meter, Role};
 
-use crate::{Supply, softspoken};
+use crate::{Supply, ferret, softspoken};
 
 /// The state of one direction's supply as far as message lengths depend on it: the public twin of
 /// [`crate::CotSender`] and [`crate::CotReceiver`].
@@ -10,6 +10,7 @@ use crate::{Supply, softspoken};
 pub struct Costs {
     supply: Supply,
     sender: Role,
+    plan: ferret::Plan,
 }
 
 impl Costs {
@@ -17,14 +18,16 @@ impl Costs {
     pub fn setup(m: &mut Meter, supply: Supply, sender: Role) -> Self {
         match supply {
             Supply::SoftSpoken { k } => softspoken::cost_setup(m, sender, k),
+            Supply::Ferret => ferret::cost_setup(m, sender),
         }
-        Self { supply, sender }
+        Self { supply, sender, plan: ferret::Plan::default() }
     }
 
     /// Replays the making of `n` COTs.
     pub fn extend(&mut self, m: &mut Meter, n: usize) {
         match self.supply {
             Supply::SoftSpoken { k } => softspoken::cost_extend(m, self.sender, k, n),
+            Supply::Ferret => ferret::cost_extend(m, self.sender, &mut self.plan, n),
         }
     }
 }

@@ -9,14 +9,14 @@ use crate::Error;
 ///
 /// A tweak is, from the top: 1 bit direction, 7 bits block number, 56 bits index of the COT since the set-up. The
 /// supplier counts the index, so two COTs of one delta never share a tweak; the block number separates the several
-/// blocks that one COT key may be stretched to; the direction separates the two deltas of a session.
+/// blocks that one COT key may be stretched to, its last value the nodes of Ferret's trees (which hash under the same
+/// delta) from COT keys; the direction separates the two deltas of a session.
 #[derive(Clone, Copy)]
 pub(crate) struct Tweak(u64);
 
 impl Tweak {
     const INDEX_BITS: u32 = 56;
-    /// Blocks that one COT key may be stretched to.
-    pub(crate) const MAX_BLOCKS: u32 = 1 << 7;
+    const TREES: u32 = 127;
 
     pub(crate) fn new(sender: Role, index: u64) -> Self {
         debug_assert!(index >> Self::INDEX_BITS == 0);
@@ -28,9 +28,15 @@ impl Tweak {
         Self(self.0 + n as u64)
     }
 
+    /// For block number `block` (below 127) of a COT key.
     pub(crate) fn block(self, block: u32) -> u64 {
-        debug_assert!(block < Self::MAX_BLOCKS);
+        debug_assert!(block < Self::TREES);
         self.0 | u64::from(block) << Self::INDEX_BITS
+    }
+
+    /// For a node of a tree.
+    pub(crate) fn tree(self) -> u64 {
+        self.0 | u64::from(Self::TREES) << Self::INDEX_BITS
     }
 }
 
@@ -126,9 +132,20 @@ fn rest(len: usize, n: usize) -> Result<usize, Error> {
 }
 
 /// Splits `v[rest..]` off and leaves no copy of it behind in the spare capacity.
-fn split_end(v: &mut Vec<Block>, rest: usize) -> Vec<Block> {
+pub(crate) fn split_end(v: &mut Vec<Block>, rest: usize) -> Vec<Block> {
     let end = v[rest..].to_vec();
     v[rest..].iter_mut().zeroize();
     v.truncate(rest);
     end
+}
+
+/// Appends `n` zeros and leaves no copy of the old contents behind if the vector moves.
+pub(crate) fn append_zeros(v: &mut Vec<Block>, n: usize) {
+    if v.capacity() - v.len() < n {
+        let mut moved = Vec::with_capacity(v.len() + n);
+        moved.extend_from_slice(v);
+        v.zeroize();
+        *v = moved;
+    }
+    v.resize(v.len() + n, Block::ZERO);
 }

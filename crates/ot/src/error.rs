@@ -13,6 +13,9 @@ pub enum Error {
         /// What was wrong with it.
         what: &'static str,
     },
+    /// An earlier call failed, after which the two parties' states no longer match.
+    #[error("the supply of correlated OTs failed before: end the session")]
+    Broken,
     /// A parameter outside what is supported.
     #[error("{what} is {got}, supported: {supported}")]
     Parameter {

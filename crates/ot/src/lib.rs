@@ -11,7 +11,7 @@
 //!   ([`SemiHonest`]) that reaches down to the base OTs.
 //! * Assumptions: gap Diffie-Hellman on Ristretto255 with BLAKE3 as a random oracle (base OT); AES-128 as a
 //!   pseudo-random permutation (generators) and as an ideal permutation under fixed keys (correlation-robust hashing,
-//!   GGM trees); no more.
+//!   GGM trees); for [`Supply::Ferret`] in addition learning parity with regular noise.
 //! * The lane must be authenticated and confidential; nothing here defends against a third party on the wire.
 //! * Correlations are consumed by value, cannot be cloned, and are zeroised when dropped: using one twice does not
 //!   compile. Every hash of a COT key is tweaked by the COT's index, counted over the life of `delta`, by the
@@ -25,6 +25,7 @@ mod bits;
 pub mod cost;
 mod cot;
 mod error;
+mod ferret;
 #[cfg(any(test, feature = "testing"))]
 pub mod ideal;
 mod kinds;

@@ -5,7 +5,7 @@ use sordino_wire::Lane;
 
 use crate::cot::Tweak;
 use crate::error::expect_range;
-use crate::{Error, ReceiverCots, Security, SemiHonest, SenderCots, softspoken};
+use crate::{Error, ReceiverCots, Security, SemiHonest, SenderCots, ferret, softspoken};
 
 /// How correlated OTs are made. Both parties must name the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,13 @@ pub enum Supply {
         /// log2 of the field size: 2 to 4 on fast links, 8 on slow ones.
         k: u32,
     },
+    /// Ferret: learning parity with regular noise on top of a small SoftSpoken set-up. Mostly from the COT sender to the
+    /// COT receiver; 0.7 bits per COT after the first few million, 15 bits per COT up to 65536 of them. Opt-in: the
+    /// assumption is younger than the other and its parameters have moved before (eprint 2025/1476).
+    ///
+    /// *Source*: Yang, Weng, Lan, Zhang, Wang, "Ferret", CCS 2020 (eprint 2020/924), with the half trees of Guo et al.,
+    /// EUROCRYPT 2023 (eprint 2022/1431). `delta` has 127 bits of entropy.
+    Ferret,
 }
 
 impl Default for Supply {
@@ -30,6 +37,7 @@ impl Supply {
     pub(crate) fn check(self) -> Result<(), Error> {
         match self {
             Self::SoftSpoken { k } => expect_range("SoftSpoken k", k, 1, 8, "1 to 8"),
+            Self::Ferret => Ok(()),
         }
     }
 }
@@ -61,10 +69,12 @@ pub struct CotReceiver<S: Security = SemiHonest> {
 
 enum SenderInner {
     SoftSpoken(softspoken::Sender),
+    Ferret(Box<ferret::Sender>),
 }
 
 enum ReceiverInner {
     SoftSpoken(softspoken::Receiver),
+    Ferret(Box<ferret::Receiver>),
 }
 
 impl CotSender<SemiHonest> {
@@ -80,6 +90,7 @@ impl CotSender<SemiHonest> {
                 let delta = rng.block();
                 SenderInner::SoftSpoken(softspoken::Sender::setup(lane, rng, k, delta)?)
             }
+            Supply::Ferret => SenderInner::Ferret(Box::new(ferret::Sender::setup(lane, rng)?)),
         };
         Ok(Self { inner, counter: Counter(0), security: PhantomData })
     }
@@ -93,6 +104,7 @@ impl CotSender<SemiHonest> {
         let tweak = self.counter.claim(lane.role(), n);
         let (delta, q) = match &mut self.inner {
             SenderInner::SoftSpoken(s) => (s.delta(), s.extend(lane, n)?),
+            SenderInner::Ferret(s) => (s.delta(), s.extend(lane, n)?),
         };
         Ok(SenderCots { delta, q, tweak })
     }
@@ -110,6 +122,7 @@ impl CotReceiver<SemiHonest> {
             Supply::SoftSpoken { k } => {
                 ReceiverInner::SoftSpoken(softspoken::Receiver::setup(lane, rng, k)?)
             }
+            Supply::Ferret => ReceiverInner::Ferret(Box::new(ferret::Receiver::setup(lane, rng)?)),
         };
         Ok(Self { inner, counter: Counter(0), security: PhantomData })
     }
@@ -123,6 +136,7 @@ impl CotReceiver<SemiHonest> {
         let tweak = self.counter.claim(lane.role().peer(), n);
         let (choice, t) = match &mut self.inner {
             ReceiverInner::SoftSpoken(r) => r.extend(lane, n)?,
+            ReceiverInner::Ferret(r) => r.extend(lane, n)?,
         };
         Ok(ReceiverCots { choice, t, tweak })
     }

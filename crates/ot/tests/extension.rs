@@ -24,6 +24,21 @@ fn every_field_size_and_length_is_correlated_and_costs_what_was_said() {
     }
 }
 
+#[test]
+fn ferret_is_correlated_and_costs_what_was_said() {
+    // Small totals on SoftSpoken, the first iteration, growing ones, leftovers, nothing.
+    let sizes = [0, 1, 1000, 64_000, 600, 129, 0, 300_000, 200_000, 2_500_000, 10_000, 1_000_000];
+    for sender in [Role::Client, Role::Server] {
+        let mut ones = 0;
+        for ((s, r), n) in supply(Supply::Ferret, sender, &sizes).iter().zip(sizes) {
+            assert_eq!((s.len(), r.len()), (n, n));
+            ones += check(s, r);
+        }
+        let total: usize = sizes.iter().sum();
+        assert!(ones.abs_diff(total / 2) < 7000, "{ones} of {total} choices are 1");
+    }
+}
+
 /// Checks the correlation and counts the ones among the choices.
 fn check(s: &sordino_ot::SenderCots, r: &sordino_ot::ReceiverCots) -> usize {
     sordino_ot::ideal::check(s, r).unwrap()

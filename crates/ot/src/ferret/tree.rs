@@ -1,0 +1,171 @@
+//! Correlated GGM trees: at every level the nodes add up to delta.
+//!
+//! The left child of a node x is H(x), the right child x + H(x). Nodes of a level are stored left children first, so that
+//! bit `l` of a leaf's number is its turn at level `l`, least significant first.
+//!
+//! The receiver knows all nodes off its path. The place of the unknown node holds a value that the receiver can
+//! recompute (the *ghost*), so that sums over whole halves need no knowledge of the place; corrections are added at
+//! secret places by a pass over all places.
+
+use sordino_kernels::{Block, hash};
+use sordino_secret::SecretRng;
+
+use super::without_choice;
+use crate::cot::Tweak;
+
+/// Hash calls made so far under one delta, which keeps the tweaks of nodes apart.
+pub(crate) struct Nodes {
+    tweak: Tweak,
+}
+
+impl Nodes {
+    pub(crate) fn new(tweak: Tweak) -> Self {
+        Self { tweak }
+    }
+
+    /// Doubles the `size` nodes at the start of `tree`: left children take their places, right ones follow.
+    ///
+    /// Returns the tweak of the first node.
+    fn double(&mut self, tree: &mut [Block], size: usize) -> u64 {
+        let tweak = self.tweak.tree();
+        self.tweak = self.tweak.skip(size);
+        let (left, right) = tree[..2 * size].split_at_mut(size);
+        hash::tmmo(left, tweak, right);
+        for (x, h) in left.iter_mut().zip(right) {
+            let node = *x;
+            *x = *h;
+            *h ^= node;
+        }
+        tweak
+    }
+}
+
+/// Grows a tree into `tree` (2^depth leaves) and writes the masked sum of the left children of every level.
+///
+/// `keys` are the sender's halves of `depth` COTs.
+pub(crate) fn grow(
+    nodes: &mut Nodes,
+    rng: &mut SecretRng,
+    delta: Block,
+    keys: &[Block],
+    tree: &mut [Block],
+    sums: &mut [Block],
+) {
+    let root = rng.block();
+    tree[0] = root;
+    tree[1] = root ^ delta;
+    for (level, (key, sum)) in keys.iter().zip(sums).enumerate() {
+        let size = 1 << level;
+        if level > 0 {
+            nodes.double(tree, size);
+        }
+        *sum = *key ^ total(&tree[..size]);
+    }
+    for leaf in tree {
+        *leaf = without_choice(*leaf);
+    }
+}
+
+/// Grows what the receiver can know of the sender's tree; the leaf on its path is set so that it exceeds the sender's
+/// by delta. The choices of the COTs `keys` (in their lowest bits) are the turns away from the path.
+pub(crate) fn grow_punctured(
+    nodes: &mut Nodes,
+    keys: &[Block],
+    sums: &[Block],
+    tree: &mut [Block],
+) {
+    tree[0] = Block::ZERO;
+    let (mut path, mut ghost) = (0u32, Block::ZERO);
+    for (level, (key, sum)) in keys.iter().zip(sums).enumerate() {
+        let size = 1 << level;
+        let away = (key.0 & 1) as u32;
+        // The ghost's children, computed apart from the tree as its place is secret.
+        let mut ghosts = [Block::ZERO; 2];
+        if level > 0 {
+            let tweak = nodes.double(tree, size);
+            hash::tmmo(&[ghost], tweak + u64::from(path), &mut ghosts[..1]);
+            ghosts[1] = ghosts[0] ^ ghost;
+        } else {
+            tree[1] = Block::ZERO;
+        }
+        let (left, right) = tree[..2 * size].split_at_mut(size);
+        // The sum of the children away from the path, the ghost's included, against what it should be without.
+        let sums = [total(left), total(right)];
+        let all = select(away, sums[0], sums[1]);
+        let fix = *key ^ *sum ^ all;
+        add_at(left, path, fix & mask(away ^ 1));
+        add_at(right, path, fix & mask(away));
+        ghost = select(away ^ 1, ghosts[0], ghosts[1]);
+        path |= (away ^ 1) << level;
+    }
+    // All leaves add up to delta; so the leaf on the path exceeds the sender's by the sum of the others.
+    let missing = total(tree);
+    for leaf in tree.iter_mut() {
+        *leaf = without_choice(*leaf);
+    }
+    // `missing` holds the ghost, as does the leaf's place: adding one to the other leaves the sum of the others.
+    let missing = Block(without_choice(missing).0 | super::CHOICE.0);
+    add_at(tree, path, missing);
+}
+
+fn total(blocks: &[Block]) -> Block {
+    blocks.iter().fold(Block::ZERO, |a, b| a ^ *b)
+}
+
+/// All ones if `bit` is 1, else zero.
+fn mask(bit: u32) -> Block {
+    Block(u128::from(bit).wrapping_neg())
+}
+
+fn select(bit: u32, zero: Block, one: Block) -> Block {
+    zero ^ ((zero ^ one) & mask(bit))
+}
+
+/// Adds `value` at the secret place `place`, touching every place.
+fn add_at(blocks: &mut [Block], place: u32, value: Block) {
+    const ROW: usize = 32;
+    let mut row = [Block::ZERO; ROW];
+    for (i, r) in (0u32..).zip(&mut row) {
+        *r = value & equal(i, place % ROW as u32);
+    }
+    for (i, blocks) in (0u32..).zip(blocks.chunks_mut(ROW)) {
+        let here = equal(i, place / ROW as u32);
+        for (b, r) in blocks.iter_mut().zip(&row) {
+            *b ^= *r & here;
+        }
+    }
+}
+
+/// All ones if the numbers (below 2^31) are equal, without a branch.
+fn equal(a: u32, b: u32) -> Block {
+    mask((a ^ b).wrapping_sub(1) >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sordino_wire::Role;
+
+    #[test]
+    fn trees_differ_by_delta_at_one_place() {
+        let mut rng = SecretRng::from_seed([7; 32]);
+        let delta = Block(rng.block().0 | 1);
+        for (depth, away) in [(1, 0), (1, 1), (5, 0b01101), (9, 0x155), (9, 0), (9, 0x1ff)] {
+            let tweak = Tweak::new(Role::Client, 0);
+            let keys: Vec<Block> = (0..depth).map(|_| without_choice(rng.block())).collect();
+            let theirs: Vec<Block> =
+                keys.iter().enumerate().map(|(i, q)| *q ^ (delta & mask(away >> i & 1))).collect();
+            let mut sums = vec![Block::ZERO; depth];
+            let (mut full, mut punctured) =
+                (vec![Block::ZERO; 1 << depth], vec![Block(5); 1 << depth]);
+            grow(&mut Nodes::new(tweak), &mut rng, delta, &keys, &mut full, &mut sums);
+            grow_punctured(&mut Nodes::new(tweak), &theirs, &sums, &mut punctured);
+            let place = !away as usize & ((1 << depth) - 1);
+            for (x, (a, b)) in full.iter().zip(&punctured).enumerate() {
+                assert!(a.0 & 1 == 0);
+                let want = if x == place { delta } else { Block::ZERO };
+                assert!(*a ^ *b == want, "depth {depth} away {away:b} leaf {x}");
+            }
+        }
+    }
+}
