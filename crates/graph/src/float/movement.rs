@@ -163,9 +163,10 @@ fn depth_space(
             let d = c / (b * b);
             ([n, d, b, b, h, w], [0, 1, 4, 2, 5, 3], [n, d, h * b, w * b])
         }
-        (false, _) => {
+        (false, column_row) => {
             let (h, w) = (h / b, w / b);
-            ([n, c, h, b, w, b], [0, 3, 5, 1, 2, 4], [n, c * b * b, h, w])
+            let perm = if column_row { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] };
+            ([n, c, h, b, w, b], perm, [n, c * b * b, h, w])
         }
     };
     let moved = transpose(&x.clone().reshaped(split.to_vec())?, &perm)?;

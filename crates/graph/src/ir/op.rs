@@ -78,7 +78,7 @@ pub enum Op {
     Tile { repeats: Vec<usize> },
     /// Resampling of the trailing axes: for every axis the source index of each output index.
     ResizeNearest { index: Vec<Vec<usize>> },
-    /// Block rearrangement; `to_space` for DepthToSpace.
+    /// Block rearrangement; `to_space` for DepthToSpace, `column_row` for ONNX's mode CRD.
     DepthSpace { block: usize, to_space: bool, column_row: bool },
     /// To another element type.
     Cast { to: super::DType },

@@ -22,7 +22,10 @@ impl<'a> Attributes<'a> {
                 return Err(Error::Invalid(text));
             }
             if a.ref_attr_name.as_deref().is_some_and(|r| !r.is_empty()) {
-                return Err(Error::Invalid(format!("attribute '{}' refers to a function", a.name())));
+                return Err(Error::Invalid(format!(
+                    "attribute '{}' refers to a function",
+                    a.name()
+                )));
             }
         }
         let names = entries.iter().map(|a| a.name()).filter(|n| !IGNORED.contains(n)).collect();

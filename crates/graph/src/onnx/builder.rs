@@ -26,7 +26,13 @@ impl Builder {
             nodes: Vec::new(),
             values: Vec::new(),
         };
-        Self { graph, names: HashMap::new(), kinds: HashMap::new(), elements: limits.elements, work: limits.work }
+        Self {
+            graph,
+            names: HashMap::new(),
+            kinds: HashMap::new(),
+            elements: limits.elements,
+            work: limits.work,
+        }
     }
 
     pub(super) fn find(&self, name: &str) -> Option<ValueId> {

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// Newest operator set whose changes are known.
-const NEWEST_OPSET: i64 = 26;
+const NEWEST_OPSET: i64 = 28;
 
 /// What the file leaves open.
 #[derive(Clone, Debug, Default)]

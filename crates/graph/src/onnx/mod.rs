@@ -1,7 +1,7 @@
 //! ONNX files to [`Graph`]s: decoding within limits, every attribute read or refused, shapes
 //! inferred and constants folded node by node.
 //!
-//! Operator sets 7 to 26 of the default domain are read, and older files where their meaning is
+//! Operator sets 7 to 28 of the default domain are read, and older files where their meaning is
 //! unambiguous. Control flow, sequences, custom domains and models with run-time shapes are
 //! refused with the name of the node.
 

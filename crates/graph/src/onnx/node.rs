@@ -77,7 +77,10 @@ impl<'a> Ctx<'a> {
         match self.builder.graph.constant(id) {
             Some(t) => Ok(Some(t)),
             None => Err(self.unsupported(
-                format!("operand {i} ('{}') depends on the input", self.builder.graph.value(id).name),
+                format!(
+                    "operand {i} ('{}') depends on the input",
+                    self.builder.graph.value(id).name
+                ),
                 "export the model with it as a constant, for fixed input shapes",
             )),
         }
@@ -116,11 +119,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// Adds an operator whose single result only this node's lowering sees.
-    pub(super) fn emit(
-        &mut self,
-        op: Op,
-        inputs: &[ValueId],
-    ) -> Result<ValueId, Error> {
+    pub(super) fn emit(&mut self, op: Op, inputs: &[ValueId]) -> Result<ValueId, Error> {
         let output = format!("{}/{}", self.result_name(), self.extra);
         self.extra += 1;
         let inputs = inputs.iter().copied().map(Some).collect();

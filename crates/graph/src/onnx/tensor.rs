@@ -11,8 +11,16 @@ pub(super) fn element(data_type: i32) -> Result<DType, Error> {
     match DataType::try_from(data_type) {
         Ok(T::Float | T::Float16 | T::Bfloat16 | T::Double) => Ok(DType::F32),
         Ok(
-            T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Uint8 | T::Uint16 | T::Uint32 | T::Uint64
-            | T::Int4 | T::Uint4,
+            T::Int8
+            | T::Int16
+            | T::Int32
+            | T::Int64
+            | T::Uint8
+            | T::Uint16
+            | T::Uint32
+            | T::Uint64
+            | T::Int4
+            | T::Uint4,
         ) => Ok(DType::I64),
         Ok(T::Bool) => Ok(DType::Bool),
         Ok(other) => Err(Error::Invalid(format!(
@@ -64,20 +72,17 @@ pub fn tensor_from_proto(proto: &TensorProto) -> Result<Tensor, Error> {
         Some(raw) if !raw.is_empty() || count == 0 => from_raw(proto, raw, count)?,
         _ => from_fields(proto, count)?,
     };
-    Tensor::new(shape, data)
-        .map_err(|e| Error::Invalid(format!("tensor '{}': {e}", proto.name())))
+    Tensor::new(shape, data).map_err(|e| Error::Invalid(format!("tensor '{}': {e}", proto.name())))
 }
 
 /// Dimensions, checked for size.
 pub(super) fn shape(proto: &TensorProto) -> Result<Vec<usize>, Error> {
-    let shape = proto
-        .dims
-        .iter()
-        .map(|&d| usize::try_from(d))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| {
-            Error::Invalid(format!("tensor '{}' has dimensions {:?}", proto.name(), proto.dims))
-        })?;
+    let shape =
+        proto.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>().map_err(
+            |_| {
+                Error::Invalid(format!("tensor '{}' has dimensions {:?}", proto.name(), proto.dims))
+            },
+        )?;
     check_size(&shape)?;
     Ok(shape)
 }

@@ -5,8 +5,25 @@ use crate::ir::{Op, Unary};
 /// Element-wise functions of one operand.
 pub(super) fn known(op: &str) -> bool {
     const KNOWN: &[&str] = &[
-        "Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu", "Selu",
-        "Gelu", "Softplus", "Softsign", "Mish", "Swish", "Exp", "Log", "Sqrt", "Reciprocal", "Neg",
+        "Relu",
+        "LeakyRelu",
+        "Clip",
+        "Sigmoid",
+        "HardSigmoid",
+        "HardSwish",
+        "Tanh",
+        "Elu",
+        "Selu",
+        "Gelu",
+        "Softplus",
+        "Softsign",
+        "Mish",
+        "Swish",
+        "Exp",
+        "Log",
+        "Sqrt",
+        "Reciprocal",
+        "Neg",
         "Abs",
     ];
     KNOWN.contains(&op)
@@ -61,11 +78,7 @@ fn clip(ctx: &Ctx) -> Result<Unary, Error> {
 
 fn selu(ctx: &Ctx) -> Result<Unary, Error> {
     // The constants of opset 6, and the rounder ones that opset 1 gave as defaults.
-    let (alpha, gamma) = if ctx.opset >= 6 {
-        (1.673_263_2, 1.050_701)
-    } else {
-        (1.6732, 1.0507)
-    };
+    let (alpha, gamma) = if ctx.opset >= 6 { (1.673_263_2, 1.050_701) } else { (1.6732, 1.0507) };
     Ok(Unary::Selu {
         alpha: ctx.attrs.float_or("alpha", alpha)?,
         gamma: ctx.attrs.float_or("gamma", gamma)?,

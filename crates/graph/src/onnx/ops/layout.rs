@@ -137,23 +137,15 @@ fn block(ctx: &Ctx) -> Result<usize, Error> {
         .ok_or_else(|| Error::Invalid(format!("blocksize {b}")))
 }
 
-pub(super) fn depth_to_space(ctx: &mut Ctx) -> Result<(), Error> {
+/// Depth-column-row or column-row-depth order of a block's elements.
+pub(super) fn depth_space(ctx: &mut Ctx, to_space: bool) -> Result<(), Error> {
     let block = block(ctx)?;
     let column_row = match ctx.attrs.string("mode")?.unwrap_or("DCR") {
         "DCR" => false,
         "CRD" => true,
         other => return Err(Error::Invalid(format!("mode '{other}'"))),
     };
-    ctx.finish(Op::DepthSpace { block, to_space: true, column_row }, ctx.all())
-}
-
-pub(super) fn space_to_depth(ctx: &mut Ctx) -> Result<(), Error> {
-    let block = block(ctx)?;
-    let column_row = match ctx.attrs.string("mode")?.unwrap_or("DCR") {
-        "DCR" => false,
-        other => return Err(ctx.unsupported(format!("mode '{other}'"), "use mode DCR")),
-    };
-    ctx.finish(Op::DepthSpace { block, to_space: false, column_row }, ctx.all())
+    ctx.finish(Op::DepthSpace { block, to_space, column_row }, ctx.all())
 }
 
 /// In inference nothing is dropped and the mask keeps everything.
@@ -161,10 +153,10 @@ pub(super) fn dropout(ctx: &mut Ctx) -> Result<(), Error> {
     let x = ctx.input(0)?;
     ctx.attrs.float("ratio")?;
     ctx.attrs.int("seed")?;
-    if let Some(mode) = ctx.constant(2)? {
-        if mode.as_bool()?.iter().any(|&b| b) {
-            return Err(ctx.unsupported("training mode", "export for inference (eval mode)"));
-        }
+    if let Some(mode) = ctx.constant(2)?
+        && mode.as_bool()?.iter().any(|&b| b)
+    {
+        return Err(ctx.unsupported("training mode", "export for inference (eval mode)"));
     }
     if ctx.wants(1) {
         let shape = ctx.shape(x);

@@ -26,7 +26,9 @@ fn window(ctx: &Ctx) -> Result<(Window, Vec<usize>), Error> {
 pub(super) fn max(ctx: &mut Ctx) -> Result<(), Error> {
     ctx.attrs.int("storage_order")?;
     if ctx.wants(1) {
-        return Err(ctx.unsupported("the indices of the maxima are used", "MaxUnpool has no place here"));
+        return Err(
+            ctx.unsupported("the indices of the maxima are used", "MaxUnpool has no place here")
+        );
     }
     let (window, _) = window(ctx)?;
     ctx.finish(Op::MaxPool { window }, ctx.all())

@@ -17,9 +17,7 @@ fn axes(ctx: &Ctx) -> Result<(Option<Vec<usize>>, bool), Error> {
     let axes = match listed {
         None if noop => None,
         None => Some((0..rank).collect()),
-        Some(list) => {
-            Some(list.iter().map(|&a| ctx.axis(a, rank)).collect::<Result<_, _>>()?)
-        }
+        Some(list) => Some(list.iter().map(|&a| ctx.axis(a, rank)).collect::<Result<_, _>>()?),
     };
     Ok((axes, keep_dims))
 }
@@ -42,7 +40,11 @@ pub(super) fn of_function(ctx: &mut Ctx) -> Result<(), Error> {
     };
     let root = ctx.op_type() == "ReduceL2";
     let Some(axes) = axes else {
-        return if root { ctx.finish_with(Op::Unary(Unary::Sqrt), &[inner]) } else { ctx.bind(0, inner) };
+        return if root {
+            ctx.finish_with(Op::Unary(Unary::Sqrt), &[inner])
+        } else {
+            ctx.bind(0, inner)
+        };
     };
     let op = Op::Reduce { kind: Reduce::Sum, axes, keep_dims };
     if !root {
