@@ -11,8 +11,8 @@ use super::{Conv2d, Word, direct};
 const DEPTH: usize = 128;
 /// Rows of a packed block of the left matrix.
 const HEIGHT: usize = 64;
-/// Columns of a packed block of the right matrix, which with DEPTH fills half a second-level cache of 1 MiB.
-const WIDTH: usize = 512;
+/// Columns of a packed block of the right matrix, which with DEPTH takes 256 KiB of the second-level cache.
+const WIDTH: usize = 256;
 /// Elements of the largest register tile.
 const TILE: usize = 256;
 /// With fewer rows than this, packing the right matrix costs more than it gains.
@@ -25,7 +25,8 @@ pub(super) trait Lanes {
     type Factor: Copy;
     type Sum: Copy;
     const LANES: usize;
-    unsafe fn splat(word: Self::Word) -> Self::Factor;
+    /// One word in all lanes.
+    unsafe fn splat(from: &Self::Word) -> Self::Factor;
     /// Reads `LANES` words.
     unsafe fn load(from: *const Self::Word) -> Self::Factor;
     unsafe fn zero() -> Self::Sum;
@@ -149,6 +150,7 @@ unsafe fn product<L: Lanes, const MR: usize, const NV: usize>(
     let mut packed_a = vec![zero; HEIGHT.next_multiple_of(MR) * DEPTH.min(k)];
     let mut packed_b = vec![zero; width.next_multiple_of(nr) * DEPTH.min(k)];
     let mut line = vec![zero; width];
+    let mut sums = [zero; TILE];
     for first_column in (0..n).step_by(WIDTH) {
         let columns = WIDTH.min(n - first_column);
         for first_inner in (0..k).step_by(DEPTH) {
@@ -175,11 +177,11 @@ unsafe fn product<L: Lanes, const MR: usize, const NV: usize>(
                     let b = &packed_b[strip * depth * nr..][..depth * nr];
                     for (a, c) in packed_a.chunks_exact(depth * MR).zip(c.chunks_mut(MR * n)) {
                         // SAFETY: the module's condition.
-                        let tile = unsafe { tile::<L, MR, NV>(a, b) };
+                        unsafe { tile::<L, MR, NV>(a, b, &mut sums) };
                         let used = nr.min(columns - first);
-                        for (c, tile) in c.chunks_exact_mut(n).zip(tile.chunks_exact(nr)) {
+                        for (c, sums) in c.chunks_exact_mut(n).zip(sums.chunks_exact(nr)) {
                             let c = &mut c[first_column + first..][..used];
-                            for (c, sum) in c.iter_mut().zip(tile) {
+                            for (c, sum) in c.iter_mut().zip(sums) {
                                 *c = c.add(*sum);
                             }
                         }
@@ -210,14 +212,14 @@ fn pack_left<W: Word, const MR: usize>(
     }
 }
 
-/// The product of a strip of MR rows with one of NV registers of columns.
+/// The product of a strip of MR rows with one of NV registers of columns, row-major into `out`.
 #[inline(always)]
 unsafe fn tile<L: Lanes, const MR: usize, const NV: usize>(
     a: &[L::Word],
     b: &[L::Word],
-) -> [L::Word; TILE] {
+    out: &mut [L::Word; TILE],
+) {
     const { assert!(MR * NV * L::LANES <= TILE) };
-    let mut out = [L::Word::default(); TILE];
     // SAFETY: the module's condition; `b` has NV registers for each MR words of `a`, and the tile fits `out`.
     unsafe {
         let mut sums = [[L::zero(); NV]; MR];
@@ -226,16 +228,17 @@ unsafe fn tile<L: Lanes, const MR: usize, const NV: usize>(
             for (v, column) in columns.iter_mut().enumerate() {
                 *column = L::load(b.as_ptr().add(v * L::LANES));
             }
-            for (sums, &a) in sums.iter_mut().zip(a) {
+            for (sums, a) in sums.iter_mut().zip(a) {
                 let a = L::splat(a);
                 for (sum, &column) in sums.iter_mut().zip(&columns) {
                     *sum = L::mul_add(*sum, a, column);
                 }
             }
         }
-        for (i, sum) in sums.iter().flatten().enumerate() {
-            L::store(*sum, out.as_mut_ptr().add(i * L::LANES));
+        for i in 0..MR {
+            for v in 0..NV {
+                L::store(sums[i][v], out.as_mut_ptr().add((i * NV + v) * L::LANES));
+            }
         }
     }
-    out
 }

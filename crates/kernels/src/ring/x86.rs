@@ -16,8 +16,8 @@ impl Lanes for U64x8 {
     const LANES: usize = 8;
 
     #[inline(always)]
-    unsafe fn splat(word: u64) -> __m512i {
-        unsafe { _mm512_set1_epi64(word as i64) }
+    unsafe fn splat(from: &u64) -> __m512i {
+        unsafe { _mm512_set1_epi64(*from as i64) }
     }
 
     #[inline(always)]
@@ -51,8 +51,8 @@ impl Lanes for U32x16 {
     const LANES: usize = 16;
 
     #[inline(always)]
-    unsafe fn splat(word: u32) -> __m512i {
-        unsafe { _mm512_set1_epi32(word as i32) }
+    unsafe fn splat(from: &u32) -> __m512i {
+        unsafe { _mm512_set1_epi32(*from as i32) }
     }
 
     #[inline(always)]
@@ -93,13 +93,12 @@ impl Lanes for U64x4 {
     type Sum = Halves;
     const LANES: usize = 4;
 
+    /// Broadcast as a double: as an integer the compiler would split it in general registers first.
     #[inline(always)]
-    unsafe fn splat(word: u64) -> Halves {
+    unsafe fn splat(from: &u64) -> Halves {
         unsafe {
-            Halves {
-                low: _mm256_set1_epi64x(word as i64),
-                high: _mm256_set1_epi64x((word >> 32) as i64),
-            }
+            let low = _mm256_castpd_si256(_mm256_broadcast_sd(&f64::from_bits(*from)));
+            Halves { low, high: _mm256_srli_epi64::<32>(low) }
         }
     }
 
@@ -144,8 +143,8 @@ impl Lanes for U32x8 {
     const LANES: usize = 8;
 
     #[inline(always)]
-    unsafe fn splat(word: u32) -> __m256i {
-        unsafe { _mm256_set1_epi32(word as i32) }
+    unsafe fn splat(from: &u32) -> __m256i {
+        unsafe { _mm256_set1_epi32(*from as i32) }
     }
 
     #[inline(always)]

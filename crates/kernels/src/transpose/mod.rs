@@ -2,8 +2,11 @@
 //! extension.
 
 use crate::Block;
+use crate::isa::{self, Isa};
 
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 /// Transposes a 128 by n bit matrix.
 ///
@@ -15,5 +18,16 @@ mod scalar;
 pub fn transpose128(rows: &[Block], out: &mut [Block]) {
     assert_eq!(out.len() % 128, 0, "the number of columns must be a multiple of 128");
     assert_eq!(rows.len(), out.len(), "rows hold as many bits as the output");
-    scalar::transpose128(rows, out);
+    match isa::active() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `active` returns only levels whose features were detected.
+        Isa::Avx2 => unsafe { x86::transpose128_avx2(rows, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx512 | Isa::Avx512Ifma => unsafe { x86::transpose128_avx512(rows, out) },
+        _ => scalar::transpose128(rows, out),
+    }
 }
+
+#[cfg(test)]
+mod tests;
