@@ -9,10 +9,7 @@ pub(crate) fn run() -> Result<()> {
     let source = root.join("crates/graph/proto");
     let files = protox::compile([source.join("onnx.proto")], [&source])?;
     let out = tempdir()?;
-    prost_build::Config::new()
-        .out_dir(&out)
-        .bytes(["."])
-        .compile_fds(files)?;
+    prost_build::Config::new().out_dir(&out).bytes(["."]).compile_fds(files)?;
     let generated = std::fs::read_to_string(out.join("onnx.rs"))?;
     let target = root.join("crates/graph/src/onnx/proto.rs");
     std::fs::write(&target, generated)?;
