@@ -67,6 +67,11 @@ impl<R: Read> Reader<R> {
     }
 
     /// The stream.
+    pub fn get_ref(&self) -> &R {
+        self.0.get_ref()
+    }
+
+    /// The stream, to change its settings.
     pub fn get_mut(&mut self) -> &mut R {
         self.0.get_mut()
     }

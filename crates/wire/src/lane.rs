@@ -240,8 +240,8 @@ impl Lane {
     }
 
     /// What this lane may use.
-    pub fn limits(&mut self) -> Limits {
-        self.rx.get_mut().limits
+    pub fn limits(&self) -> Limits {
+        self.rx.get_ref().limits
     }
 
     /// Starts to record (again), from an empty transcript.
@@ -389,7 +389,7 @@ impl Lane {
     fn broken(&mut self, e: ReadError, kind: Kind) -> Error {
         let e = match e {
             ReadError::Stream(e) => {
-                let after = self.rx.get_mut().waited;
+                let after = self.rx.get_ref().waited;
                 Error::from_io(e, format!("this party waited for `{kind}`"), after)
             }
             ReadError::Frame(e) => e,

@@ -10,4 +10,4 @@ pub use connect::{connect, connect_link};
 pub use listen::{Listener, Pending};
 pub use security::{ClientSecurity, ServerSecurity};
 #[cfg(any(feature = "tls", feature = "tls-ring"))]
-pub(crate) use tcp::{Deadlined, Sink};
+pub(crate) use tcp::Sink;

@@ -3,10 +3,10 @@
 use crate::lane::{Socket, Source};
 use crate::pipe::{PipeReader, pipe};
 use crate::{Error, Lane, Role};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Where a writer thread puts a lane's bytes.
 pub(crate) trait Sink: Send + 'static {
@@ -70,36 +70,5 @@ impl Socket for TcpStream {
     fn shut(&self) {
         // It fails when the peer was faster, which is as good.
         let _ = self.shutdown(Shutdown::Both);
-    }
-}
-
-/// A socket whose reads and writes fail once a deadline has passed, however the peer drips.
-pub(crate) struct Deadlined<'a> {
-    pub(crate) socket: &'a TcpStream,
-    pub(crate) deadline: Instant,
-}
-
-impl Deadlined<'_> {
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
-    }
-}
-
-impl Read for Deadlined<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_read_timeout(self.left()?)?;
-        self.socket.read(buf)
-    }
-}
-
-impl Write for Deadlined<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.socket.set_write_timeout(self.left()?)?;
-        self.socket.write(buf)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

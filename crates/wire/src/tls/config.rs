@@ -1,27 +1,23 @@
 //! TLS configurations and handshakes.
 
+use super::handshake::handshake;
 use super::identity::Identity;
 use super::provider::provider;
-use super::stream::{TlsSink, halves};
+use super::stream::TlsSink;
 use super::trust::{Kind, PinVerifier, Trust};
 use crate::Error;
 use crate::lane::Source;
-use crate::net::Deadlined;
-use rustls::AlertDescription::*;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
-use rustls::{
-    CertificateError, ClientConnection, Connection, InvalidMessage, RootCertStore, ServerConnection,
-};
-use std::io::{self, ErrorKind};
+use rustls::{ClientConnection, RootCertStore, ServerConnection};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// The application protocol that both ends insist on.
-const ALPN: &[u8] = b"sordino/1";
+pub(super) const ALPN: &[u8] = b"sordino/1";
 
 /// A client's checked configuration.
 #[derive(Clone)]
@@ -120,68 +116,40 @@ fn unusable(e: impl std::fmt::Display) -> Error {
     Error::Config(format!("this certificate, key or authority cannot be used: {e}"))
 }
 
-fn handshake(
-    mut connection: Connection,
-    socket: &TcpStream,
-    deadline: Instant,
-) -> Result<(Box<dyn Source>, TlsSink), Error> {
-    let start = Instant::now();
-    let peer = socket.peer_addr().map_or_else(|_| "the peer".into(), |peer| peer.to_string());
-    let mut io = Deadlined { socket, deadline };
-    while connection.is_handshaking() {
-        connection.complete_io(&mut io).map_err(|e| explain(e, &peer, start))?;
-    }
-    if connection.alpn_protocol() != Some(ALPN) {
-        let why = "it speaks TLS but not this protocol".into();
-        return Err(Error::Handshake { peer, why });
-    }
-    connection.set_buffer_limit(None);
-    halves(connection, socket, &peer)
-        .map_err(|source| Error::Io { what: "cloning a socket".into(), source })
-}
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use rustls::{CipherSuite, Connection, NamedGroup, ProtocolVersion};
 
-fn explain(e: io::Error, peer: &str, start: Instant) -> Error {
-    let tls = e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let why = match tls {
-        Some(e) => why(e),
-        None if e.kind() == ErrorKind::UnexpectedEof => {
-            "it closed the connection during the handshake (is it in plaintext mode?)".into()
+    #[test]
+    fn the_post_quantum_hybrid_is_negotiated() {
+        let identity = Identity::self_signed(["localhost"]).unwrap();
+        let trust = Trust::pinned([identity.fingerprint().unwrap()]).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let client = ClientConfig::new(&trust, None).unwrap().0;
+        let server = ServerConfig::new(&identity, None).unwrap().0;
+        let mut client: Connection = ClientConnection::new(client, name).unwrap().into();
+        let mut server: Connection = ServerConnection::new(server).unwrap().into();
+        let carry = |from: &mut Connection, to: &mut Connection| {
+            let mut flight = Vec::new();
+            while from.wants_write() {
+                from.write_tls(&mut flight).unwrap();
+            }
+            let mut rest = &flight[..];
+            while !rest.is_empty() {
+                to.read_tls(&mut rest).unwrap();
+                to.process_new_packets().unwrap();
+            }
+        };
+        while client.is_handshaking() || server.is_handshaking() {
+            carry(&mut client, &mut server);
+            carry(&mut server, &mut client);
         }
-        None => {
-            let what = format!("shaking hands with {peer}");
-            return Error::from_io(e, what, start.elapsed());
-        }
-    };
-    Error::Handshake { peer: peer.into(), why }
-}
-
-/// What a TLS error means to the user.
-fn why(e: &rustls::Error) -> String {
-    match e {
-        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => other.to_string(),
-        rustls::Error::AlertReceived(CertificateRequired) => {
-            "it asks for a client certificate and this party shows none".into()
-        }
-        rustls::Error::AlertReceived(
-            BadCertificate | CertificateUnknown | UnknownCA | AccessDenied | CertificateExpired
-            | DecryptError,
-        ) => "it does not accept this party's certificate".into(),
-        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "it does not speak TLS (is it in plaintext mode?)".into()
-        }
-        e => e.to_string(),
-    }
-}
-
-/// A TLS error after the handshake. A server judges the client's certificate after the client
-/// believes the handshake is done, so the verdict arrives here.
-pub(super) fn after_handshake(e: &rustls::Error, peer: &str) -> Error {
-    let why = why(e);
-    match e {
-        rustls::Error::AlertReceived(
-            CertificateRequired | BadCertificate | CertificateUnknown | UnknownCA | AccessDenied
-            | CertificateExpired | DecryptError,
-        ) => Error::Handshake { peer: peer.into(), why },
-        _ => Error::PeerMisbehaved { expected: "an intact TLS connection".into(), got: why },
+        assert_eq!(client.protocol_version(), Some(ProtocolVersion::TLSv1_3));
+        let group = client.negotiated_key_exchange_group().unwrap().name();
+        assert_eq!(group, NamedGroup::X25519MLKEM768);
+        let suite = client.negotiated_cipher_suite().unwrap().suite();
+        assert_eq!(suite, CipherSuite::TLS13_AES_128_GCM_SHA256);
     }
 }

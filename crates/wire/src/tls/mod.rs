@@ -1,6 +1,7 @@
 //! TLS 1.3 on lanes. The provider of cryptography is chosen in one file, `provider.rs`.
 
 mod config;
+mod handshake;
 mod identity;
 mod provider;
 mod stream;

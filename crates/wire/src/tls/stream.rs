@@ -1,6 +1,6 @@
 //! One TLS connection, read by one thread and written by another.
 
-use super::config::after_handshake;
+use super::handshake::after_handshake;
 use crate::lane::Source;
 use crate::net::Sink;
 use rustls::Connection;
