@@ -4,7 +4,7 @@ use crate::ring::Poly;
 use crate::{ConvLayout, ConvShape, Error, Params};
 
 /// Bytes of transformed kernel polynomials that a layer keeps unless told otherwise.
-pub const KERNEL_BUDGET: usize = 64 << 20;
+pub const KERNEL_BUDGET: usize = 16 << 20;
 
 /// A layer's weights, ready for evaluation: transformed once if they fit a budget of memory, else polynomial by
 /// polynomial during evaluation.

@@ -72,11 +72,11 @@
 //! Keys, errors, masks and intermediate polynomials are zeroised. No branch or index depends on a secret; sampling by
 //! rejection occurs for public seeds only.
 //!
-//! *Source*: Huang, Lu, Hong, Ding, "Cheetah", USENIX Security 2022 (eprint 2022/207), sections 3 and 4, for the packing,
-//! the plaintext modulus 2^l and the extraction of coefficients. We differ: channels and rows share their guards of
+//! *Source*: Huang, Lu, Hong, Ding, "Cheetah", USENIX Security 2022 (eprint 2022/207), its protocols for linear layers: the
+//! packing, the plaintext modulus 2^l and the extraction of coefficients. We differ: channels and rows share their guards of
 //! zeros, strides are taken apart into phases, small groups are merged; c0 and c1 are compressed by rounding to
 //! powers of two; results are flooded where Cheetah masks by uniform elements of Z_q and accepts an error in the last
-//! bit. Flooding: Gentry, "A fully homomorphic encryption scheme", 2009, section 21.
+//! bit. Flooding: the smudging lemma, Asharov, Jain, Wichs, eprint 2011/613, lemma 2.1.
 #![forbid(unsafe_code)]
 
 mod client;

@@ -107,9 +107,10 @@ impl Axis {
 
     /// Span sizes worth trying: those of evenly split tilings, largest first.
     pub(crate) fn sizes(&self) -> Vec<usize> {
-        let mut sizes: Vec<usize> =
-            (1..=self.output).map(|count| self.output.div_ceil(count)).collect();
-        sizes.dedup();
+        let mut sizes = vec![self.output];
+        while let Some(&size) = sizes.last().filter(|size| **size > 1) {
+            sizes.push(self.output.div_ceil(self.output.div_ceil(size - 1)));
+        }
         sizes
     }
 }

@@ -2,6 +2,8 @@
 
 mod axis;
 mod search;
+#[cfg(test)]
+mod tests;
 mod tiling;
 
 use sordino_wire::{Dir, Meter};
@@ -52,6 +54,10 @@ impl ConvLayout {
     /// [`Error::Layout`] when the shape is inconsistent, has more taps than the parameters' noise budget, or a kernel
     /// spans more than a ciphertext holds.
     pub fn new(shape: &ConvShape, params: &Params) -> Result<Self, Error> {
+        Self::with_degree(shape, params, params.degree())
+    }
+
+    fn with_degree(shape: &ConvShape, params: &Params, degree: usize) -> Result<Self, Error> {
         let [rows, columns] = shape.output()?;
         if shape.cout as usize * rows * columns > 1 << MAX_OUTPUTS_LOG2 {
             return Err(Error::Layout(format!(
@@ -78,7 +84,7 @@ impl ConvLayout {
         };
         let axes = [axis(shape.h, 0, rows), axis(shape.w, 1, columns)];
         let needs = Needs {
-            degree: params.degree(),
+            degree,
             groups: shape.groups as usize,
             planes: (shape.cin / shape.groups) as usize * axes[0].phases() * axes[1].phases(),
             outputs: (shape.cout / shape.groups) as usize,
@@ -92,7 +98,7 @@ impl ConvLayout {
             ))
         })?;
         let spans = [axes[0].spans(plan.tile[0]), axes[1].spans(plan.tile[1])];
-        let tiling = Tiling::new(&axes, [&spans[0], &spans[1]]);
+        let tiling = Tiling::new(&axes, [axes[0].bounds(&spans[0]), axes[1].bounds(&spans[1])]);
         Ok(Self { params: params.clone(), shape: *shape, axes, tiling, plan, spans })
     }
 

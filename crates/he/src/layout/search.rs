@@ -1,6 +1,6 @@
 //! Choosing the layout of least traffic.
 
-use super::axis::{Axis, Span};
+use super::axis::{Axis, Bounds};
 use super::tiling::Tiling;
 
 /// What the traffic of a layout depends on, besides the tiling.
@@ -29,23 +29,35 @@ pub(crate) struct Plan {
     pub(crate) outputs: usize,
 }
 
+/// A way to cut an axis into spans.
+struct Cut {
+    size: usize,
+    spans: usize,
+    bounds: Bounds,
+}
+
+fn cuts(axis: &Axis) -> Vec<Cut> {
+    let cut = |size: usize| {
+        let spans = axis.spans(size);
+        Cut { size, spans: spans.len(), bounds: axis.bounds(&spans) }
+    };
+    axis.sizes().into_iter().map(cut).collect()
+}
+
 /// The plan of least traffic; among those, of fewest products. None when not even one plane of one output fits.
 pub(crate) fn search(needs: &Needs, axes: &[Axis; 2]) -> Option<Plan> {
     let merges: Vec<usize> =
         (1..=needs.groups).filter(|m| needs.groups.is_multiple_of(*m)).collect();
-    let spans = |axis: &Axis| -> Vec<Vec<Span>> {
-        axis.sizes().into_iter().map(|size| axis.spans(size)).collect()
-    };
-    let [rows, columns] = [spans(&axes[0]), spans(&axes[1])];
+    let [rows, columns] = [cuts(&axes[0]), cuts(&axes[1])];
     let mut best: Option<((usize, usize), Plan)> = None;
     for (y, x) in rows.iter().flat_map(|y| columns.iter().map(move |x| (y, x))) {
-        let blocks = Tiling::new(axes, [y, x]).most_blocks(needs.degree);
+        let blocks = Tiling::new(axes, [y.bounds, x.bounds]).most_blocks(needs.degree);
         if blocks == 0 {
             continue;
         }
-        let tile = [y[0].outputs, x[0].outputs];
+        let tile = [y.size, x.size];
         for merged in &merges {
-            let jobs = needs.groups / merged * y.len() * x.len();
+            let jobs = needs.groups / merged * y.spans * x.spans;
             for (planes, outputs) in
                 splits(needs.planes * merged, needs.outputs * merged, blocks, needs.shared)
             {

@@ -1,6 +1,6 @@
 //! Where the coefficients of tiles, channels and outputs lie in a polynomial.
 
-use super::axis::{Axis, Span};
+use super::axis::{Axis, Bounds};
 
 /// A tile on a grid of rows of `row` coefficients and channel blocks of `block` coefficients.
 ///
@@ -17,7 +17,7 @@ use super::axis::{Axis, Span};
 /// * X^n = -1 folds products of degree n and more onto low degrees: [`Tiling::most_blocks`] keeps them below the first
 ///   output.
 ///
-/// *Source*: Cheetah, eprint 2022/207, section 4 and its appendix; there padding is written out for every row and
+/// *Source*: Cheetah, eprint 2022/207, the encoding of convolutions; there padding is written out for every row and
 /// channel, and strided convolutions compute every output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tiling {
@@ -31,8 +31,8 @@ pub(crate) struct Tiling {
 }
 
 impl Tiling {
-    pub(crate) fn new(axes: &[Axis; 2], spans: [&[Span]; 2]) -> Self {
-        let (y, x) = (axes[0].bounds(spans[0]), axes[1].bounds(spans[1]));
+    /// The tiling whose tiles have these bounds on their rows and columns.
+    pub(crate) fn new(axes: &[Axis; 2], [y, x]: [Bounds; 2]) -> Self {
         let row = (x.filled[1] - x.read[0]).max(x.read[1] + 1 - x.filled[0]);
         let filled = [y.filled[0] * row + x.filled[0], (y.filled[1] - 1) * row + x.filled[1] - 1];
         let read = [y.read[0] * row + x.read[0], y.read[1] * row + x.read[1]];
