@@ -3,10 +3,12 @@
 //! The best level of this machine is found once per process. Before a level is used, each of its kernels is run on
 //! fixed inputs and compared with the scalar twin ([`self_test`]); a level that disagrees is never used, the next
 //! lower one is. The environment variable `SORDINO_ISA` (`scalar`, `neon`, `avx2`, `avx512`, `avx512ifma`) lowers
-//! the level for a whole process and cannot raise it.
+//! the level for a whole process and cannot raise it; another value is ignored.
 
 use core::cell::Cell;
 use std::sync::OnceLock;
+
+use crate::selftest;
 
 /// An instruction-set level. Each level includes the lower ones of its architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,13 +57,13 @@ pub fn active() -> Isa {
 /// Levels that this process may use, lowest first.
 pub fn available() -> Vec<Isa> {
     let best = process_level();
-    Isa::ALL.into_iter().filter(|&isa| isa <= best && supported(isa)).collect()
+    self_test().iter().copied().filter(|&isa| isa <= best).collect()
 }
 
-/// Runs `f` with the kernels of this thread at `isa`, or at the best available level below it.
+/// Runs `f` with the kernels of this thread at `isa`, or at the best available level below it. For tests and
+/// benchmarks; a [`crate::ntt::Ntt`] or [`crate::prg::Prg`] keeps the level under which it was made.
 pub fn with<R>(isa: Isa, f: impl FnOnce() -> R) -> R {
-    let usable = available().into_iter().rfind(|&level| level <= isa).unwrap_or(Isa::Scalar);
-    with_unchecked_level(usable, f)
+    with_detected(best_below(&available(), isa), f)
 }
 
 /// Restores the previous override on drop, so that a panic in a test does not leak its level into the next one.
@@ -73,22 +75,35 @@ impl Drop for Restore {
     }
 }
 
-fn with_unchecked_level<R>(isa: Isa, f: impl FnOnce() -> R) -> R {
+/// Runs `f` at a level whose features were detected, without asking whether its kernels passed their test.
+pub(crate) fn with_detected<R>(isa: Isa, f: impl FnOnce() -> R) -> R {
     let _restore = Restore(OVERRIDE.replace(Some(isa)));
     f()
+}
+
+/// Levels that the processor has and whose kernels agree with the scalar twins, lowest first.
+///
+/// The test runs once per process (some milliseconds) and before any level above [`Isa::Scalar`] is used, because
+/// code for instructions that the machine of a developer lacks is otherwise trusted untried. A level that fails is
+/// skipped; the next lower one is used instead.
+pub fn self_test() -> &'static [Isa] {
+    static PASSED: OnceLock<Vec<Isa>> = OnceLock::new();
+    PASSED.get_or_init(|| {
+        let detected = Isa::ALL.into_iter().filter(|&isa| supported(isa));
+        detected.filter(|&isa| isa == Isa::Scalar || selftest::agrees(isa)).collect()
+    })
 }
 
 fn process_level() -> Isa {
     static LEVEL: OnceLock<Isa> = OnceLock::new();
     *LEVEL.get_or_init(|| {
         let limit = std::env::var("SORDINO_ISA").ok().and_then(|name| Isa::from_name(&name));
-        let limit = limit.unwrap_or(Isa::Avx512Ifma);
-        Isa::ALL
-            .into_iter()
-            .rev()
-            .find(|&isa| isa <= limit && supported(isa))
-            .unwrap_or(Isa::Scalar)
+        best_below(self_test(), limit.unwrap_or(Isa::Avx512Ifma))
     })
+}
+
+fn best_below(levels: &[Isa], limit: Isa) -> Isa {
+    levels.iter().copied().rfind(|&isa| isa <= limit).unwrap_or(Isa::Scalar)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -117,4 +132,38 @@ fn supported(isa: Isa) -> bool {
 #[cfg(not(target_arch = "x86_64"))]
 fn supported(isa: Isa) -> bool {
     isa == Isa::Scalar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_detected_level_passes() {
+        let detected: Vec<Isa> = Isa::ALL.into_iter().filter(|&isa| supported(isa)).collect();
+        assert_eq!(self_test(), detected);
+    }
+
+    #[test]
+    fn a_limit_lowers_and_never_raises() {
+        let levels = [Isa::Scalar, Isa::Avx2];
+        assert_eq!(best_below(&levels, Isa::Avx512Ifma), Isa::Avx2);
+        assert_eq!(best_below(&levels, Isa::Neon), Isa::Scalar);
+        assert_eq!(best_below(&levels, Isa::Scalar), Isa::Scalar);
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for isa in Isa::ALL {
+            assert_eq!(Isa::from_name(isa.name()), Some(isa));
+        }
+        assert_eq!(Isa::from_name("quantum"), None);
+    }
+
+    #[test]
+    fn an_override_ends_with_its_scope() {
+        let before = active();
+        assert_eq!(with(Isa::Scalar, active), Isa::Scalar);
+        assert_eq!(active(), before);
+    }
 }

@@ -18,6 +18,7 @@ pub mod isa;
 pub mod ntt;
 pub mod prg;
 pub mod ring;
+mod selftest;
 pub mod transpose;
 
 pub use block::Block;

@@ -35,12 +35,11 @@ impl Prg {
     pub fn fill_bytes(&mut self, out: &mut [u8]) {
         let out = self.drain(out);
         let (blocks, rest) = out.as_chunks_mut();
-        self.make(blocks);
+        self.key.counter_mode(self.counter, blocks);
+        self.counter += blocks.len() as u64;
         if !rest.is_empty() {
-            let mut buffer = self.buffer;
-            self.make(buffer.as_chunks_mut().0);
-            self.buffer = buffer;
-            buffer.zeroize();
+            self.key.counter_mode(self.counter, self.buffer.as_chunks_mut().0);
+            self.counter += (BUFFER / 16) as u64;
             self.used = 0;
             self.drain(rest);
         }
@@ -69,11 +68,6 @@ impl Prg {
         ready.copy_from_slice(&self.buffer[self.used..self.used + ready.len()]);
         self.used += ready.len();
         rest
-    }
-
-    fn make(&mut self, blocks: &mut [[u8; 16]]) {
-        self.key.counter_mode(self.counter, blocks);
-        self.counter += blocks.len() as u64;
     }
 }
 

@@ -27,17 +27,23 @@ fn for_tiles(rows: &[Block], out: &mut [Block], tile: impl Fn(&Stage, usize, &mu
     }
 }
 
-/// Transposes the 16 by 16 byte matrix in each 128-bit lane of 16 registers: four perfect shuffles.
+/// Transposes the 16 by 16 byte matrix in each 128-bit lane of 16 registers: four perfect shuffles, written out
+/// because registers that a loop indexes go through memory.
 macro_rules! transpose_bytes {
     ($x:ident, $low:ident, $high:ident) => {
-        for _ in 0..4 {
-            let mut y = $x;
-            for i in 0..8 {
-                y[2 * i] = $low($x[i], $x[i + 8]);
-                y[2 * i + 1] = $high($x[i], $x[i + 8]);
-            }
-            $x = y;
-        }
+        transpose_bytes!(@shuffle $x, $low, $high);
+        transpose_bytes!(@shuffle $x, $low, $high);
+        transpose_bytes!(@shuffle $x, $low, $high);
+        transpose_bytes!(@shuffle $x, $low, $high);
+    };
+    (@shuffle $x:ident, $low:ident, $high:ident) => {
+        let [a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7] = $x;
+        $x = [
+            $low(a0, b0), $high(a0, b0), $low(a1, b1), $high(a1, b1),
+            $low(a2, b2), $high(a2, b2), $low(a3, b3), $high(a3, b3),
+            $low(a4, b4), $high(a4, b4), $low(a5, b5), $high(a5, b5),
+            $low(a6, b6), $high(a6, b6), $low(a7, b7), $high(a7, b7),
+        ];
     };
 }
 
@@ -81,13 +87,16 @@ pub(super) fn transpose128_avx512(rows: &[Block], out: &mut [Block]) {
             for (group, rows) in stage.chunks_exact(64).enumerate() {
                 let mut x = [_mm512_setzero_si512(); 16];
                 for (i, x) in x.iter_mut().enumerate() {
+                    let from = |first: usize| (&raw const rows[first + i][column]).cast();
                     // SAFETY: a block is 16 bytes, and the loads are the unaligned ones.
-                    let [a, b, c, d] = [0, 16, 32, 48].map(
-                        #[inline(always)]
-                        |first| unsafe {
-                            _mm_loadu_si128((&raw const rows[first + i][column]).cast())
-                        },
-                    );
+                    let (a, b, c, d) = unsafe {
+                        (
+                            _mm_loadu_si128(from(0)),
+                            _mm_loadu_si128(from(16)),
+                            _mm_loadu_si128(from(32)),
+                            _mm_loadu_si128(from(48)),
+                        )
+                    };
                     let low = _mm512_inserti32x4::<1>(_mm512_castsi128_si512(a), b);
                     *x = _mm512_inserti32x4::<3>(_mm512_inserti32x4::<2>(low, c), d);
                 }
