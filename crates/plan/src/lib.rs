@@ -1,1 +1,223 @@
-//! placeholder
+//! What a private run will cost, who is protected from whom, and what is disclosed: everything a
+//! party should see before it agrees.
+#![forbid(unsafe_code)]
+
+use serde::Serialize;
+use sordino_engine::session::Reveal;
+use sordino_engine::{BACKENDS, Backend};
+use sordino_graph::fixed::FixedGraph;
+use std::ops::AddAssign;
+
+/// Messages, in the units a lane meters them: bytes include frame headers, not TLS, TCP or IP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// Bytes from client to server.
+    pub up: u64,
+    /// Bytes from server to client.
+    pub down: u64,
+    /// Messages both ways.
+    pub messages: u64,
+    /// Waits of one party for the other.
+    pub rounds: u64,
+}
+
+impl AddAssign for Cost {
+    fn add_assign(&mut self, other: Self) {
+        self.up += other.up;
+        self.down += other.down;
+        self.messages += other.messages;
+        self.rounds += other.rounds;
+    }
+}
+
+/// Which part of a session a cost belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// Once per session: keys and base transfers.
+    Setup,
+    /// Per inference, does not need the input.
+    Offline,
+    /// Per inference, needs the input.
+    Online,
+}
+
+/// Cost of one layer in one inference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LayerCost {
+    /// Name of the layer.
+    pub name: String,
+    /// Without the input.
+    pub offline: Cost,
+    /// With it.
+    pub online: Cost,
+}
+
+/// Threat model and disclosures in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Promise {
+    /// Name of the backend.
+    pub backend: &'static str,
+    /// The adversary it withstands.
+    pub threat: &'static str,
+    /// What the data owner learns besides its own input.
+    pub client_learns: &'static str,
+    /// What the model owner learns.
+    pub server_learns: &'static str,
+    /// What is revealed on purpose.
+    pub disclosed: &'static str,
+}
+
+impl Promise {
+    /// Of a backend that reveals `reveal`.
+    pub fn new(backend: &dyn Backend, reveal: Reveal) -> Self {
+        let threat = backend.threat();
+        Self {
+            backend: backend.name(),
+            threat: threat.model,
+            client_learns: threat.client_learns,
+            server_learns: threat.server_learns,
+            disclosed: reveal.disclosure().describe(),
+        }
+    }
+}
+
+/// Whether a backend can run a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Support {
+    /// Name of the backend.
+    pub backend: &'static str,
+    /// Why not, naming the layer and what to do; none if it can.
+    pub refusal: Option<String>,
+}
+
+/// Which backends can run `graph`, and why the others cannot.
+pub fn support(graph: &FixedGraph) -> Vec<Support> {
+    let refusal = |b: &dyn Backend| b.supports(graph).err().map(|e| e.to_string());
+    BACKENDS.iter().map(|b| Support { backend: b.name(), refusal: refusal(*b) }).collect()
+}
+
+/// What one session with one inference sends, layer by layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Once per session.
+    pub setup: Cost,
+    /// Per inference, outside layers: the request and the result.
+    pub frame: Cost,
+    /// Per inference, by layer.
+    pub layers: Vec<LayerCost>,
+}
+
+impl Plan {
+    /// Sorts predicted counts by layer of `graph`: for each part of a session, and each layer of
+    /// it where there is one, what is sent there. Counts of layers that the graph does not have
+    /// are taken as outside layers.
+    pub fn new(
+        graph: &FixedGraph,
+        counts: impl IntoIterator<Item = (Part, Option<u32>, Cost)>,
+    ) -> Self {
+        let none = |name: &String| LayerCost {
+            name: name.clone(),
+            offline: Cost::default(),
+            online: Cost::default(),
+        };
+        let mut plan = Self {
+            setup: Cost::default(),
+            frame: Cost::default(),
+            layers: graph.nodes.iter().map(|n| none(&n.name)).collect(),
+        };
+        for (part, layer, cost) in counts {
+            let layer = layer.and_then(|l| plan.layers.get_mut(l as usize));
+            match (part, layer) {
+                (Part::Setup, _) => plan.setup += cost,
+                (Part::Offline, Some(layer)) => layer.offline += cost,
+                (Part::Online, Some(layer)) => layer.online += cost,
+                (_, None) => plan.frame += cost,
+            }
+        }
+        plan
+    }
+
+    /// One inference, set-up left out.
+    pub fn inference(&self) -> Cost {
+        let mut sum = self.frame;
+        for layer in &self.layers {
+            sum += layer.offline;
+            sum += layer.online;
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sordino_graph::fixed::{Edge, EdgeId, Finish, FixedNode, FixedOp, Function, Rearrange};
+
+    fn graph() -> FixedGraph {
+        let edge = |name: &str, ring| Edge {
+            name: name.into(),
+            shape: vec![1, 4],
+            frac: 4,
+            divisor: 1,
+            ring,
+            lo: -100,
+            hi: 100,
+        };
+        let node = |name: &str, op, input, output| FixedNode {
+            name: name.into(),
+            op,
+            inputs: vec![EdgeId(input)],
+            output: EdgeId(output),
+        };
+        let relu = FixedOp::Activate { shift: 0, function: Function::Relu };
+        FixedGraph {
+            name: "g".into(),
+            edges: vec![edge("x", 8), edge("r", 8), edge("y", 8)],
+            nodes: vec![
+                node("relu", relu, 0, 1),
+                node("move", FixedOp::Rearrange(Rearrange::Reshape), 1, 2),
+            ],
+            input: EdgeId(0),
+            output: EdgeId(2),
+            finish: Finish::None,
+        }
+    }
+
+    #[test]
+    fn counts_are_sorted_and_summed() {
+        let cost = |up| Cost { up, down: 2 * up, messages: 1, rounds: 1 };
+        let plan = Plan::new(
+            &graph(),
+            [
+                (Part::Setup, None, cost(100)),
+                (Part::Online, None, cost(1)),
+                (Part::Offline, Some(0), cost(10)),
+                (Part::Online, Some(0), cost(20)),
+                (Part::Online, Some(0), cost(30)),
+                (Part::Online, Some(9), cost(2)),
+            ],
+        );
+        assert_eq!(plan.setup, cost(100));
+        assert_eq!(plan.layers[0].online.up, 50);
+        assert_eq!(plan.frame.up, 3);
+        let all = plan.inference();
+        assert_eq!((all.up, all.down, all.messages, all.rounds), (63, 126, 5, 5));
+    }
+
+    #[test]
+    fn both_backends_run_a_rectifier() {
+        let support = support(&graph());
+        assert!(support.iter().any(|s| s.backend == "twoparty"));
+        assert!(support.iter().all(|s| s.refusal.is_none()), "{support:?}");
+    }
+
+    #[test]
+    fn promises_name_what_is_disclosed() {
+        for backend in BACKENDS {
+            let promise = Promise::new(*backend, Reveal::Label);
+            assert!(promise.disclosed.contains("best class"));
+            assert!(!promise.threat.is_empty());
+        }
+    }
+}

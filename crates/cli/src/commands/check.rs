@@ -1,0 +1,294 @@
+use super::args::{self, ModelArgs, ProtocolArgs, QuantiseArgs};
+use super::output;
+use crate::model::Model;
+use crate::predict::{Scores, best};
+use crate::report::bytes;
+use anyhow::Result;
+use clap::Args;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use serde::Serialize;
+use sordino_engine::run_clear;
+use sordino_engine::twoparty::{CostModel, Settings};
+use sordino_graph::fixed::{FixedModel, FixedOp, decode_output, encode_input};
+use sordino_graph::float;
+use sordino_plan::{Cost, Part, Plan, Support, support};
+use sordino_wire::{Phase, Role};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Say whether a network can run privately, with which numbers and at what cost
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Compare fixed point with float on these inputs, and with their labels if they have any
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// Labels, where they are not beside the data
+    #[arg(long, value_name = "FILE", requires = "data")]
+    labels: Option<PathBuf>,
+    /// Use only the first N of the data
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    quantise: QuantiseArgs,
+    #[command(flatten)]
+    protocol: ProtocolArgs,
+}
+
+#[derive(Serialize)]
+struct Findings {
+    name: String,
+    opset: i64,
+    input: Vec<usize>,
+    operators: BTreeMap<String, usize>,
+    calibrated_on: &'static str,
+    layers: Vec<LayerLine>,
+    support: Vec<Support>,
+    plan: Option<Plan>,
+    comparison: Option<Comparison>,
+}
+
+#[derive(Serialize)]
+struct LayerLine {
+    name: String,
+    op: String,
+    shape: Vec<u32>,
+    ring: u32,
+    frac: i32,
+    lowest: f64,
+    highest: f64,
+    weight_bits: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Comparison {
+    samples: usize,
+    same_class: usize,
+    largest_error: f32,
+    labelled: usize,
+    float_correct: usize,
+    clear_correct: usize,
+}
+
+impl Check {
+    pub(super) fn run(&self) -> Result<()> {
+        let model = self.model.load()?;
+        let mut operators = BTreeMap::new();
+        for node in &model.graph.nodes {
+            *operators.entry(operator(&node.op)).or_default() += 1;
+        }
+        if !self.json {
+            output::line(format!(
+                "{}: opset {}, input {:?}, {} nodes, every operator is known",
+                model.name,
+                model.graph.opset,
+                model.input_shape(),
+                model.graph.nodes.len()
+            ))?;
+            let list: Vec<_> = operators.iter().map(|(op, n)| format!("{op} x{n}")).collect();
+            output::line(list.join(", "))?;
+        }
+        let (fixed, calibrated_on) = self.fixed(&model)?;
+        let support = support(&fixed.graph);
+        let plan = self.plan(&fixed);
+        let findings = Findings {
+            name: model.name.clone(),
+            opset: model.graph.opset,
+            input: model.input_shape().to_vec(),
+            operators,
+            calibrated_on,
+            layers: layers(&fixed),
+            support,
+            plan,
+            comparison: self.data.as_ref().map(|d| self.compare(&model, &fixed, d)).transpose()?,
+        };
+        if self.json { output::json(&findings) } else { print(&findings) }
+    }
+
+    fn fixed(&self, model: &Model) -> Result<(FixedModel, &'static str)> {
+        if self.quantise.calibrate.is_some() {
+            return Ok((self.quantise.quantise(model, &[])?, "the samples given"));
+        }
+        if let Some(data) = &self.data {
+            let data = args::open(data, self.labels.as_deref(), model)?;
+            let inputs: Result<Vec<_>, _> = data.take(64).map(|s| s.map(|s| s.input)).collect();
+            return Ok((self.quantise.quantise(model, &inputs?)?, "the first 64 of the data"));
+        }
+        Ok((
+            self.quantise.quantise(model, &noise(model))?,
+            "noise: give --calibrate for real ranges",
+        ))
+    }
+
+    fn plan(&self, fixed: &FixedModel) -> Option<Plan> {
+        let wish = self.protocol.wish();
+        let mut cost = CostModel::new(&fixed.graph, &Settings::from(wish), Role::Client).ok()?;
+        cost.infer().ok()?;
+        let counts = cost.meter().counts().iter().map(|(&(phase, layer), c)| {
+            let part = match phase {
+                Phase::Setup => Part::Setup,
+                Phase::Offline => Part::Offline,
+                Phase::Online => Part::Online,
+            };
+            let cost = Cost { up: c.up, down: c.down, messages: c.messages, rounds: c.rounds };
+            (part, layer, cost)
+        });
+        Some(Plan::new(&fixed.graph, counts))
+    }
+
+    fn compare(
+        &self,
+        model: &Model,
+        fixed: &FixedModel,
+        data: &std::path::Path,
+    ) -> Result<Comparison> {
+        let mut c = Comparison {
+            samples: 0,
+            same_class: 0,
+            largest_error: 0.0,
+            labelled: 0,
+            float_correct: 0,
+            clear_correct: 0,
+        };
+        let (of_float, of_fixed) = (Scores::of_float(&model.graph), Scores::of_fixed(&fixed.graph));
+        let input_edge = &fixed.graph.edges[fixed.graph.input.0 as usize];
+        for sample in args::open(data, self.labels.as_deref(), model)?.take(self.limit) {
+            let sample = sample?;
+            let outputs = float::run(&model.graph, &[model.tensor(&sample.input)?])?;
+            let want = outputs[0].as_f32()?;
+            let words = run_clear(fixed, &encode_input(input_edge, &sample.input)?.words)?;
+            let got = decode_output(&fixed.graph, &words)?;
+            let error = want.iter().zip(&got).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let (float_class, clear_class) = (best(want, of_float), best(&got, of_fixed));
+            c.samples += 1;
+            c.same_class += usize::from(float_class == clear_class);
+            c.largest_error = c.largest_error.max(error);
+            if sample.label.is_some() {
+                c.labelled += 1;
+                c.float_correct += usize::from(float_class == sample.label);
+                c.clear_correct += usize::from(clear_class == sample.label);
+            }
+        }
+        Ok(c)
+    }
+}
+
+/// The name of an operator without its attributes.
+fn operator(op: &impl std::fmt::Debug) -> String {
+    let text = format!("{op:?}");
+    let inner = ["Unary(", "Binary(", "Rearrange("].iter().find_map(|p| text.strip_prefix(p));
+    let text = inner.unwrap_or(&text);
+    text.chars().take_while(|c| c.is_alphanumeric()).collect()
+}
+
+/// Inputs that look like nothing: enough to see which layers run, not which values they take.
+fn noise(model: &Model) -> Vec<Vec<f32>> {
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut byte = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    let mut one = || {
+        if let Some(preprocess) = model.prepare.preprocess() {
+            let (h, w) = preprocess.size();
+            let channels = preprocess.channels().count() as u32;
+            let data = (0..h * w * channels).map(|_| byte()).collect();
+            let picture = crate::image::Picture::new(h, w, channels, data);
+            if let Ok(input) = picture.and_then(|p| preprocess.apply(&p)) {
+                return input;
+            }
+        }
+        (0..model.prepare.elements()).map(|_| f32::from(byte()) / 127.5 - 1.0).collect()
+    };
+    (0..4).map(|_| one()).collect()
+}
+
+fn layers(fixed: &FixedModel) -> Vec<LayerLine> {
+    let line = |n: &sordino_graph::fixed::FixedNode| {
+        let edge = &fixed.graph.edges[n.output.0 as usize];
+        let unit = f64::from(-edge.frac).exp2() / f64::from(edge.divisor);
+        LayerLine {
+            name: n.name.clone(),
+            op: operator(&n.op),
+            shape: edge.shape.clone(),
+            ring: edge.ring,
+            frac: edge.frac,
+            lowest: edge.lo as f64 * unit,
+            highest: edge.hi as f64 * unit,
+            weight_bits: match n.op {
+                FixedOp::Linear { weight_bits, .. } => Some(weight_bits),
+                _ => None,
+            },
+        }
+    };
+    fixed.graph.nodes.iter().map(line).collect()
+}
+
+fn print(f: &Findings) -> Result<()> {
+    output::line(format!("\nFixed point, calibrated on {}:", f.calibrated_on))?;
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header([
+        "layer",
+        "operation",
+        "shape",
+        "ring",
+        "fraction",
+        "weights",
+        "range",
+    ]);
+    for l in &f.layers {
+        table.add_row([
+            l.name.clone(),
+            l.op.clone(),
+            format!("{:?}", l.shape),
+            l.ring.to_string(),
+            l.frac.to_string(),
+            l.weight_bits.map(|b| b.to_string()).unwrap_or_default(),
+            format!("{:.4} to {:.4}", l.lowest, l.highest),
+        ]);
+    }
+    output::line(table)?;
+    output::line("")?;
+    for s in &f.support {
+        match &s.refusal {
+            None => output::line(format!("backend {}: supported", s.backend))?,
+            Some(why) => output::line(format!("backend {}: not supported: {why}", s.backend))?,
+        }
+    }
+    if let Some(plan) = &f.plan {
+        let say = |what: &str, c: &Cost| {
+            output::line(format!(
+                "  {what:<14} {:>9} up  {:>9} down  {:>5} rounds",
+                bytes(c.up),
+                bytes(c.down),
+                c.rounds
+            ))
+        };
+        output::line("Predicted cost of twoparty:")?;
+        say("set-up", &plan.setup)?;
+        say("per inference", &plan.inference())?;
+    }
+    if let Some(c) = &f.comparison {
+        output::line(format!(
+            "Fixed point against float: same class for {} of {}, largest difference {:.4}",
+            c.same_class, c.samples, c.largest_error
+        ))?;
+        if c.labelled > 0 {
+            let percent = |n: usize| 100.0 * n as f64 / c.labelled as f64;
+            output::line(format!(
+                "Accuracy on {} labelled inputs: float {:.2} %, fixed point {:.2} %",
+                c.labelled,
+                percent(c.float_correct),
+                percent(c.clear_correct)
+            ))?;
+        }
+    }
+    Ok(())
+}

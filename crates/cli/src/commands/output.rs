@@ -1,0 +1,64 @@
+//! Printing results: text for people, JSON for machines; failures to write are errors.
+
+use crate::predict::Prediction;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+/// Prints a line to stdout.
+pub(super) fn line(text: impl std::fmt::Display) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).context("writing to stdout")
+}
+
+/// Prints one line of JSON to stdout.
+pub(super) fn json(value: &impl Serialize) -> Result<()> {
+    line(serde_json::to_string(value)?)
+}
+
+/// Writes JSON to a file, all of it or an error.
+pub(super) fn json_file(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    std::fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))
+}
+
+/// Prints a prediction for people.
+pub(super) fn prediction(p: &Prediction) -> Result<()> {
+    line(&p.input)?;
+    for r in &p.top {
+        let number = format!("{:>5}", r.class);
+        let name = if r.name == r.class.to_string() { "" } else { &r.name };
+        let value = match (r.probability, r.score) {
+            (Some(p), _) => format!("{:>6.2} %", 100.0 * p),
+            (None, Some(s)) => format!("{s:>9.4}"),
+            (None, None) => String::new(),
+        };
+        line(format!("{number}  {value}  {name}").trim_end())?;
+    }
+    if p.saturated > 0 {
+        eprintln!(
+            "warning: {}: {} input values lie outside the range the network was calibrated for",
+            p.input, p.saturated
+        );
+    }
+    Ok(())
+}
+
+/// The chain of causes, without those that a text above them already includes.
+pub(super) fn describe(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |text, cause| {
+        let cause = cause.to_string();
+        match (text.is_empty(), text.contains(&cause)) {
+            (true, _) => cause,
+            (false, true) => text,
+            (false, false) => format!("{text}: {cause}"),
+        }
+    })
+}
+
+/// Whether the reader of our output went away, as `head` does.
+pub(super) fn closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|e| e.downcast_ref::<std::io::Error>());
+    io.is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,88 @@
+use super::args::{self, ModelArgs, ProtocolArgs, QuantiseArgs};
+use super::output;
+use super::runner::{Backend, Runner};
+use crate::exit::{Exit, Failure};
+use crate::predict::Prediction;
+use crate::report::{Report, Watch};
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+use sordino_wire::Network;
+use std::path::PathBuf;
+
+/// Run a network on pictures in this process, in the clear or with both parties
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Pictures (.png, .jpg), or inputs as .npy or .pb
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    /// How to run it
+    #[arg(long, value_enum, default_value = "clear")]
+    backend: Backend,
+    /// Simulate a network between the parties: lan, wan, or round trip and bandwidth as in
+    /// 20ms,100mbit
+    #[arg(long, value_name = "lan|wan|RTT,BW")]
+    network: Option<Network>,
+    /// Show this many classes
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    top: usize,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    quantise: QuantiseArgs,
+    #[command(flatten)]
+    protocol: ProtocolArgs,
+}
+
+#[derive(Serialize)]
+struct Result_<'a> {
+    predictions: &'a [Prediction],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Report>,
+}
+
+impl Run {
+    pub(super) fn run(&self) -> Result<()> {
+        if self.network.is_some() && self.backend != Backend::Twoparty {
+            let text = "--network only makes sense with --backend twoparty";
+            return Err(Failure::new(Exit::Usage, text).into());
+        }
+        let model = self.model.load()?;
+        let samples = args::samples(&self.images, |p| args::open(p, None, &model))?;
+        let inputs: Vec<Vec<f32>> = samples.iter().map(|s| s.input.clone()).collect();
+        if self.backend != Backend::Float && self.quantise.calibrate.is_none() {
+            eprintln!("note: no --calibrate given; ranges are taken from the inputs themselves");
+        }
+        let mut runner = Runner::new(
+            self.backend,
+            &model,
+            &self.quantise,
+            &self.protocol,
+            self.network,
+            &inputs,
+        )?;
+        let scores = runner.scores();
+        let mut watch = Watch::new(self.json);
+        let mut predictions = Vec::new();
+        for sample in &samples {
+            let out = runner.infer(&sample.input, &mut watch)?;
+            let new = Prediction::new(&sample.name, &out.values, scores, &model.classes, self.top);
+            let new = Prediction { saturated: out.saturated, ..new };
+            if !self.json {
+                output::prediction(&new)?;
+            }
+            predictions.push(new);
+        }
+        let report = runner.finish(&watch)?;
+        if self.json {
+            return output::json(&Result_ { predictions: &predictions, report });
+        }
+        match report {
+            Some(report) => output::line(format!("\n{}", report.table())),
+            None => Ok(()),
+        }
+    }
+}

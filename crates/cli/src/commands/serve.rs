@@ -1,0 +1,177 @@
+mod sessions;
+
+use super::args::{ModelArgs, QuantiseArgs, RevealArg};
+use super::infer::read_text;
+use super::output;
+use crate::exit::{Exit, Failure};
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+use sessions::{Limits, Service};
+use sordino_engine::twoparty::ServerModel;
+use sordino_wire::{Identity, Listener, ServerSecurity, Trust};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Serve a network to clients who keep their inputs to themselves
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Address to listen at; port 0 lets the system choose
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7766")]
+    listen: String,
+    /// Reveal at most this to clients
+    #[arg(long, value_enum, default_value = "logits")]
+    reveal: RevealArg,
+    #[command(flatten)]
+    identity: IdentityArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// Serve one session, then end
+    #[arg(long)]
+    once: bool,
+    /// Print where it listens as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    quantise: QuantiseArgs,
+}
+
+/// Who this server is, and who may come in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+struct IdentityArgs {
+    /// Certificate (PEM); without one, a new one is made for this run
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Let in only clients that show one of these certificates (PEM)
+    #[arg(long, value_name = "FILE", conflicts_with = "plaintext")]
+    clients: Option<PathBuf>,
+    /// Let in only clients with a certificate from this authority (PEM)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["clients", "plaintext"])]
+    client_ca: Option<PathBuf>,
+    /// No encryption; loopback addresses only
+    #[arg(long, conflicts_with = "cert")]
+    plaintext: bool,
+}
+
+/// What clients may use.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitArgs {
+    /// Sessions at the same time
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    max_sessions: u32,
+    /// Inferences in a session
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    max_inferences: u64,
+    /// Bytes of a session, both ways, such as 20GB
+    #[arg(long, value_name = "SIZE", default_value = "64GB", value_parser = size)]
+    max_bytes: u64,
+    /// Length of a session
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
+    max_time: u64,
+    /// Wait for a silent client
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    max_idle: u64,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let factor = match text[split..].trim().to_ascii_uppercase().as_str() {
+        "" | "B" => 1,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return Err("use a whole number with B, KB, MB, GB or TB".into()),
+    };
+    let number: u64 = text[..split].parse().map_err(|_| "not a number".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "too large".into())
+}
+
+/// What a client has to know, as the first line of output.
+#[derive(Serialize)]
+struct Listening {
+    listening: String,
+    fingerprint: Option<String>,
+    model: String,
+}
+
+impl Serve {
+    pub(super) fn run(&self) -> Result<()> {
+        let (security, fingerprint) = self.security()?;
+        // The address is taken first: a port in use shows before minutes of calibration.
+        let listener =
+            Listener::bind(&self.listen, security).map_err(|e| Failure::new(Exit::Network, e))?;
+        let model = self.model.load()?;
+        let fixed = self.quantise.quantise(&model, &[])?;
+        let card = model.card().to_bytes()?;
+        let service = Service {
+            model: ServerModel::new(fixed)?,
+            card,
+            label_only: self.reveal == RevealArg::Label,
+            limits: Limits {
+                sessions: self.limits.max_sessions as usize,
+                inferences: self.limits.max_inferences,
+                bytes: self.limits.max_bytes,
+                time: Duration::from_secs(self.limits.max_time),
+                idle: Duration::from_secs(self.limits.max_idle),
+            },
+        };
+        let listening = Listening {
+            listening: listener.local_addr()?.to_string(),
+            fingerprint,
+            model: model.name.clone(),
+        };
+        if self.json {
+            output::json(&listening)?;
+        } else {
+            output::line(format!("serving '{}' at {}", listening.model, listening.listening))?;
+            match &listening.fingerprint {
+                Some(f) => output::line(format!("certificate {f}: clients give it with --pin"))?,
+                None => output::line("plaintext: for experiments within this machine only")?,
+            }
+        }
+        sessions::serve(listener, Arc::new(service), self.once)
+    }
+
+    fn security(&self) -> Result<(ServerSecurity, Option<String>)> {
+        let args = &self.identity;
+        if args.plaintext {
+            return Ok((ServerSecurity::plaintext_loopback(), None));
+        }
+        let identity = match (&args.cert, &args.key) {
+            (Some(cert), Some(key)) => Identity::read(cert, key)?,
+            _ => Identity::self_signed(["localhost".to_owned()])?,
+        };
+        let clients = match (&args.clients, &args.client_ca) {
+            (Some(file), _) => Some(Trust::certificates(&read_text(file)?)?),
+            (None, Some(file)) => Some(Trust::authority(&read_text(file)?)?),
+            (None, None) => None,
+        };
+        let security = ServerSecurity::tls(&identity, clients.as_ref())
+            .context("setting up TLS for this server")?;
+        Ok((security, Some(identity.fingerprint()?.to_string())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(size("12"), Ok(12));
+        assert_eq!(size("20gb"), Ok(20_000_000_000));
+        assert_eq!(size("3 MB"), Ok(3_000_000));
+        for bad in ["", "x", "3XB", "-1", "99999999999TB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Accepting clients and running their sessions, each in a thread of its own: what one client does
+//! or stops doing does not reach the others.
+
+use crate::exit::{Exit, Failure};
+use crate::report::{bytes, seconds};
+use anyhow::Result;
+use sordino_engine::session::{self, Refusal};
+use sordino_engine::twoparty::{self, Observer, Offer, ServerModel};
+use sordino_engine::{Error, Progress};
+use sordino_wire::{Lane, Listener, Meter, Pending};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Handshakes, TLS and ours, have to be over within this.
+const HANDSHAKE: Duration = Duration::from_secs(20);
+/// How long sessions may go on after an interrupt.
+const GRACE: Duration = Duration::from_secs(10);
+/// Connections that are only told that the server is busy.
+const REFUSALS: usize = 16;
+
+pub(super) struct Limits {
+    pub(super) sessions: usize,
+    pub(super) inferences: u64,
+    pub(super) bytes: u64,
+    pub(super) time: Duration,
+    pub(super) idle: Duration,
+}
+
+/// What is served.
+pub(super) struct Service {
+    pub(super) model: ServerModel,
+    pub(super) card: Vec<u8>,
+    pub(super) label_only: bool,
+    pub(super) limits: Limits,
+}
+
+enum Event {
+    Connection(Pending),
+    /// A session or a refusal ended.
+    Ended(Slot),
+    Interrupt,
+    /// The listener cannot accept at all.
+    Deaf(sordino_wire::Error),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    Session,
+    Refusal,
+}
+
+/// Tells the main thread that a slot is free, however its thread ends.
+struct Occupied {
+    slot: Slot,
+    events: Sender<Event>,
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        // Nobody listens any more when the server is ending.
+        let _ = self.events.send(Event::Ended(self.slot));
+    }
+}
+
+/// Serves until interrupted, or one session when `once`.
+pub(super) fn serve(listener: Listener, service: Arc<Service>, once: bool) -> Result<()> {
+    let (events, inbox) = mpsc::channel();
+    let interrupts = events.clone();
+    ctrlc::set_handler(move || {
+        let _ = interrupts.send(Event::Interrupt);
+    })
+    .map_err(|e| Failure::new(Exit::Other, format!("cannot listen for interrupts: {e}")))?;
+    let acceptor = events.clone();
+    thread::spawn(move || accept(&listener, &acceptor));
+
+    let (mut sessions, mut refusals) = (0usize, 0usize);
+    let numbers = AtomicU64::new(1);
+    loop {
+        match inbox.recv().map_err(|_| Failure::new(Exit::Other, "the listener ended"))? {
+            Event::Connection(pending) if sessions < service.limits.sessions => {
+                let occupied = Occupied { slot: Slot::Session, events: events.clone() };
+                let number = numbers.fetch_add(1, Ordering::Relaxed);
+                let service = service.clone();
+                sessions += 1;
+                spawn(move || run(pending, &service, number, &occupied));
+            }
+            Event::Connection(pending) if refusals < REFUSALS => {
+                let occupied = Occupied { slot: Slot::Refusal, events: events.clone() };
+                refusals += 1;
+                spawn(move || {
+                    eprintln!("{}: refused, all {sessions} sessions are taken", pending.peer());
+                    let _ = refuse(pending);
+                    drop(occupied);
+                });
+            }
+            Event::Connection(pending) => eprintln!("{}: dropped, too busy", pending.peer()),
+            Event::Ended(Slot::Refusal) => refusals -= 1,
+            Event::Ended(Slot::Session) => {
+                sessions -= 1;
+                if once {
+                    return Ok(());
+                }
+            }
+            Event::Deaf(e) => return Err(Failure::new(Exit::Network, e).into()),
+            Event::Interrupt => break,
+        }
+    }
+    if sessions > 0 {
+        eprintln!("interrupted: waiting for {sessions} sessions; interrupt again to end at once");
+    }
+    let end = Instant::now() + GRACE;
+    while sessions > 0 {
+        match inbox.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(Event::Ended(Slot::Session)) => sessions -= 1,
+            Ok(Event::Interrupt) | Err(RecvTimeoutError::Timeout) => break,
+            Ok(_) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    eprintln!("stopped");
+    Ok(())
+}
+
+fn accept(listener: &Listener, events: &Sender<Event>) {
+    let mut failures = 0;
+    loop {
+        let event = match listener.accept() {
+            Ok(pending) => {
+                failures = 0;
+                Event::Connection(pending)
+            }
+            // Running out of descriptors passes when sessions end.
+            Err(_) if failures < 100 => {
+                failures += 1;
+                thread::sleep(Duration::from_millis(100));
+                continue;
+            }
+            Err(e) => Event::Deaf(e),
+        };
+        let deaf = matches!(event, Event::Deaf(_));
+        if events.send(event).is_err() || deaf {
+            return;
+        }
+    }
+}
+
+/// A thread that cannot be started drops what it was to do, which frees its slot.
+fn spawn(work: impl FnOnce() + Send + 'static) {
+    if let Err(e) = thread::Builder::new().name("session".into()).spawn(work) {
+        eprintln!("cannot start a thread: {e}");
+    }
+}
+
+fn run(pending: Pending, service: &Service, number: u64, _occupied: &Occupied) {
+    let peer = pending.peer();
+    let mut log = Log { number, peer, inferences: 0, start: Instant::now() };
+    match session(pending, service, &mut log) {
+        Ok(Some(meter)) => log.done(&meter),
+        Ok(None) => {}
+        Err(e) => eprintln!("session {number} {peer}: ended: {e}"),
+    }
+}
+
+/// `None` when the connection did not begin a session.
+fn session(pending: Pending, service: &Service, log: &mut Log) -> Result<Option<Meter>, Error> {
+    let Some(link) = pending.establish(HANDSHAKE)? else { return Ok(None) };
+    let mut lane: Lane = link.into_lane();
+    lane.set_limits(sordino_wire::Limits {
+        idle: Some(service.limits.idle),
+        deadline: Some(Instant::now() + service.limits.time),
+        bytes: Some(service.limits.bytes),
+    });
+    let offer = Offer {
+        model: &service.model,
+        card: &service.card,
+        label_only: service.label_only,
+        max_inferences: service.limits.inferences,
+    };
+    let (meter, _) = twoparty::serve(&mut lane, &offer, log)?;
+    Ok(Some(meter))
+}
+
+fn refuse(pending: Pending) -> Result<(), Error> {
+    let Some(link) = pending.establish(HANDSHAKE)? else { return Ok(()) };
+    let mut lane = link.into_lane();
+    lane.set_limits(sordino_wire::Limits {
+        idle: Some(HANDSHAKE),
+        deadline: Some(Instant::now() + HANDSHAKE),
+        bytes: Some(1 << 16),
+    });
+    session::listen(&mut lane)?;
+    session::refuse(&mut lane, Refusal::Busy)
+}
+
+/// One line per session on stderr.
+struct Log {
+    number: u64,
+    peer: SocketAddr,
+    inferences: u64,
+    start: Instant,
+}
+
+impl Log {
+    fn done(&self, meter: &Meter) {
+        let total = meter.total();
+        eprintln!(
+            "session {} {}: {} inferences, {} up, {} down, {}",
+            self.number,
+            self.peer,
+            self.inferences,
+            bytes(total.up),
+            bytes(total.down),
+            seconds(self.start.elapsed().as_secs_f64())
+        );
+    }
+}
+
+impl Progress for Log {
+    fn layer(&mut self, _: usize, _: usize, _: &str) {}
+}
+
+impl Observer for Log {
+    fn inferred(&mut self, count: u64, _: &Meter) {
+        self.inferences = count;
+    }
+}

@@ -1,0 +1,130 @@
+//! What a run cost, for people and for machines.
+
+mod memory;
+mod progress;
+mod table;
+
+pub use memory::peak_bytes;
+pub use progress::Watch;
+pub use table::{bytes, seconds};
+
+use serde::Serialize;
+use sordino_graph::fixed::{FixedGraph, FixedOp, Function};
+use sordino_wire::{Count, Meter, Phase};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Messages of one phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Bytes from client to server.
+    pub up: u64,
+    /// Bytes from server to client.
+    pub down: u64,
+    /// Messages both ways.
+    pub messages: u64,
+    /// Waits for an answer.
+    pub rounds: u64,
+}
+
+impl Traffic {
+    fn add(&mut self, count: &Count) {
+        self.up += count.up;
+        self.down += count.down;
+        self.messages += count.messages;
+        self.rounds += count.rounds;
+    }
+}
+
+/// Cost of all layers of one kind, or of what is outside layers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Row {
+    /// Kind of layer.
+    pub kind: String,
+    /// How many layers.
+    pub layers: usize,
+    /// Input-independent part.
+    pub offline: Traffic,
+    /// The rest.
+    pub online: Traffic,
+    /// Wall time of these layers, both parts.
+    pub seconds: f64,
+}
+
+/// Cost of a session, all inferences together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// Inferences in the session.
+    pub inferences: u64,
+    /// Keys and base transfers.
+    pub setup: Traffic,
+    /// Per kind of layer.
+    pub rows: Vec<Row>,
+    /// Everything.
+    pub total: Traffic,
+    /// Wall time of set-up.
+    pub setup_seconds: f64,
+    /// Wall time of all inferences.
+    pub inference_seconds: f64,
+    /// Largest resident memory of this process, where the system tells.
+    pub peak_memory: Option<u64>,
+}
+
+impl Report {
+    /// From what a lane metered and how long layers took.
+    pub fn new(
+        graph: &FixedGraph,
+        meter: &Meter,
+        layer_times: &[Duration],
+        inferences: u64,
+        setup: Duration,
+        inference: Duration,
+    ) -> Self {
+        let mut rows: BTreeMap<(usize, &'static str), Row> = BTreeMap::new();
+        for (i, node) in graph.nodes.iter().enumerate() {
+            let row = rows.entry(kind(&node.op)).or_default();
+            row.layers += 1;
+            row.seconds += layer_times.get(i).map_or(0.0, Duration::as_secs_f64);
+        }
+        let mut report = Self {
+            inferences,
+            setup_seconds: setup.as_secs_f64(),
+            inference_seconds: inference.as_secs_f64(),
+            peak_memory: peak_bytes(),
+            ..Self::default()
+        };
+        for ((phase, layer), count) in meter.counts() {
+            report.total.add(count);
+            let node = layer.and_then(|l| graph.nodes.get(l as usize));
+            let key = node.map_or((usize::MAX, "request and result"), |n| kind(&n.op));
+            match phase {
+                Phase::Setup => report.setup.add(count),
+                Phase::Offline => rows.entry(key).or_default().offline.add(count),
+                Phase::Online => rows.entry(key).or_default().online.add(count),
+            }
+        }
+        report.rows =
+            rows.into_iter().map(|((_, kind), row)| Row { kind: kind.into(), ..row }).collect();
+        report
+    }
+}
+
+/// Order in reports, and the name of a kind of layer.
+fn kind(op: &FixedOp) -> (usize, &'static str) {
+    match op {
+        FixedOp::Linear { conv, .. } if conv.h * conv.w * conv.kernel[0] * conv.kernel[1] == 1 => {
+            (1, "dense")
+        }
+        FixedOp::Linear { .. } => (0, "convolution"),
+        FixedOp::Activate { function: Function::Identity, .. } => (3, "rescale"),
+        FixedOp::Activate { .. } => (2, "ReLU and rescale"),
+        FixedOp::MaxPool(_) => (4, "max pool"),
+        FixedOp::Mul => (5, "product"),
+        FixedOp::ArgMax => (6, "arg max"),
+        FixedOp::SumPool(_)
+        | FixedOp::Add { .. }
+        | FixedOp::AddConst { .. }
+        | FixedOp::Concat { .. }
+        | FixedOp::Rearrange(_) => (7, "local"),
+    }
+}
