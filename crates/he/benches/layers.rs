@@ -35,6 +35,15 @@ impl Clock {
     }
 }
 
+/// Mean over a few runs: the scheduler's clock may tick coarsely.
+fn average<T>(mut work: impl FnMut() -> T) -> (T, f64) {
+    const RUNS: usize = 5;
+    let clock = Clock::start();
+    (1..RUNS).for_each(|_| drop(work()));
+    let last = work();
+    (last, clock.milliseconds() / RUNS as f64)
+}
+
 fn conv(cin: u32, size: u32, cout: u32, kernel: u32, stride: u32) -> ConvShape {
     ConvShape {
         cin,
@@ -94,18 +103,14 @@ fn measure(shape: &ConvShape, params: &Params) -> (Row, String) {
     let keys = ClientKeys::generate(params, &mut rng);
     let server = ServerKeys::from_bytes(params, keys.public_key()).unwrap();
     let mut row = Row { up: layout.up_bytes(), down: layout.down_bytes(), ..Row::default() };
-    let clock = Clock::start();
-    let encoded = EncodedKernel::encode(&layout, &kernel).unwrap();
-    row.encode = clock.milliseconds();
-    let clock = Clock::start();
-    let up = encrypt(&keys, &layout, share, &mut rng).unwrap();
-    row.encrypt = clock.milliseconds();
-    let clock = Clock::start();
-    let (down, _) = evaluate(&server, &layout, &encoded, &up, share, &[], &mut rng).unwrap();
-    row.evaluate = clock.milliseconds();
-    let clock = Clock::start();
-    decrypt(&keys, &layout, &down).unwrap();
-    row.decrypt = clock.milliseconds();
+    let encoded;
+    (encoded, row.encode) = average(|| EncodedKernel::encode(&layout, &kernel).unwrap());
+    let up;
+    (up, row.encrypt) = average(|| encrypt(&keys, &layout, share, &mut rng).unwrap());
+    let down;
+    (down, row.evaluate) =
+        average(|| evaluate(&server, &layout, &encoded, &up, share, &[], &mut rng).unwrap().0);
+    (_, row.decrypt) = average(|| decrypt(&keys, &layout, &down).unwrap());
     let note = format!("{} up, {} down, {} products", up.len(), down.len(), layout.products());
     (row, note)
 }

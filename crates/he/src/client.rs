@@ -127,13 +127,13 @@ pub(crate) fn add_share(
     let params = layout.params();
     let (basis, scale, mask) = (params.basis(), params.plain(), params.plain_mask());
     let dithers = words(prg, basis.n());
-    let mut scaled = Vec::with_capacity(basis.n());
+    let mut scaled = Zeroizing::new(Vec::with_capacity(basis.n()));
     layout.each_input(job, input, |coefficient, index| {
         let x = u128::from(share[index] & mask);
         scaled.push((coefficient, scale.dithered(x, u128::from(dithers[coefficient]))));
     });
     for (i, (prime, residues)) in basis.primes().iter().zip(c0.residues_mut()).enumerate() {
-        for (coefficient, scaled) in &scaled {
+        for (coefficient, scaled) in scaled.iter() {
             let r = &mut residues[*coefficient];
             *r = prime.modulus.add(*r, scale.residue(basis, i, *scaled));
         }

@@ -1,5 +1,6 @@
 use zeroize::Zeroizing;
 
+use crate::layout::WeightAt;
 use crate::ring::Poly;
 use crate::{ConvLayout, ConvShape, Error, Params};
 
@@ -108,7 +109,11 @@ impl EncodedKernel {
         if weights.is_empty() {
             return None;
         }
-        let mut coefficients = vec![0; basis.n()];
+        if let [WeightAt { coefficient: 0, index }] = weights[..] {
+            // A constant is its own transform: so are all kernels of 1x1 convolutions on large images.
+            return Some(basis.small(&vec![self.weights[index]; basis.n()]));
+        }
+        let mut coefficients = Zeroizing::new(vec![0; basis.n()]);
         for at in weights {
             coefficients[at.coefficient] = self.weights[at.index];
         }

@@ -1,5 +1,7 @@
 //! Moving values between Z_{2^b} and Z_q, exactly, with the residues alone.
 
+use zeroize::Zeroize;
+
 use super::basis::Basis;
 use super::modulus::Factor;
 
@@ -16,7 +18,7 @@ pub(crate) struct Scale {
 }
 
 /// d - u + 2^b: the part of a scaled value that all primes share.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroize)]
 pub(crate) struct Scaled(u128);
 
 impl Scale {
