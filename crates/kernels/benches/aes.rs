@@ -12,7 +12,7 @@ const N: usize = 1024;
 fn bench(c: &mut Criterion) {
     for isa in isa::available() {
         let mut group = c.benchmark_group(format!("aes/{}", isa.name()));
-        let x: Vec<Block> = (0..N as u128).map(|i| Block(i << 64 | i * i)).collect();
+        let x: Vec<Block> = (0..N as u128).map(|i| Block((i << 64) | (i * i))).collect();
         let (mut out, mut out1, mut wide) = (x.clone(), x.clone(), vec![Block::ZERO; 2 * N]);
         isa::with(isa, || {
             group.throughput(Throughput::Elements(N as u64));

@@ -7,7 +7,7 @@ use sordino_kernels::{Block, isa, transpose::transpose128};
 
 fn bench(c: &mut Criterion) {
     let n = 8192;
-    let rows: Vec<Block> = (0..n as u128).map(|i| Block(i << 70 | i * i * i)).collect();
+    let rows: Vec<Block> = (0..n as u128).map(|i| Block((i << 70) | (i * i * i))).collect();
     let mut out = rows.clone();
     for isa in isa::available() {
         let mut group = c.benchmark_group(format!("transpose/{}", isa.name()));

@@ -4,7 +4,9 @@
 use std::sync::OnceLock;
 
 use crate::Block;
-use crate::isa::{self, Isa};
+use crate::isa;
+#[cfg(target_arch = "x86_64")]
+use crate::isa::Isa;
 
 pub(crate) mod scalar;
 #[cfg(target_arch = "x86_64")]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::hash::{ggm_double, tmmo, tmmo_cot};
+use crate::isa::Isa;
 use crate::prg::{Prg, expand};
 
 fn blocks(len: usize, seed: u64) -> Vec<Block> {

@@ -180,9 +180,11 @@ pub(super) unsafe fn expand<V: Lanes>(keys: &[Block], counter: u64, row: usize, 
         unsafe {
             let mut schedule = [load::<V, FLIGHT>(&padded); ROUNDS + 1];
             for (r, rcon) in RCON.into_iter().enumerate() {
-                for i in 0..FLIGHT {
-                    schedule[r + 1][i] = schedule[r][i].next_key(rcon);
+                let mut keys = schedule[r];
+                for key in &mut keys {
+                    *key = key.next_key(rcon);
                 }
+                schedule[r + 1] = keys;
             }
             for j in 0..row {
                 let number = Block(counter.wrapping_add(j as u64).into());

@@ -16,8 +16,8 @@ fn values(n: usize, p: u64, seed: u64) -> Vec<u64> {
                 0 => 0,
                 1 => p - 1,
                 2 => 1,
-                3 => p / 2 + (state >> 40 & 1),
-                _ => (u128::from(state) * u128::from(p) >> 64) as u64,
+                3 => p / 2 + ((state >> 40) & 1),
+                _ => ((u128::from(state) * u128::from(p)) >> 64) as u64,
             }
         })
         .collect()

@@ -2,7 +2,7 @@ use core::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use super::x86;
-use super::{Isa, direct, dispatch, isa};
+use super::{direct, dispatch, isa};
 
 /// A two-dimensional convolution (cross-correlation, as in ONNX `Conv`) over a ring.
 ///

@@ -1,6 +1,6 @@
 //! Matrix products and convolutions over Z_2^32 and Z_2^64 (wrapping arithmetic).
 
-use crate::isa::{self, Isa};
+use crate::isa;
 
 mod conv;
 mod direct;
@@ -15,6 +15,7 @@ pub use conv::{Conv2d, conv2d_u32, conv2d_u64};
 trait Word: Copy + Default {
     /// self + a b.
     fn mul_add(self, a: Self, b: Self) -> Self;
+    #[cfg(target_arch = "x86_64")]
     fn add(self, other: Self) -> Self;
 }
 
@@ -26,6 +27,7 @@ macro_rules! word {
                 self.wrapping_add(a.wrapping_mul(b))
             }
 
+            #[cfg(target_arch = "x86_64")]
             #[inline(always)]
             fn add(self, other: Self) -> Self {
                 self.wrapping_add(other)
@@ -43,9 +45,11 @@ macro_rules! dispatch {
         match isa::active() {
             // SAFETY (both arms): `active` returns only levels whose features were detected.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { x86::avx2::$name($($argument),*) },
+            $crate::isa::Isa::Avx2 => unsafe { x86::avx2::$name($($argument),*) },
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 | Isa::Avx512Ifma => unsafe { x86::avx512::$name($($argument),*) },
+            $crate::isa::Isa::Avx512 | $crate::isa::Isa::Avx512Ifma => unsafe {
+                x86::avx512::$name($($argument),*)
+            },
             _ => $scalar,
         }
     };

@@ -235,9 +235,9 @@ unsafe fn tile<L: Lanes, const MR: usize, const NV: usize>(
                 }
             }
         }
-        for i in 0..MR {
-            for v in 0..NV {
-                L::store(sums[i][v], out.as_mut_ptr().add((i * NV + v) * L::LANES));
+        for (i, sums) in sums.into_iter().enumerate() {
+            for (v, sum) in sums.into_iter().enumerate() {
+                L::store(sum, out.as_mut_ptr().add((i * NV + v) * L::LANES));
             }
         }
     }

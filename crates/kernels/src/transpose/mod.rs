@@ -2,7 +2,9 @@
 //! extension.
 
 use crate::Block;
-use crate::isa::{self, Isa};
+use crate::isa;
+#[cfg(target_arch = "x86_64")]
+use crate::isa::Isa;
 
 mod scalar;
 #[cfg(target_arch = "x86_64")]

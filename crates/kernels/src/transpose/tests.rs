@@ -16,7 +16,7 @@ proptest! {
             isa::with(isa, || transpose128(&rows, &mut out));
             for (i, column) in out.iter().enumerate() {
                 let expected = (0..128)
-                    .map(|r| (rows[r * tiles + i / 128].0 >> (i % 128) & 1) << r)
+                    .map(|r| ((rows[r * tiles + i / 128].0 >> (i % 128)) & 1) << r)
                     .fold(0, |bits, bit| bits | bit);
                 prop_assert!(column.0 == expected, "{:?} column {}", isa, i);
             }
