@@ -42,7 +42,17 @@ impl Tweak {
 
 /// The COT sender's half of `len()` random correlated OTs: `delta` and `q[i]`.
 ///
-/// The two keys of OT `i` are H(q\[i\]) and H(q\[i\] ^ delta). Consumed by the protocols, not `Clone`, zeroised on drop.
+/// The two keys of OT `i` are H(q\[i\]) and H(q\[i\] ^ delta). Consumed by the protocols, not `Clone`, zeroised on drop:
+///
+/// ```compile_fail,E0382
+/// # use sordino_ot::{Error, SenderCots, ring_cot};
+/// # use sordino_wire::Lane;
+/// fn twice(lane: &mut Lane, cots: SenderCots) -> Result<(), Error> {
+///     ring_cot::send(lane, cots, &[1], 8)?;
+///     ring_cot::send(lane, cots, &[2], 8)?;
+///     Ok(())
+/// }
+/// ```
 pub struct SenderCots {
     pub(crate) delta: Block,
     pub(crate) q: Vec<Block>,

@@ -3,15 +3,15 @@
 //! *What*: for each instance the sender has a table of 2^radix messages of `msg_bits` bits, the receiver an index and
 //! gets that entry. The sender learns nothing of the index, the receiver nothing of the other entries.
 //!
-//! *Cost*: `radix` COTs per instance; `n * radix` bits from the receiver, then `n * 2^radix * msg_bits` bits from the
-//! sender, each rounded up to bytes once. One round for the receiver.
+//! *Cost*: `radix` COTs per instance; per batch `n * radix` bits from the receiver, then `n * 2^radix * msg_bits` bits from
+//! the sender, each rounded up to bytes once. One round for the receiver, however many batches.
 //!
 //! *Security*: semi-honest, from correlation robustness of the tweaked hash. Each of the `radix` COT keys is hashed once
 //! (or a few times if a table does not fit 128 bits) and cut into one slot per entry; entry `j` is masked by the xor of
 //! slot `j` of the keys that the bits of `j` name. A slot of a key masks exactly one entry, and every entry but the
 //! chosen one is masked by a slot of at least one unknown key.
 //!
-//! *Source*: Naor, Pinkas, "Computationally secure oblivious transfer", J. Cryptology 2005, section 3 (1-out-of-N from
+//! *Source*: Naor, Pinkas, "Computationally secure oblivious transfer", J. Cryptology 2005 (1-out-of-N from
 //! log N key pairs), with slots of one hash in place of a pseudo-random function call per entry.
 
 use sordino_kernels::Block;
@@ -228,8 +228,9 @@ fn collect(batch: &Choices<'_>, slots: Slots, masked: &[u8]) -> Vec<u8> {
             cots.keys(batch * BATCH * r, k as u32, &mut keys[k * count..(k + 1) * count]);
         }
         for (i, choice) in choices.iter().enumerate() {
-            let slot = u32::from(*choice) % slots.per_block;
-            let block = u32::from(*choice) / slots.per_block;
+            // Masks and shifts: a division's time would depend on the choice.
+            let slot = u32::from(*choice) & (slots.per_block - 1);
+            let block = u32::from(*choice) >> slots.per_block.trailing_zeros();
             let mut entry = 0;
             for k in 0..slots.blocks {
                 let pads = &keys[k as usize * count + i * r..][..r];

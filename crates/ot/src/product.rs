@@ -8,8 +8,8 @@
 //!
 //! *Security*: semi-honest, as [`crate::ring_cot`].
 //!
-//! *Source*: Gilboa, "Two party RSA key generation", CRYPTO 1999, section 4; shrinking messages as in Demmler,
-//! Schneider, Zohner, "ABY", NDSS 2015, section 3.2.
+//! *Source*: Gilboa, "Two party RSA key generation", CRYPTO 1999; shrinking messages as in Demmler,
+//! Schneider, Zohner, "ABY", NDSS 2015.
 
 use sordino_secret::{Bits, pack, packed_len, unpack};
 use sordino_wire::{Lane, Masked, Meter, Role};

@@ -8,7 +8,7 @@
 //!
 //! *Security*: semi-honest, from correlation robustness of the tweaked hash.
 //!
-//! *Source*: Asharov, Lindell, Schneider, Zohner, CCS 2013, section 5.2 (correlated OT).
+//! *Source*: Asharov, Lindell, Schneider, Zohner, CCS 2013 (correlated OT).
 
 use sordino_kernels::Block;
 use sordino_secret::{Bits, pack, packed_len, unpack};

@@ -13,7 +13,7 @@ pub enum Supply {
     /// SoftSpoken OT extension over fields of 2^k elements, 1 <= k <= 8: symmetric assumptions only,
     /// `ceil(128 / k) - 1` bits per COT from the COT receiver to the COT sender, computing grows with 2^k / k.
     ///
-    /// *Source*: Roy, "SoftSpokenOT", CRYPTO 2022 (eprint 2022/192), section 3 (semi-honest, repetition code).
+    /// *Source*: Roy, "SoftSpokenOT", CRYPTO 2022 (eprint 2022/192), semi-honest with the repetition code.
     SoftSpoken {
         /// log2 of the field size: 2 to 4 on fast links, 8 on slow ones.
         k: u32,

@@ -8,7 +8,7 @@
 //! *Security*: semi-honest, from correlation robustness of the tweaked hash.
 //!
 //! *Source*: Asharov, Lindell, Schneider, Zohner, "More efficient oblivious transfer and extensions for faster secure
-//! computation", CCS 2013, section 5.1 (triples from two random OTs); Beaver, CRYPTO 1991 (their use). The vector form
+//! computation", CCS 2013 (triples from two random OTs); Beaver, CRYPTO 1991 (their use). The vector form
 //! hashes to `width` bits in place of one.
 
 use sordino_kernels::Block;

@@ -23,14 +23,20 @@ impl Code {
     /// Adds the next `out.len()` (a multiple of 256) rows times `input` to `out`.
     pub(crate) fn add(&mut self, input: &[Block], out: &mut [Block]) {
         let k = input.len() as u64;
+        // As pairs of words, which the compiler turns into vectors where it keeps 128-bit integers scalar.
+        let input: &[[u64; 2]] = bytemuck::must_cast_slice(input);
+        let out: &mut [[u64; 2]] = bytemuck::must_cast_slice_mut(out);
         for out in out.chunks_exact_mut(BATCH) {
             prg::expand(&[self.seed], self.counter, &mut self.places[..]);
             self.counter += BATCH_BLOCKS as u64;
             let places: &[u32] = bytemuck::must_cast_slice(&self.places[..]);
             for (out, row) in out.iter_mut().zip(places.chunks_exact(WEIGHT)) {
+                let mut sum = *out;
                 for place in row {
-                    *out ^= input[(u64::from(*place) * k >> 32) as usize];
+                    let x = input[((u64::from(*place) * k) >> 32) as usize];
+                    sum = [sum[0] ^ x[0], sum[1] ^ x[1]];
                 }
+                *out = sum;
             }
         }
     }

@@ -1,15 +1,16 @@
 //! Bit security of learning parity with regular noise over F_2, against the attacks that published estimators cover.
 //!
-//! *Estimated*: pooled Gaussian elimination and statistical decoding (Liu, Wang, Yang, Yu, eprint 2022/712), with the
-//! noise taken as exact after the reduction n - t, k - t that regular noise gives; regular information-set decoding by
-//! permutation and by enumeration (Esser, Santini, eprint 2023/1568); guessing combined with linearised quadratic
-//! equations (eprint 2025/1284); the algebraic attack AGB (Briaud, Oygarden, EUROCRYPT 2023, eprint 2023/176) in its
-//! two-stage form AGB 2.0 (eprint 2025/1476), of which a lower bound is taken: the constraint that ties the guesses of
-//! both stages is dropped, and only witness degrees up to 4 are tried, as in the authors' script.
+//! *Estimated*: pooled Gaussian elimination, statistical decoding 2.0, SD-ISD and BJMM as in Liu, Wang, Yang, Yu, eprint
+//! 2022/712, on exact noise after the reduction to n - t, k - t that regular noise allows; regular information-set
+//! decoding by permutation and by enumeration (Esser, Santini, eprint 2023/1568); guessing combined with linearised
+//! quadratic equations (eprint 2025/1284); the algebraic attack AGB (Briaud, Oygarden, EUROCRYPT 2023, eprint 2023/176)
+//! and AGB 2.0 (eprint 2025/1476), of which a lower bound is taken: the constraint that ties the guesses of its two stages
+//! is dropped. Witness degrees go up to 4, as in the authors' script. On the four sets of emp-ot 1.0, whose authors name
+//! the hybrid attack as the binding one at 128 bits, this module gives 128.1 to 128.7, and the test below holds it to that.
 //!
-//! *Not estimated*: SD-ISD and BJMM on exact noise and representation-based regular decoding, which cost more than the
-//! attacks above at these sizes according to the authors' estimators; memory access; quantum attacks; attacks on the
-//! particular sparse code (rows of weight 10), for which the code is taken as random like all published parameters do.
+//! *Not estimated*: representation-based regular decoding, which the authors' script puts 2 bits above enumeration at
+//! these sizes; memory and memory access, which all formulas count as free; quantum attacks; attacks on the sparsity of
+//! the code (rows of weight ten), which like all published parameters are chosen for a random code.
 //!
 //! *Units*: log2 of bit operations, as in the papers' own scripts.
 
@@ -37,6 +38,8 @@ impl Instance {
             self.statistical_decoding(),
             self.regular_permutation(),
             self.regular_enumeration(),
+            self.stern(),
+            self.bjmm(),
             self.hybrid(),
             self.algebraic(),
         ]
@@ -56,6 +59,41 @@ impl Instance {
         let (n, k, t) = (self.n - self.t, self.k - self.t, self.t);
         let k = k - self.pooled_gauss().floor();
         (k + 1.0).log2() + 2.0 * t * ((n - t + 1.0) / (n - k - t)).log2()
+    }
+
+    /// Information-set decoding by collisions (SD-ISD) on exact noise: p errors in the k + l guessed places.
+    pub(crate) fn stern(self) -> f64 {
+        let (n, k, t) = (self.n - self.t, self.k - self.t, self.t);
+        let mut best = f64::INFINITY;
+        for p in (0..40).step_by(2).map(f64::from) {
+            for l in (2..200).step_by(2).map(f64::from) {
+                let list = log2_choose(((k + l) / 2.0).floor(), p / 2.0);
+                let matches = 2.0 * list - l;
+                let step = add3(eliminate(n, k + l), 1.0 + list, 1.0 + matches) + n.log2();
+                let hit = log2_choose(n - k - l, t - p) - log2_choose(n, t) + l + matches;
+                if hit < 0.0 {
+                    best = best.min(step - hit);
+                }
+            }
+        }
+        best
+    }
+
+    /// Information-set decoding with representations at two levels (BJMM) on exact noise.
+    pub(crate) fn bjmm(self) -> f64 {
+        let (n, k, t) = (self.n - self.t, self.k - self.t, self.t);
+        let mut best = f64::INFINITY;
+        for p2 in (2..12).step_by(2).map(f64::from) {
+            for l in (2..240).step_by(2).map(f64::from) {
+                for e2 in (0..p2 as u32).map(f64::from) {
+                    let p1 = 2.0 * (p2 - e2);
+                    for e1 in (0..p1 as u32).map(f64::from) {
+                        best = best.min(bjmm_cost(n, k, t, l, [p2, p1, 2.0 * (p1 - e1)], [e2, e1]));
+                    }
+                }
+            }
+        }
+        best
     }
 
     /// Regular ISD by permutation: the same share of every block is guessed free of errors.
@@ -220,6 +258,37 @@ impl Instance {
     }
 }
 
+/// One choice of weights `p` (deepest list first) and overlaps `e`; the constraint sizes follow from them.
+fn bjmm_cost(n: f64, k: f64, t: f64, l: f64, [p2, p1, p]: [f64; 3], [e2, e1]: [f64; 2]) -> f64 {
+    let m = k + l;
+    let filtered =
+        |p: f64, e: f64| log2_choose(p, e) + log2_choose(m - p, p - e) - log2_choose(m, p);
+    let leaf = log2_choose((m / 2.0).floor(), p2 / 2.0);
+    let r2 = (filtered(p2, e2) + 4.0 * leaf - log2_choose(m, p1)).floor().clamp(0.0, l - 1.0);
+    let r1 = filtered(p1, e1) + log2_choose(m, p1) - log2_choose(m, p);
+    let r1 = (r1.floor() - r2).clamp(0.0, l - r2 - 1.0);
+    let c3 = 2.0 * leaf - r2;
+    let c2 = 2.0 * c3 - r1;
+    let s1 = (filtered(p2, e2) + c2).min(log2_choose(m, p1) - r1 - r2);
+    let c1 = 2.0 * s1 - l + r1 + r2;
+    let s0 = (filtered(p1, e1) + c1).min(log2_choose(m, p) - l);
+    let lists = add3(3.0 + leaf, 2.0 + c3, 1.0 + add3(c2, c1, f64::NEG_INFINITY));
+    let step = add3(eliminate(n, m), lists, f64::NEG_INFINITY) + n.log2();
+    let hit = log2_choose(n - m, t - p) + l + s0 - log2_choose(n, t);
+    if hit < 0.0 { step - hit } else { f64::INFINITY }
+}
+
+/// log2 of the additions of Gaussian elimination, as the 2022/712 script counts them.
+fn eliminate(n: f64, k: f64) -> f64 {
+    ((n - k) * n / (n - k).log2()).log2()
+}
+
+/// log2(2^a + 2^b + 2^c).
+fn add3(a: f64, b: f64, c: f64) -> f64 {
+    let most = a.max(b).max(c);
+    most + ((a - most).exp2() + (b - most).exp2() + (c - most).exp2()).log2()
+}
+
 /// Sum of the coefficients from z to z^degree.
 fn tail(series: [f64; 5], degree: usize) -> f64 {
     series[1..=degree].iter().sum()
@@ -253,4 +322,19 @@ fn ln_factorial(n: f64) -> f64 {
     }
     n * n.ln() - n + 0.5 * (core::f64::consts::TAU * n).ln() + 1.0 / (12.0 * n)
         - 1.0 / (360.0 * n.powi(3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_sets_get_the_published_level() {
+        for (t, depth, log_k) in [(1900, 13, 19), (1520, 12, 18), (1170, 11, 17), (850, 10, 16)] {
+            let set = Instance::new(t, depth, 1 << log_k);
+            let hybrid = set.hybrid();
+            assert!((128.0..129.0).contains(&hybrid), "{set:?}: {hybrid:.1} bits");
+            assert!(set.bits() > hybrid - 1.0, "{set:?}: {:.1} bits", set.bits());
+        }
+    }
 }

@@ -17,9 +17,9 @@
 //! COT receiver; a row has ten positions drawn independently, so that a row in about k / 45 has a repeated one.
 //!
 //! *Source*: Yang, Weng, Lan, Zhang, Wang, "Ferret: fast extension for correlated OT with small communication", CCS 2020
-//! (eprint 2020/924), figures 7 and 8 and section 5.1 (regular noise, local linear code with d = 10, semi-honest: no
-//! consistency check); Guo et al., "Half-tree: halving the cost of tree expansion in COT and DPF", EUROCRYPT 2023
-//! (eprint 2022/1431), figure 3 (correlated GGM tree). We differ in using the tweaked hash of eprint 2019/074 in the tree.
+//! (eprint 2020/924), with regular noise, the local linear code with d = 10, and (semi-honest) no consistency
+//! check; Guo et al., "Half-tree: halving the cost of tree expansion in COT and DPF", EUROCRYPT 2023
+//! (eprint 2022/1431) (correlated GGM tree, punctured by COTs). We differ in using the tweaked hash of eprint 2019/074 in the tree.
 
 mod code;
 #[cfg(test)]

@@ -31,10 +31,8 @@ impl Nodes {
         self.tweak = self.tweak.skip(size);
         let (left, right) = tree[..2 * size].split_at_mut(size);
         hash::tmmo(left, tweak, right);
-        for (x, h) in left.iter_mut().zip(right) {
-            let node = *x;
-            *x = *h;
-            *h ^= node;
+        for (x, h) in words_mut(left).iter_mut().zip(words_mut(right)) {
+            (*x, *h) = (*h, *x ^ *h);
         }
         tweak
     }
@@ -109,7 +107,14 @@ pub(crate) fn grow_punctured(
 }
 
 fn total(blocks: &[Block]) -> Block {
-    blocks.iter().fold(Block::ZERO, |a, b| a ^ *b)
+    let pairs: &[[u64; 2]] = bytemuck::must_cast_slice(blocks);
+    let sum = pairs.iter().fold([0; 2], |a, b| [a[0] ^ b[0], a[1] ^ b[1]]);
+    bytemuck::must_cast(sum)
+}
+
+/// As words, which the compiler turns into vectors where it keeps 128-bit integers scalar.
+fn words_mut(blocks: &mut [Block]) -> &mut [u64] {
+    bytemuck::must_cast_slice_mut(blocks)
 }
 
 /// All ones if `bit` is 1, else zero.
@@ -128,10 +133,11 @@ fn add_at(blocks: &mut [Block], place: u32, value: Block) {
     for (i, r) in (0u32..).zip(&mut row) {
         *r = value & equal(i, place % ROW as u32);
     }
+    let row: &[u64] = bytemuck::must_cast_slice(&row);
     for (i, blocks) in (0u32..).zip(blocks.chunks_mut(ROW)) {
-        let here = equal(i, place / ROW as u32);
-        for (b, r) in blocks.iter_mut().zip(&row) {
-            *b ^= *r & here;
+        let here = equal(i, place / ROW as u32).0 as u64;
+        for (b, r) in words_mut(blocks).iter_mut().zip(row) {
+            *b ^= r & here;
         }
     }
 }

@@ -55,11 +55,15 @@ impl Fold {
 
 /// Adds to plane b the rows whose number has bit b set, and leaves the sum of all rows in row 0.
 fn fold_rows(rows: &mut [Block], blocks: usize, planes: &mut [Block]) {
-    let mut stride = blocks;
-    for plane in planes.chunks_exact_mut(blocks) {
+    // As words, which the compiler turns into vectors where it keeps 128-bit integers scalar.
+    let rows: &mut [u64] = bytemuck::must_cast_slice_mut(rows);
+    let planes: &mut [u64] = bytemuck::must_cast_slice_mut(planes);
+    let words = 2 * blocks;
+    let mut stride = words;
+    for plane in planes.chunks_exact_mut(words) {
         for pair in rows.chunks_mut(2 * stride) {
             let (even, odd) = pair.split_at_mut(stride);
-            let (even, odd) = (&mut even[..blocks], &odd[..blocks]);
+            let (even, odd) = (&mut even[..words], &odd[..words]);
             for ((e, o), p) in even.iter_mut().zip(odd).zip(plane.iter_mut()) {
                 *e ^= *o;
                 *p ^= *o;

@@ -13,8 +13,9 @@
 //! set-up; each extension draws fresh blocks from them by a counter that never goes back.
 //!
 //! *Source*: Roy, "SoftSpokenOT: quieter OT extension from small-field silent VOLE in the minicrypt model", CRYPTO 2022
-//! (eprint 2022/192), figures 7 (small-field VOLE), 8 (seeds from trees) and 9 (COT). We differ in letting the choice
-//! vector be the first set's own vector (random choice), which saves one row, and in expanding by AES in counter mode.
+//! (eprint 2022/192): VOLE over small fields from punctured pseudo-random functions, and its semi-honest OT extension with
+//! the repetition code. We differ in letting the choice vector be the first set's own vector (random choice), which saves
+//! one row, and in expanding by AES in counter mode.
 
 mod fold;
 mod receiver;
@@ -31,14 +32,15 @@ use crate::base;
 
 /// Bits of delta, rows of the matrix.
 const ROWS: usize = 128;
-/// Blocks of one row made at a time: 128 rows of it and the seeds' rows stay in the second-level cache.
-const CHUNK_BLOCKS: usize = 128;
+/// Blocks of one row made at a time: the rows of 16 seeds stay in the first-level cache, the matrix in the second.
+const CHUNK_BLOCKS: usize = 64;
 /// COTs in one message.
 pub(crate) const CHUNK: usize = CHUNK_BLOCKS * 128;
 
 /// The sets: `(first row, number of rows)`, that is the bits of `delta` that each set stands for.
 fn sets(k: u32) -> impl Iterator<Item = (usize, usize)> + Clone {
-    let k = k as usize;
+    // A k of 0 is refused before any set-up; predicting its cost must not panic either.
+    let k = k.max(1) as usize;
     (0..ROWS).step_by(k).map(move |first| (first, k.min(ROWS - first)))
 }
 
