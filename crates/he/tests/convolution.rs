@@ -198,6 +198,18 @@ fn groups_and_depthwise_convolutions_are_exact() {
     check(ConvShape { groups: 3, ..conv(3, 70, 70, 6, 3, 1, 1) }, 37, 8);
 }
 
+#[test]
+fn biases_may_be_absent_per_channel_or_per_output() {
+    let mut rng = SecretRng::from_seed([8; 32]);
+    let mut case = Case::random(conv(2, 5, 5, 3, 3, 1, 1), 20, 8, &mut rng);
+    let per_channel = case.run(&case.params(), usize::MAX, &mut rng);
+    assert!(per_channel == case.expected());
+    case.bias = (0..75).map(|i| case.bias[i / 25]).collect();
+    assert!(case.run(&case.params(), usize::MAX, &mut rng) == per_channel);
+    case.bias.clear();
+    assert!(case.run(&case.params(), usize::MAX, &mut rng) == case.expected());
+}
+
 /// Greatest weights and a full noise budget, with parameters chosen for exactly this layer.
 #[test]
 fn extreme_weights_are_exact() {
