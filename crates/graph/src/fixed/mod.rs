@@ -16,13 +16,15 @@ mod codec;
 mod io;
 mod op;
 mod quantise;
+mod report;
 pub mod semantics;
 mod validate;
 
 pub use calibrate::Calibration;
 pub use io::{EncodedInput, decode, decode_output, encode_input};
 pub use op::*;
-pub use quantise::{QuantiseOptions, Reveal, quantise};
+pub use quantise::{Fitted, MAX_ERROR, Quality, QuantiseOptions, Reveal, fit, quantise};
+pub use report::{LayerReport, Overflow};
 pub use validate::limits;
 
 use serde::{Deserialize, Serialize};

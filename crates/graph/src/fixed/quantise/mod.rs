@@ -21,19 +21,22 @@
 //! constants of the network count as weights; bounds of `Clip` are public.
 
 mod builder;
+mod fit;
 mod form;
 mod lower;
 mod options;
 mod range;
 mod rings;
 
+pub use fit::{Fitted, MAX_ERROR, Quality, fit};
 pub use options::{QuantiseOptions, Reveal};
 
 use super::{Calibration, FixedModel};
 use crate::Error;
 use crate::ir::Graph;
 
-/// Quantises a network whose ranges were calibrated.
+/// Quantises a network whose ranges were calibrated. Run `passes::simplify` on the graph first: batch
+/// normalisations and arithmetic that it folds would cost linear layers of their own.
 ///
 /// # Errors
 /// [`Error::Unsupported`] naming the first node that cannot be computed privately, why, and what

@@ -19,6 +19,12 @@ use crate::fixed::{EdgeId, Finish, FixedModel, FixedOp, Rearrange};
 use crate::ir::{Graph, Node, Op, Tensor, ValueId};
 use plan::Plan;
 
+/// The value that is revealed, and what the data owner applies to it.
+pub(super) fn revealed(g: &Graph) -> Result<(ValueId, Finish), Error> {
+    let plan = Plan::new(g)?;
+    Ok((plan.output, plan.finish))
+}
+
 /// State of lowering one graph.
 pub(super) struct Lower<'a> {
     g: &'a Graph,

@@ -1,0 +1,121 @@
+//! Choosing bit widths per network.
+
+use super::lower::revealed;
+use super::{QuantiseOptions, Reveal, quantise};
+use crate::fixed::{Calibration, FixedModel, decode, encode_input, semantics};
+use crate::ir::{Graph, Tensor};
+use crate::{Error, float};
+use rayon::prelude::*;
+
+/// How far the integer network is from the float network on sample inputs, before any final
+/// Softmax or the like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quality {
+    /// Inputs compared.
+    pub samples: usize,
+    /// Share of inputs with the same largest element.
+    pub agreement: f64,
+    /// Root-mean-square error of the outputs over their standard deviation within an input.
+    pub error: f64,
+}
+
+/// What [`fit`] chose.
+#[derive(Clone, Debug)]
+pub struct Fitted {
+    /// The quantised network.
+    pub model: FixedModel,
+    /// With these widths.
+    pub options: QuantiseOptions,
+    /// On the samples.
+    pub quality: Quality,
+}
+
+/// Activation and weight bits, from cheap to accurate.
+const LADDER: [(u32, u32); 9] =
+    [(8, 7), (9, 7), (9, 8), (10, 8), (10, 9), (11, 9), (12, 10), (14, 12), (16, 14)];
+
+/// The output error up to which a network counts as unchanged: the bound under which every
+/// network of the test data keeps its accuracy within 0.3 points.
+pub const MAX_ERROR: f64 = 0.03;
+
+/// Quantises with the fewest bits that keep the output within `max_error` ([`MAX_ERROR`] unless
+/// there is a reason) of the float network's on the samples. `options` gives margin, largest
+/// ring, what is revealed, and the fewest bits to try.
+///
+/// # Errors
+/// As [`quantise`]; [`Error::Config`] when no width is accurate enough or there is no sample.
+pub fn fit(
+    graph: &Graph,
+    calibration: &Calibration,
+    samples: &[Tensor],
+    options: &QuantiseOptions,
+    max_error: f64,
+) -> Result<Fitted, Error> {
+    options.validate()?;
+    let (id, _) = revealed(graph)?;
+    let wanted = samples.par_iter().map(|x| {
+        let mut out = Vec::new();
+        float::run_with(graph, std::slice::from_ref(x), |v, t| {
+            if v == id {
+                out = t.as_f32().map(<[f32]>::to_vec).unwrap_or_default();
+            }
+        })?;
+        Ok(out)
+    });
+    let wanted: Vec<Vec<f32>> = wanted.collect::<Result<_, Error>>()?;
+    let mut last = None;
+    for (act_bits, weight_bits) in LADDER {
+        if act_bits < options.act_bits || weight_bits < options.weight_bits {
+            continue;
+        }
+        let o =
+            QuantiseOptions { act_bits, weight_bits, reveal: Reveal::Output, ..options.clone() };
+        let model = quantise(graph, calibration, &o)?;
+        let quality = compare(&model, samples, &wanted)?;
+        if quality.error <= max_error {
+            let options = QuantiseOptions { reveal: options.reveal, ..o };
+            let model = match options.reveal {
+                Reveal::Output => model,
+                Reveal::Label => quantise(graph, calibration, &options)?,
+            };
+            return Ok(Fitted { model, options, quality });
+        }
+        last = Some(quality);
+    }
+    Err(Error::Config(match last {
+        Some(q) => format!(
+            "the output's relative error is {:.3} at the most bits tried, more than {max_error}; calibrate on more typical inputs or accept a larger error",
+            q.error
+        ),
+        None => "act_bits or weight_bits exceed every width that fitting tries".into(),
+    }))
+}
+
+/// Compares a quantised network with the float network's outputs at the revealed value.
+fn compare(model: &FixedModel, samples: &[Tensor], wanted: &[Vec<f32>]) -> Result<Quality, Error> {
+    if samples.is_empty() {
+        return Err(Error::Config("fitting needs at least one sample input".into()));
+    }
+    let g = &model.graph;
+    let (input, output) = (&g.edges[g.input.0 as usize], &g.edges[g.output.0 as usize]);
+    let one = |(x, want): (&Tensor, &Vec<f32>)| -> Result<(bool, f64, f64), Error> {
+        let words = encode_input(input, x.as_f32()?)?.words;
+        let got = decode(output, &semantics::run(g, &model.weights, words));
+        let n = want.len().max(1) as f64;
+        let mean = want.iter().map(|&w| f64::from(w)).sum::<f64>() / n;
+        let noise = want.iter().zip(&got).map(|(w, g)| f64::from(w - g).powi(2)).sum::<f64>() / n;
+        let signal = want.iter().map(|&w| (f64::from(w) - mean).powi(2)).sum::<f64>() / n;
+        Ok((largest(want) == largest(&got), noise, signal))
+    };
+    let all: Vec<_> = samples.par_iter().zip(wanted).map(one).collect::<Result<_, _>>()?;
+    let (noise, signal) = all.iter().fold((0.0, 0.0), |(n, s), r| (n + r.1, s + r.2));
+    Ok(Quality {
+        samples: all.len(),
+        agreement: all.iter().filter(|r| r.0).count() as f64 / all.len() as f64,
+        error: if noise == 0.0 { 0.0 } else { (noise / signal).sqrt() },
+    })
+}
+
+fn largest(v: &[f32]) -> Option<usize> {
+    (0..v.len()).reduce(|a, b| if v[b] > v[a] { b } else { a })
+}
