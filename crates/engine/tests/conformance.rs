@@ -126,12 +126,12 @@ fn movement_and_sums() {
     let q = b.push(FixedOp::SumPool(pool), &[g], &[1, 3, h, w], 8, 24);
     let k = b.add_const(q, 23);
     let shape = [1, 6, h, w];
-    let c = b.push(FixedOp::Concat { axis: 1, shl: vec![1, 0] }, &[q, k], &shape, 8, 22);
-    let m = b.push(FixedOp::Mul, &[c, c], &shape, 16, 22);
-    let n = b.push(FixedOp::Mul, &[c, m], &shape, 24, 20);
-    let z = b.push(FixedOp::Add { shl: [0, 2], subtract: true }, &[n, c], &shape, 24, 20);
+    let c = b.push(FixedOp::Concat { axis: 1, shl: vec![1, 1] }, &[q, k], &shape, 9, 22);
+    let m = b.push(FixedOp::Mul, &[c, c], &shape, 18, 22);
+    let n = b.push(FixedOp::Mul, &[c, m], &shape, 27, 20);
+    let z = b.push(FixedOp::Add { shl: [0, 18], subtract: true }, &[n, c], &shape, 27, 20);
     let n = 6 * h * w;
-    b.push(FixedOp::Rearrange(Rearrange::Reshape), &[z], &[1, n], 24, 19);
+    b.push(FixedOp::Rearrange(Rearrange::Reshape), &[z], &[1, n], 27, 19);
     conforms(b.done(), WISH, &[7, 8]);
 }
 
@@ -154,7 +154,8 @@ proptest! {
     #[test]
     fn activations(ring in 3u32..=64, shift in 0u32..40, to in 2u32..=64, which in 0usize..3, seed: u64) {
         let shift = shift.min(ring - 2);
-        let hi = (mix(seed, 0) >> 2) as i64 & ((1 << (ring - shift - 1)) - 1) | 1;
+        let top = (ring - shift - 1).min(to - 1);
+        let hi = (mix(seed, 0) >> 2) as i64 & ((1 << top) - 1) | 1;
         let f = [Function::Identity, Function::Relu, Function::ReluMax { hi }][which];
         let mut b = Builder::new(&[1, 70], ring, seed);
         b.activate(EdgeId(0), shift, f, to);
