@@ -4,24 +4,24 @@ use sordino_ot::{CotReceiver, CotSender, ReceiverCots, SenderCots, Supply, cost:
 use sordino_secret::{Bits, SecretRng};
 use sordino_wire::{Lane, Meter, Role, memory_pair};
 
-pub fn rng(seed: u64) -> SecretRng {
+pub(crate) fn rng(seed: u64) -> SecretRng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     SecretRng::from_seed(key)
 }
 
-pub fn words(n: usize, seed: u64) -> Vec<u64> {
+pub(crate) fn words(n: usize, seed: u64) -> Vec<u64> {
     let mut out = vec![0; n];
     rng(seed).fill_words(&mut out);
     out
 }
 
-pub fn bits(n: usize, seed: u64) -> Bits {
+pub(crate) fn bits(n: usize, seed: u64) -> Bits {
     Bits::from_words(words(n.div_ceil(64), seed), n)
 }
 
 /// Runs the client and the server, and hands back what they return with their meters' totals.
-pub fn run<A: Send, B: Send>(
+pub(crate) fn run<A: Send, B: Send>(
     client: impl FnOnce(&mut Lane) -> A + Send,
     server: impl FnOnce(&mut Lane) -> B + Send,
 ) -> ((A, Meter), (B, Meter)) {
@@ -41,7 +41,11 @@ pub fn run<A: Send, B: Send>(
 
 /// COTs from a real set-up in which `sender` is the COT sender, one pair per entry of `sizes`, after checking that the
 /// cost is as predicted.
-pub fn supply(supply: Supply, sender: Role, sizes: &[usize]) -> Vec<(SenderCots, ReceiverCots)> {
+pub(crate) fn supply(
+    supply: Supply,
+    sender: Role,
+    sizes: &[usize],
+) -> Vec<(SenderCots, ReceiverCots)> {
     let send = |lane: &mut Lane| {
         let mut s = CotSender::setup(lane, &mut rng(1), supply).unwrap();
         sizes.iter().map(|n| s.extend(lane, *n).unwrap()).collect::<Vec<_>>()
