@@ -1,10 +1,13 @@
-//! Running, checking and measuring in the clear.
+//! Running, checking and measuring in the clear; networks that cannot be run.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
-use common::{data, digits, ok};
+use common::{data, digits, fails, ok};
+use prost::Message;
 use serde_json::Value;
+use sordino::graph::onnx::proto::ModelProto;
+use tempfile::TempDir;
 
 fn json(args: &[&str]) -> Value {
     serde_json::from_str(&ok(args)).unwrap()
@@ -94,4 +97,29 @@ fn mnist_accuracy_in_fixed_point_is_that_of_float() {
     let correct = |i: usize| out[i]["correct"].as_i64().unwrap();
     assert!(correct(0) >= 985, "{out}");
     assert!((correct(0) - correct(1)).abs() <= 3, "{out}");
+}
+
+fn replace_relu3(model: &mut ModelProto, op: &str) {
+    let nodes = &mut model.graph.as_mut().unwrap().node;
+    nodes.iter_mut().find(|n| n.name() == "relu3").unwrap().op_type = Some(op.to_owned());
+}
+
+#[test]
+fn what_cannot_run_is_named() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("m.onnx");
+    let altered = |change: fn(&mut ModelProto)| {
+        let bytes = std::fs::read(digits("digits.onnx")).unwrap();
+        let mut model = ModelProto::decode(&bytes[..]).unwrap();
+        change(&mut model);
+        std::fs::write(&path, model.encode_to_vec()).unwrap();
+        path.to_str().unwrap()
+    };
+    fails(&["check", altered(|m| replace_relu3(m, "Tanh"))], 3, &["relu3", "Tanh"]);
+    fails(&["check", altered(|m| replace_relu3(m, "Frobnicate"))], 3, &["relu3", "Frobnicate"]);
+    let twice = |m: &mut ModelProto| {
+        let graph = m.graph.as_mut().unwrap();
+        graph.input.push(graph.input[0].clone());
+    };
+    fails(&["check", altered(twice)], 3, &["m.onnx"]);
 }

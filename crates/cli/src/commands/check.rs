@@ -2,18 +2,16 @@ use super::args::{self, ModelArgs, ProtocolArgs, QuantiseArgs};
 use super::output;
 use crate::model::Model;
 use crate::predict::{Scores, best};
-use crate::report::bytes;
+use crate::report::{bytes, predict};
 use anyhow::Result;
 use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
 use sordino_engine::run_clear;
-use sordino_engine::twoparty::{CostModel, Settings};
 use sordino_graph::fixed::{FixedModel, FixedOp, decode_output, encode_input};
 use sordino_graph::float;
-use sordino_plan::{Cost, Part, Plan, Support, support};
-use sordino_wire::{Phase, Role};
+use sordino_plan::{Cost, Plan, Support, support};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -95,7 +93,7 @@ impl Check {
         }
         let (fixed, calibrated_on) = self.fixed(&model)?;
         let support = support(&fixed.graph);
-        let plan = self.plan(&fixed);
+        let plan = predict(&fixed.graph, self.protocol.wish()).ok();
         let findings = Findings {
             name: model.name.clone(),
             opset: model.graph.opset,
@@ -123,22 +121,6 @@ impl Check {
             self.quantise.quantise(model, &noise(model))?,
             "noise: give --calibrate for real ranges",
         ))
-    }
-
-    fn plan(&self, fixed: &FixedModel) -> Option<Plan> {
-        let wish = self.protocol.wish();
-        let mut cost = CostModel::new(&fixed.graph, &Settings::from(wish), Role::Client).ok()?;
-        cost.infer().ok()?;
-        let counts = cost.meter().counts().iter().map(|(&(phase, layer), c)| {
-            let part = match phase {
-                Phase::Setup => Part::Setup,
-                Phase::Offline => Part::Offline,
-                Phase::Online => Part::Online,
-            };
-            let cost = Cost { up: c.up, down: c.down, messages: c.messages, rounds: c.rounds };
-            (part, layer, cost)
-        });
-        Some(Plan::new(&fixed.graph, counts))
     }
 
     fn compare(

@@ -67,10 +67,8 @@ impl Eval {
         for &backend in &self.backend {
             let mut runner =
                 Runner::new(backend, &model, &self.quantise, &self.protocol, self.network, &first)?;
-            let score = self.score(backend, &mut runner, &model)?;
-            scores.push(match (score, runner) {
-                ((score, watch), runner) => Score { report: runner.finish(&watch)?, ..score },
-            });
+            let (score, watch) = self.score(backend, &mut runner, &model)?;
+            scores.push(Score { report: runner.finish(&watch)?, ..score });
         }
         if self.json {
             return output::json(&scores);

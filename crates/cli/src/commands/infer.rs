@@ -5,7 +5,7 @@ use crate::data::{Classes, Dataset, Prepare};
 use crate::exit::{Exit, Failure};
 use crate::model::Card;
 use crate::predict::{Prediction, Scores};
-use crate::report::{Report, Watch};
+use crate::report::{Report, Watch, bytes, predict};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
@@ -185,7 +185,20 @@ impl Infer {
         let samples = args::samples(&self.images, open)?;
         if !self.json {
             eprintln!("network '{}', secure against {}", card.name, promise.threat);
-            eprintln!("disclosed: {}", promise.disclosed);
+            eprintln!(
+                "disclosed: {}; the server learns {}",
+                promise.disclosed, promise.server_learns
+            );
+            let plan = predict(&terms.graph, terms.wish)?;
+            let (setup, each) = (plan.setup, plan.inference());
+            eprintln!(
+                "cost: {} up and {} down once, {} up and {} down in {} rounds per input",
+                bytes(setup.up),
+                bytes(setup.down),
+                bytes(each.up),
+                bytes(each.down),
+                each.rounds
+            );
         }
         Ok((card, samples))
     }

@@ -38,7 +38,7 @@ pub(super) struct Run {
 }
 
 #[derive(Serialize)]
-struct Result_<'a> {
+struct Answer<'a> {
     predictions: &'a [Prediction],
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<Report>,
@@ -78,7 +78,7 @@ impl Run {
         }
         let report = runner.finish(&watch)?;
         if self.json {
-            return output::json(&Result_ { predictions: &predictions, report });
+            return output::json(&Answer { predictions: &predictions, report });
         }
         match report {
             Some(report) => output::line(format!("\n{}", report.table())),

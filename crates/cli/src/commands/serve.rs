@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
-use sessions::{Limits, Service};
+use sessions::{Inbox, Limits, Service};
 use sordino_engine::twoparty::ServerModel;
 use sordino_wire::{Identity, Listener, ServerSecurity, Trust};
 use std::path::PathBuf;
@@ -124,6 +124,7 @@ impl Serve {
                 idle: Duration::from_secs(self.limits.max_idle),
             },
         };
+        let inbox = Inbox::new()?;
         let listening = Listening {
             listening: listener.local_addr()?.to_string(),
             fingerprint,
@@ -138,7 +139,7 @@ impl Serve {
                 None => output::line("plaintext: for experiments within this machine only")?,
             }
         }
-        sessions::serve(listener, Arc::new(service), self.once)
+        sessions::serve(inbox, listener, Arc::new(service), self.once)
     }
 
     fn security(&self) -> Result<(ServerSecurity, Option<String>)> {

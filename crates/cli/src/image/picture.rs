@@ -104,7 +104,8 @@ impl Picture {
         Self { channels: 3, data: self.data.iter().flat_map(|&v| [v; 3]).collect(), ..*self }
     }
 
-    /// The window of `height` x `width` in the middle; odd margins keep the larger part after.
+    /// The window of `height` x `width` in the middle. Half a pixel is rounded to even, as
+    /// torchvision does.
     ///
     /// # Errors
     /// [`Error::Size`] when the picture is smaller.
@@ -115,7 +116,8 @@ impl Picture {
                 self.width, self.height
             )));
         }
-        let (top, left) = ((self.height - height) / 2, (self.width - width) / 2);
+        let before = |margin: u32| margin / 2 + (margin & 1 & (margin / 2));
+        let (top, left) = (before(self.height - height), before(self.width - width));
         let pitch = (self.width * self.channels) as usize;
         let (start, len) = ((left * self.channels) as usize, (width * self.channels) as usize);
         let rows = self.data.chunks_exact(pitch).skip(top as usize).take(height as usize);
@@ -156,5 +158,8 @@ mod tests {
         let p = Picture::new(3, 4, 1, (0..12).collect()).unwrap();
         assert_eq!(p.centre_crop(1, 2).unwrap().data(), [5, 6]);
         assert!(p.centre_crop(4, 4).is_err());
+        let row = Picture::new(1, 8, 1, (0..8).collect()).unwrap();
+        assert_eq!(row.centre_crop(1, 5).unwrap().data()[0], 2);
+        assert_eq!(row.centre_crop(1, 3).unwrap().data()[0], 2);
     }
 }

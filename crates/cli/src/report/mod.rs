@@ -1,10 +1,12 @@
 //! What a run cost, for people and for machines.
 
 mod memory;
+mod predict;
 mod progress;
 mod table;
 
 pub use memory::peak_bytes;
+pub use predict::predict;
 pub use progress::Watch;
 pub use table::{bytes, seconds};
 

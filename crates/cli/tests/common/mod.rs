@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 /// The files of the digit network.
-pub fn digits(file: &str) -> PathBuf {
+pub(crate) fn digits(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/digits").join(file)
 }
 
 /// The folder of real networks and pictures, if this machine has it.
-pub fn data(file: &str) -> Option<PathBuf> {
+pub(crate) fn data(file: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let root = std::env::var_os("SORDINO_DATA").map_or(beside, PathBuf::from);
     let path = root.join(file);
@@ -23,20 +23,20 @@ pub fn data(file: &str) -> Option<PathBuf> {
 }
 
 /// The command, not started.
-pub fn sordino(args: &[&str]) -> Command {
+pub(crate) fn sordino(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sordino"));
     command.args(args).stdin(Stdio::null());
     command
 }
 
 /// Runs the command to its end.
-pub fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     sordino(args).output().unwrap()
 }
 
 /// Runs a command that must succeed; its stdout.
 #[track_caller]
-pub fn ok(args: &[&str]) -> String {
+pub(crate) fn ok(args: &[&str]) -> String {
     let out = run(args);
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap()
@@ -44,13 +44,13 @@ pub fn ok(args: &[&str]) -> String {
 
 /// Runs a command that must fail with `code` and say all of `texts` on stderr.
 #[track_caller]
-pub fn fails(args: &[&str], code: i32, texts: &[&str]) {
+pub(crate) fn fails(args: &[&str], code: i32, texts: &[&str]) {
     let out = run(args);
     check_failure(&out, code, texts);
 }
 
 #[track_caller]
-pub fn check_failure(out: &Output, code: i32, texts: &[&str]) {
+pub(crate) fn check_failure(out: &Output, code: i32, texts: &[&str]) {
     let stderr = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(code), "{stderr}");
     for text in texts {
@@ -60,15 +60,15 @@ pub fn check_failure(out: &Output, code: i32, texts: &[&str]) {
 }
 
 /// A server of the digit network, killed when dropped.
-pub struct Server {
-    pub child: Child,
-    pub addr: String,
-    pub pin: Option<String>,
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) addr: String,
+    pub(crate) pin: Option<String>,
 }
 
 impl Server {
     /// Starts it on a free port with these further options.
-    pub fn start(options: &[&str]) -> Self {
+    pub(crate) fn start(options: &[&str]) -> Self {
         let (model, samples) = (digits("digits.onnx"), digits("drawn-images-idx3-ubyte.gz"));
         let mut args = vec!["serve", model.to_str().unwrap(), "--json", "--listen", "127.0.0.1:0"];
         args.extend(["--calibrate", samples.to_str().unwrap()]);
@@ -77,10 +77,10 @@ impl Server {
             sordino(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let at: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| {
-            let out = child.wait_with_output();
-            panic!("the server said {line:?} and {out:?}")
-        });
+        let at: serde_json::Value = match serde_json::from_str(&line) {
+            Ok(at) => at,
+            Err(_) => panic!("the server said {line:?} and {:?}", child.wait_with_output()),
+        };
         Self {
             child,
             addr: at["listening"].as_str().unwrap().to_owned(),
@@ -89,7 +89,7 @@ impl Server {
     }
 
     /// A client's command line for this server.
-    pub fn infer<'a>(&'a self, image: &'a Path, options: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn infer<'a>(&'a self, image: &'a Path, options: &[&'a str]) -> Vec<&'a str> {
         let mut args = vec!["infer", image.to_str().unwrap(), "--server", &self.addr];
         match &self.pin {
             Some(pin) => args.extend(["--pin", pin]),

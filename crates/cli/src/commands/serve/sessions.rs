@@ -10,8 +10,7 @@ use sordino_engine::{Error, Progress};
 use sordino_wire::{Lane, Listener, Meter, Pending};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -66,24 +65,42 @@ impl Drop for Occupied {
     }
 }
 
+/// Where threads report to the main one. From its making on, an interrupt is an event.
+pub(super) struct Inbox {
+    events: Sender<Event>,
+    inbox: Receiver<Event>,
+}
+
+impl Inbox {
+    pub(super) fn new() -> Result<Self> {
+        let (events, inbox) = mpsc::channel();
+        let interrupts = events.clone();
+        ctrlc::set_handler(move || {
+            let _ = interrupts.send(Event::Interrupt);
+        })
+        .map_err(|e| Failure::new(Exit::Other, format!("cannot listen for interrupts: {e}")))?;
+        Ok(Self { events, inbox })
+    }
+}
+
 /// Serves until interrupted, or one session when `once`.
-pub(super) fn serve(listener: Listener, service: Arc<Service>, once: bool) -> Result<()> {
-    let (events, inbox) = mpsc::channel();
-    let interrupts = events.clone();
-    ctrlc::set_handler(move || {
-        let _ = interrupts.send(Event::Interrupt);
-    })
-    .map_err(|e| Failure::new(Exit::Other, format!("cannot listen for interrupts: {e}")))?;
+pub(super) fn serve(
+    inbox: Inbox,
+    listener: Listener,
+    service: Arc<Service>,
+    once: bool,
+) -> Result<()> {
+    let Inbox { events, inbox } = inbox;
     let acceptor = events.clone();
     thread::spawn(move || accept(&listener, &acceptor));
 
     let (mut sessions, mut refusals) = (0usize, 0usize);
-    let numbers = AtomicU64::new(1);
+    let mut number = 0u64;
     loop {
         match inbox.recv().map_err(|_| Failure::new(Exit::Other, "the listener ended"))? {
             Event::Connection(pending) if sessions < service.limits.sessions => {
                 let occupied = Occupied { slot: Slot::Session, events: events.clone() };
-                let number = numbers.fetch_add(1, Ordering::Relaxed);
+                number += 1;
                 let service = service.clone();
                 sessions += 1;
                 spawn(move || run(pending, &service, number, &occupied));
