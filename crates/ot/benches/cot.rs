@@ -1,4 +1,4 @@
-//! Correlated OTs per second of one core, for each party, and bits sent per COT.
+//! Correlated OTs made and spent per second of one core, for each party, and bits sent per COT.
 //!
 //! Time is the processor time of the party's own thread where the system tells it (Linux), else wall time; both parties
 //! run in this process over memory. `cargo bench -p sordino-ot --bench cot -- 32 Ferret` makes 32 million COTs of the
@@ -8,7 +8,9 @@
 use std::time::Instant;
 
 use sordino_kernels::Block;
-use sordino_ot::{CotReceiver, CotSender, Supply, ideal, ring_cot};
+use sordino_ot::{
+    CotReceiver, CotSender, ReceiverCots, SenderCots, Supply, ideal, one_of_n, ring_cot, triple,
+};
 use sordino_secret::{Bits, SecretRng};
 use sordino_wire::{Lane, memory_pair};
 
@@ -20,8 +22,8 @@ fn main() {
     let millions = args.iter().find_map(|a| a.parse().ok()).unwrap_or(8usize);
     let names: Vec<&String> = args.iter().filter(|a| a.parse::<usize>().is_err()).collect();
     println!(
-        "{:<22}{:>14}{:>14}{:>10}{:>14}",
-        "", "sender M/s", "receiver M/s", "bits", "set-up bytes"
+        "{:<22}{:>14}{:>14}{:>10}{:>14}{:>22}",
+        "", "sender M/s", "receiver M/s", "bits", "set-up bytes", "sender/receiver ms"
     );
     let fields = [1, 2, 3, 4, 8].map(|k| Supply::SoftSpoken { k });
     for supply in fields.into_iter().chain([Supply::Ferret]) {
@@ -35,37 +37,72 @@ fn main() {
 /// Makes COTs.
 fn extension(supply: Supply, steps: usize) {
     let (mut a, mut b) = memory_pair();
-    let (receiver, sender) = std::thread::scope(|s| {
+    let ((setup_r, recv, setup, made), (setup_s, send)) = std::thread::scope(|s| {
         let sender = s.spawn(move || {
-            let mut s = CotSender::setup(&mut b, &mut rng(1), supply).unwrap();
-            time(|| (0..steps).for_each(|_| drop(s.extend(&mut b, STEP).unwrap())))
+            let mut cots = None;
+            let setup = time(|| cots = CotSender::setup(&mut b, &mut rng(1), supply).ok());
+            let mut cots = cots.unwrap();
+            let made = time(|| (0..steps).for_each(|_| drop(cots.extend(&mut b, STEP).unwrap())));
+            (setup, made)
         });
-        let mut r = CotReceiver::setup(&mut a, &mut rng(2), supply).unwrap();
-        let setup = bytes(&a);
-        let time = time(|| (0..steps).for_each(|_| drop(r.extend(&mut a, STEP).unwrap())));
-        ((time, setup, bytes(&a) - setup), sender.join().unwrap())
+        let mut cots = None;
+        let setup = time(|| cots = CotReceiver::setup(&mut a, &mut rng(2), supply).ok());
+        let (mut cots, before) = (cots.unwrap(), bytes(&a));
+        let made = time(|| (0..steps).for_each(|_| drop(cots.extend(&mut a, STEP).unwrap())));
+        ((setup, made, before, bytes(&a) - before), sender.join().unwrap())
     });
-    let (receiver, setup, made) = receiver;
     let n = (steps * STEP) as f64;
-    let (send, recv, bits) = (n / sender / 1e6, n / receiver / 1e6, made as f64 * 8.0 / n);
-    println!("{:<22}{send:>14.1}{recv:>14.1}{bits:>10.2}{setup:>14}", format!("{supply:?}"));
+    let (send, recv, bits) = (n / send / 1e6, n / recv / 1e6, made as f64 * 8.0 / n);
+    println!(
+        "{:<22}{send:>14.1}{recv:>14.1}{bits:>10.2}{setup:>14}{:>14.1}{:>8.1}",
+        format!("{supply:?}"),
+        setup_s * 1e3,
+        setup_r * 1e3
+    );
 }
 
-/// Spends COTs on products of a bit and a ring element.
+/// Spends COTs.
 fn spending() {
-    let (s, r) = ideal::dealer(STEP, Block(0x55aa), 3);
+    let ((s, r), corr, choice) = (deal(1), vec![12_345; STEP], Bits::zero(STEP));
+    spend(
+        "ring_cot 37 bits",
+        |lane| drop(ring_cot::send(lane, s, &corr, 37).unwrap()),
+        |lane| drop(ring_cot::recv(lane, r, &choice, 37).unwrap()),
+    );
+    for (radix, msg_bits) in [(3, 2), (4, 2), (4, 8)] {
+        let n = STEP / radix as usize;
+        let ((mut s, mut r), entries, choices) = (deal(1), vec![1; n << radix], vec![5; n]);
+        let cots = one_of_n::cots_needed(n, radix);
+        let (cots_s, cots_r) = (s.take(cots).unwrap(), r.take(cots).unwrap());
+        let tables = one_of_n::Tables { cots: cots_s, radix, msg_bits, entries: &entries };
+        let choices = one_of_n::Choices { cots: cots_r, radix, msg_bits, choices: &choices };
+        spend(
+            &format!("1 of {} OT, {msg_bits} bits", 1 << radix),
+            |lane| one_of_n::send(lane, &[tables]).unwrap(),
+            |lane| drop(one_of_n::recv(lane, &[choices]).unwrap()),
+        );
+    }
+    let ((s, r), (s2, r2)) = (deal(1), deal(2));
+    spend(
+        "triples, width 2",
+        |_| drop(triple::generate(s, r2, 2).unwrap()),
+        |_| drop(triple::generate(s2, r, 2).unwrap()),
+    );
+}
+
+fn deal(seed: u64) -> (SenderCots, ReceiverCots) {
+    ideal::dealer(STEP, Block(0x55aa), seed)
+}
+
+/// Millions of COTs spent per second by each party.
+fn spend(name: &str, send: impl FnOnce(&mut Lane) + Send, recv: impl FnOnce(&mut Lane) + Send) {
     let (mut a, mut b) = memory_pair();
     let (recv, send) = std::thread::scope(|scope| {
-        let sender = scope.spawn(move || {
-            let corr = vec![12_345; STEP];
-            time(|| drop(ring_cot::send(&mut b, s, &corr, 37).unwrap()))
-        });
-        let choice = Bits::zero(STEP);
-        let time = time(|| drop(ring_cot::recv(&mut a, r, &choice, 37).unwrap()));
-        (time, sender.join().unwrap())
+        let sender = scope.spawn(move || time(|| send(&mut b)));
+        (time(|| recv(&mut a)), sender.join().unwrap())
     });
     let (send, recv) = (STEP as f64 / send / 1e6, STEP as f64 / recv / 1e6);
-    println!("{:<22}{send:>14.1}{recv:>14.1}", "ring_cot 37 bits");
+    println!("{name:<22}{send:>14.1}{recv:>14.1}");
 }
 
 fn rng(seed: u8) -> SecretRng {

@@ -14,8 +14,15 @@
 //!   GGM trees); for [`Supply::Ferret`] in addition learning parity with regular noise.
 //! * The lane must be authenticated and confidential; nothing here defends against a third party on the wire.
 //! * Correlations are consumed by value, cannot be cloned, and are zeroised when dropped: using one twice does not
-//!   compile. Every hash of a COT key is tweaked by the COT's index, counted over the life of `delta`, by the
-//!   direction, and by a block number, so no tweak repeats under one `delta`.
+//!   compile.
+//! * Every hash of a COT key is tweaked by the COT's index, counted over the life of `delta`, by the direction, and by a
+//!   block number, so no tweak repeats under one `delta`; the nodes of Ferret's trees, hashed under the same `delta`, have
+//!   a block number of their own.
+//! * `delta` is uniform on 128 bits with SoftSpoken; with Ferret its lowest bit is 1 and the rest is uniform.
+//! * Seeds: a GGM tree serves one set-up (SoftSpoken) or one iteration (Ferret); the generators below run on a counter
+//!   that never goes back, also across extensions. Base-OT keys are bound to the transcript, instance and position.
+//! * What a secret decides is never a branch or a memory index: trees are punctured by passes over all nodes, SoftSpoken
+//!   re-orders its seeds by delta once so that the unknown one is always the first, and 1-of-N choices select by masks.
 //! * A peer that deviates can make outputs wrong or learn secrets (this is what semi-honest means) but cannot cause a
 //!   panic, a hang, or an allocation larger than both parties planned.
 #![forbid(unsafe_code)]

@@ -16,9 +16,12 @@ use sordino_secret::Bits;
 use sordino_wire::{Lane, Masked, Meter, Role};
 use zeroize::Zeroize;
 
-use crate::bits::planes;
+use crate::bits::Planes;
 use crate::error::{expect_len, expect_range};
 use crate::{Error, ReceiverCots, SenderCots, kinds};
+
+/// Keys hashed at a time, so that they stay in cache; a multiple of 128.
+const BATCH: usize = 1024;
 
 /// One party's shares of `len()` vector triples: `c[j] = a & b[j]` on the xor of both parties' shares.
 ///
@@ -76,15 +79,21 @@ pub fn generate(
     expect_range("width of a bit triple", width, 1, 128, "1 to 128")?;
     expect_len("correlated OTs of the two directions", receiver.len(), sender.len())?;
     let n = sender.len();
-    let mut key0 = vec![Block::ZERO; n];
-    let mut key1 = vec![Block::ZERO; n];
-    sender.keys(0, 0, &mut key0, &mut key1);
-    let own = planes(&key0, width);
-    let mut b = planes(&key1, width);
-    receiver.keys(0, 0, &mut key0);
-    let got = planes(&key0, width);
+    let [mut own, mut b, mut got] = [(); 3].map(|()| Planes::new(width, n));
+    let mut key0 = vec![Block::ZERO; BATCH.min(n)];
+    let mut key1 = key0.clone();
+    for start in (0..n).step_by(BATCH) {
+        let count = BATCH.min(n - start);
+        let (key0, key1) = (&mut key0[..count], &mut key1[..count]);
+        sender.keys(start, 0, key0, key1);
+        own.push(key0);
+        b.push(key1);
+        receiver.keys(start, 0, key0);
+        got.push(key0);
+    }
     key0.zeroize();
     key1.zeroize();
+    let [own, mut b, got] = [own, b, got].map(Planes::finish);
 
     // The peer's key is own ^ a_peer * b, so own ^ its key is a share of the cross term, and the same the other way.
     let a = receiver.choice.slice(0, n);
