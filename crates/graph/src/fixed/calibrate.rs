@@ -1,10 +1,16 @@
 use crate::ir::{Graph, Tensor, TensorData, ValueId};
 use crate::{Error, float};
 
+/// Samples on which a value is this many times larger than on the median sample do not count for
+/// its range: networks with polynomial activations diverge on rare inputs, and a ring made for
+/// those would leave no bits for the others.
+const OUTLIER: f32 = 8.0;
+
 /// What was seen of every value while a network ran on sample inputs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Calibration {
-    ranges: Vec<Option<(f32, f32)>>,
+    /// Per value, smallest and largest element of each sample.
+    ranges: Vec<Vec<(f32, f32)>>,
     fractional: Vec<bool>,
     samples: usize,
 }
@@ -13,7 +19,7 @@ impl Calibration {
     /// Nothing seen yet.
     pub fn new(graph: &Graph) -> Self {
         let n = graph.values.len();
-        Self { ranges: vec![None; n], fractional: vec![false; n], samples: 0 }
+        Self { ranges: vec![Vec::new(); n], fractional: vec![false; n], samples: 0 }
     }
 
     /// Runs the float network on each input and records the smallest and largest of every value.
@@ -40,7 +46,7 @@ impl Calibration {
         float::run_with(graph, std::slice::from_ref(input), |id, t| self.record(id, t))
     }
 
-    /// Widens a value's range to a tensor.
+    /// Adds a value of one sample.
     pub fn record(&mut self, id: ValueId, t: &Tensor) {
         let (lo, hi) = match t.data() {
             TensorData::F32(v) => {
@@ -56,13 +62,23 @@ impl Calibration {
             }
             TensorData::Bool(_) => (0.0, 1.0),
         };
-        let slot = &mut self.ranges[id.0];
-        *slot = Some(slot.map_or((lo, hi), |(a, b)| (a.min(lo), b.max(hi))));
+        self.ranges[id.0].push((lo, hi));
     }
 
-    /// Smallest and largest element seen, or none.
+    /// Smallest and largest element seen, apart from samples that are outliers; none when the
+    /// value was never seen.
     pub fn range(&self, id: ValueId) -> Option<(f32, f32)> {
-        self.ranges.get(id.0).copied().flatten()
+        let seen = self.ranges.get(id.0)?;
+        let magnitude = |&(lo, hi): &(f32, f32)| lo.abs().max(hi.abs());
+        let mut sizes: Vec<f32> = seen.iter().map(magnitude).collect();
+        sizes.sort_by(f32::total_cmp);
+        let median = *sizes.get(sizes.len() / 2)?;
+        let usual = |r: &&(f32, f32)| median == 0.0 || !(magnitude(r) > median * OUTLIER);
+        // NaN stays, which quantisation then refuses.
+        seen.iter()
+            .filter(usual)
+            .copied()
+            .reduce(|(a, b), (lo, hi)| (if lo >= a { a } else { lo }, if hi <= b { b } else { hi }))
     }
 
     /// Whether every element seen was a whole number.

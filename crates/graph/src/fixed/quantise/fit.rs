@@ -15,7 +15,8 @@ pub struct Quality {
     pub samples: usize,
     /// Share of inputs with the same largest element.
     pub agreement: f64,
-    /// Root-mean-square error of the outputs over their standard deviation within an input.
+    /// Median over the inputs of the root-mean-square error of the output over its standard
+    /// deviation.
     pub error: f64,
 }
 
@@ -52,17 +53,7 @@ pub fn fit(
     max_error: f64,
 ) -> Result<Fitted, Error> {
     options.validate()?;
-    let (id, _) = revealed(graph)?;
-    let wanted = samples.par_iter().map(|x| {
-        let mut out = Vec::new();
-        float::run_with(graph, std::slice::from_ref(x), |v, t| {
-            if v == id {
-                out = t.as_f32().map(<[f32]>::to_vec).unwrap_or_default();
-            }
-        })?;
-        Ok(out)
-    });
-    let wanted: Vec<Vec<f32>> = wanted.collect::<Result<_, Error>>()?;
+    let wanted = wanted(graph, samples)?;
     let mut last = None;
     for (act_bits, weight_bits) in LADDER {
         if act_bits < options.act_bits || weight_bits < options.weight_bits {
@@ -91,28 +82,52 @@ pub fn fit(
     }))
 }
 
-/// Compares a quantised network with the float network's outputs at the revealed value.
+/// Measures a network that was quantised to reveal its output.
+///
+/// # Errors
+/// Those of the float executor; [`Error::Config`] without a sample.
+pub fn quality(graph: &Graph, model: &FixedModel, samples: &[Tensor]) -> Result<Quality, Error> {
+    compare(model, samples, &wanted(graph, samples)?)
+}
+
+/// The float network's values where the integer network ends.
+fn wanted(graph: &Graph, samples: &[Tensor]) -> Result<Vec<Vec<f32>>, Error> {
+    let (id, _) = revealed(graph)?;
+    let one = |x| {
+        let mut out = Vec::new();
+        float::run_with(graph, std::slice::from_ref(x), |v, t| {
+            if v == id {
+                out = t.as_f32().map(<[f32]>::to_vec).unwrap_or_default();
+            }
+        })?;
+        Ok(out)
+    };
+    samples.par_iter().map(one).collect()
+}
+
 fn compare(model: &FixedModel, samples: &[Tensor], wanted: &[Vec<f32>]) -> Result<Quality, Error> {
     if samples.is_empty() {
-        return Err(Error::Config("fitting needs at least one sample input".into()));
+        return Err(Error::Config("measuring quality needs at least one sample input".into()));
     }
     let g = &model.graph;
     let (input, output) = (&g.edges[g.input.0 as usize], &g.edges[g.output.0 as usize]);
-    let one = |(x, want): (&Tensor, &Vec<f32>)| -> Result<(bool, f64, f64), Error> {
+    let one = |(x, want): (&Tensor, &Vec<f32>)| -> Result<(bool, f64), Error> {
         let words = encode_input(input, x.as_f32()?)?.words;
         let got = decode(output, &semantics::run(g, &model.weights, words));
         let n = want.len().max(1) as f64;
         let mean = want.iter().map(|&w| f64::from(w)).sum::<f64>() / n;
-        let noise = want.iter().zip(&got).map(|(w, g)| f64::from(w - g).powi(2)).sum::<f64>() / n;
-        let signal = want.iter().map(|&w| (f64::from(w) - mean).powi(2)).sum::<f64>() / n;
-        Ok((largest(want) == largest(&got), noise, signal))
+        let noise = want.iter().zip(&got).map(|(w, g)| f64::from(w - g).powi(2)).sum::<f64>();
+        let signal = want.iter().map(|&w| (f64::from(w) - mean).powi(2)).sum::<f64>();
+        let error = if noise == 0.0 { 0.0 } else { (noise / signal).sqrt() };
+        Ok((largest(want) == largest(&got), error))
     };
     let all: Vec<_> = samples.par_iter().zip(wanted).map(one).collect::<Result<_, _>>()?;
-    let (noise, signal) = all.iter().fold((0.0, 0.0), |(n, s), r| (n + r.1, s + r.2));
+    let mut errors: Vec<f64> = all.iter().map(|r| r.1).collect();
+    errors.sort_by(f64::total_cmp);
     Ok(Quality {
         samples: all.len(),
         agreement: all.iter().filter(|r| r.0).count() as f64 / all.len() as f64,
-        error: if noise == 0.0 { 0.0 } else { (noise / signal).sqrt() },
+        error: errors[errors.len() / 2],
     })
 }
 

@@ -28,7 +28,7 @@ mod options;
 mod range;
 mod rings;
 
-pub use fit::{Fitted, MAX_ERROR, Quality, fit};
+pub use fit::{Fitted, MAX_ERROR, Quality, fit, quality};
 pub use options::{QuantiseOptions, Reveal};
 
 use super::{Calibration, FixedModel};

@@ -10,6 +10,10 @@ use crate::ir::{Node, Tensor, Window};
 /// Overshoot beyond the trainer's range that is not worth a comparison.
 const OVERSHOOT: f64 = 1.1;
 
+/// How far sums are taken to lie beyond a bound at which integers saturated, in widths of the
+/// integers' range.
+const SATURATED: f64 = 1.0;
+
 impl Lower<'_> {
     pub(super) fn quantize(
         &mut self,
@@ -83,14 +87,19 @@ impl Lower<'_> {
         };
         let step = self.step(n, 6, None)?;
         self.steps[n.outputs[0].0] = Some(step);
-        // The calibrated range is the saturated one; the sums may exceed it, which a saturation
-        // in the trainer's arithmetic would have cut off.
+        // Calibration saw the saturated result. Where it touched a bound the sums lie beyond.
         let y = self.convolve(n, x, window, groups, &real, &bias)?;
         let (lo, hi) = limits;
-        let seen = self.range(n.outputs[0])?;
-        let full = seen.magnitude().max((hi - lo) as f64 * step.0);
-        self.b.edges[y.edge.0 as usize].range = super::Range::new(-full, full);
-        self.saturate(n, y, super::Range::new(-full, seen.hi), step, limits)
+        let mut seen = self.range(n.outputs[0])?;
+        let beyond = SATURATED * (hi - lo) as f64 * step.0;
+        if seen.lo <= (lo as f64 - step.1) * step.0 {
+            seen.lo -= beyond;
+        }
+        if seen.hi >= (hi as f64 - step.1) * step.0 {
+            seen.hi += beyond;
+        }
+        self.b.edges[y.edge.0 as usize].range = seen;
+        self.saturate(n, y, seen, step, limits)
     }
 
     /// Scale and zero point at operands `i` and `i + 1`.
