@@ -4,14 +4,23 @@
 mod arrows;
 mod onnx_proto;
 
-fn main() -> anyhow::Result<()> {
-    match std::env::args().nth(1).as_deref() {
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask <command>
+  arrows      check which crate depends on which, and that unsafe stays in the kernels
+  onnx-proto  regenerate crates/graph/src/onnx/proto.rs";
+
+fn main() -> ExitCode {
+    let result = match std::env::args().nth(1).as_deref() {
         Some("arrows") => arrows::run(),
         Some("onnx-proto") => onnx_proto::run(),
-        _ => anyhow::bail!(
-            "usage: cargo xtask <command>\n  \
-             arrows      check which crate depends on which, and that unsafe stays in the kernels\n  \
-             onnx-proto  regenerate crates/graph/src/onnx/proto.rs"
-        ),
+        _ => Err(anyhow::anyhow!(USAGE)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{e:#}");
+            ExitCode::FAILURE
+        }
     }
 }
