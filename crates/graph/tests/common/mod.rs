@@ -1,6 +1,7 @@
 //! Test data: where it is, and reading ONNX backend-test folders.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod build;
 pub mod images;
 
 use sordino_graph::ir::{Tensor, TensorData};
