@@ -94,7 +94,7 @@ impl Planes {
 
     /// Appends blocks: a multiple of 128 of them, but for the last call.
     pub(crate) fn push(&mut self, blocks: &[Block]) {
-        debug_assert!(self.len % 128 == 0);
+        debug_assert!(self.len.is_multiple_of(128));
         let mut square = [Block::ZERO; 128];
         let mut columns = [Block::ZERO; 128];
         for group in blocks.chunks(128) {

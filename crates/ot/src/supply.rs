@@ -20,7 +20,8 @@ pub enum Supply {
     },
     /// Ferret: learning parity with regular noise on top of a small SoftSpoken set-up. Mostly from the COT sender to the
     /// COT receiver; 0.7 bits per COT after the first few million, 15 bits per COT up to 65536 of them. Opt-in: the
-    /// assumption is younger than the other and its parameters have moved before (eprint 2025/1476).
+    /// assumption is younger than the other and its parameters have moved before (eprint 2025/1476). Each party keeps up
+    /// to 36 MB of COTs at hand.
     ///
     /// *Source*: Yang, Weng, Lan, Zhang, Wang, "Ferret", CCS 2020 (eprint 2020/924), with the half trees of Guo et al.,
     /// EUROCRYPT 2023 (eprint 2022/1431). `delta` has 127 bits of entropy.
