@@ -27,7 +27,7 @@ pub struct QuantiseOptions {
 
 impl Default for QuantiseOptions {
     fn default() -> Self {
-        Self { act_bits: 11, weight_bits: 9, margin: 2.0, max_ring: 64, reveal: Reveal::Output }
+        Self { act_bits: 11, weight_bits: 10, margin: 2.0, max_ring: 64, reveal: Reveal::Output }
     }
 }
 

@@ -1,0 +1,200 @@
+//! Graphs as a hostile peer might send them.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use sordino_graph::fixed::{
+    ConvShape, Edge, EdgeId, Finish, FixedGraph, FixedModel, FixedNode, FixedOp, Function,
+    LayerWeights, PoolShape, Rearrange, WeightId, Weights, semantics,
+};
+
+fn edge(shape: &[u32], frac: i32, ring: u32) -> Edge {
+    let name = "edge".into();
+    Edge { name, shape: shape.to_vec(), frac, divisor: 1, ring, lo: -100, hi: 100 }
+}
+
+/// Convolution, activation, max pool, padding, concatenation and sum.
+fn sample() -> FixedModel {
+    let conv = ConvShape {
+        cin: 1,
+        h: 4,
+        w: 4,
+        cout: 2,
+        kernel: [3, 3],
+        stride: [1, 1],
+        dilation: [1, 1],
+        pads: [1, 1, 1, 1],
+        groups: 1,
+    };
+    let pool = PoolShape {
+        channels: 2,
+        h: 4,
+        w: 4,
+        kernel: [2, 2],
+        stride: [2, 2],
+        dilation: [1, 1],
+        pads: [0; 4],
+    };
+    let linear = FixedOp::Linear { conv, weights: WeightId(0), weight_bits: 4, weight_frac: 3 };
+    let ops = [
+        (linear, vec![0]),
+        (FixedOp::Activate { shift: 3, function: Function::Relu }, vec![1]),
+        (FixedOp::MaxPool(pool), vec![2]),
+        (
+            FixedOp::Rearrange(Rearrange::Pad {
+                pads: vec![(0, 0), (0, 0), (1, 0), (0, 1)],
+                value: 3,
+            }),
+            vec![3],
+        ),
+        (FixedOp::Concat { axis: 1, shl: vec![0, 1] }, vec![4, 5]),
+        (FixedOp::Mul, vec![6, 6]),
+    ];
+    let edges = vec![
+        edge(&[1, 1, 4, 4], 2, 16),
+        edge(&[1, 2, 4, 4], 5, 16),
+        edge(&[1, 2, 4, 4], 2, 12),
+        edge(&[1, 2, 2, 2], 2, 12),
+        edge(&[1, 2, 3, 3], 2, 12),
+        edge(&[1, 2, 3, 3], 1, 11),
+        edge(&[1, 4, 3, 3], 2, 12),
+        edge(&[1, 4, 3, 3], 4, 12),
+    ];
+    let node = |op: FixedOp, inputs: Vec<u32>, output| FixedNode {
+        name: "node".into(),
+        op,
+        inputs: inputs.into_iter().map(EdgeId).collect(),
+        output: EdgeId(output),
+    };
+    let mut nodes = Vec::new();
+    for (op, inputs) in ops {
+        if nodes.len() == 4 {
+            // The second operand of the concatenation: half of the first.
+            let op = FixedOp::Activate { shift: 1, function: Function::Identity };
+            nodes.push(node(op, vec![4], 5));
+        }
+        let output = inputs.iter().max().unwrap() + 1;
+        nodes.push(node(op, inputs, output));
+    }
+    let graph = FixedGraph {
+        name: "sample".into(),
+        edges,
+        nodes,
+        input: EdgeId(0),
+        output: EdgeId(7),
+        finish: Finish::None,
+    };
+    let kernel = (0..18).map(|i| i % 16 - 8).collect();
+    let weights = Weights { layers: vec![LayerWeights { kernel, bias: vec![5, -5] }] };
+    FixedModel { graph, weights }
+}
+
+#[test]
+fn the_sample_is_valid_and_survives_encoding() {
+    let m = sample();
+    m.validate().unwrap();
+    let bytes = m.graph.to_bytes().unwrap();
+    let back = FixedGraph::from_bytes(&bytes).unwrap();
+    assert_eq!(back, m.graph);
+    assert_eq!(back.hash().unwrap(), m.graph.hash().unwrap());
+    let y = semantics::run(&m.graph, &m.weights, vec![1; 16]);
+    assert_eq!(y.len(), 36);
+}
+
+#[test]
+fn truncated_and_extended_bytes_are_refused() {
+    let bytes = sample().graph.to_bytes().unwrap();
+    for n in 0..bytes.len() {
+        assert!(FixedGraph::from_bytes(&bytes[..n]).is_err());
+    }
+    assert!(FixedGraph::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+}
+
+type Change = fn(&mut FixedGraph);
+
+#[test]
+fn every_rule_is_checked() {
+    let changes: [(&str, Change); 20] = [
+        ("output beyond the edges", |g| g.output = EdgeId(99)),
+        ("input beyond the edges", |g| g.input = EdgeId(99)),
+        ("operand beyond the edges", |g| g.nodes[1].inputs = vec![EdgeId(99)]),
+        ("result beyond the edges", |g| g.nodes[1].output = EdgeId(99)),
+        ("read before written", |g| g.nodes.swap(0, 1)),
+        ("written twice", |g| g.nodes[1].output = EdgeId(1)),
+        ("edge nobody writes", |g| g.edges.push(g.edges[0].clone())),
+        ("no operand", |g| g.nodes[1].inputs.clear()),
+        ("ring of 1 bit", |g| g.edges[1].ring = 1),
+        ("ring of 65 bits", |g| g.edges[0].ring = 65),
+        ("local operator enlarging a ring", |g| g.edges[0].ring = 15),
+        ("empty axis", |g| g.edges[3].shape[1] = 0),
+        ("huge tensor", |g| g.edges[3].shape = vec![u32::MAX; 4]),
+        ("divisor 0", |g| g.edges[0].divisor = 0),
+        ("scales", |g| g.edges[1].frac = 4),
+        ("huge fraction", |g| g.edges[0].frac = i32::MIN),
+        ("shift beyond the ring", |g| {
+            g.nodes[1].op = FixedOp::Activate { shift: 16, function: Function::Relu }
+        }),
+        ("stride 0", |g| {
+            if let FixedOp::Linear { conv, .. } = &mut g.nodes[0].op {
+                conv.stride[0] = 0;
+            }
+        }),
+        ("weights out of order", |g| {
+            if let FixedOp::Linear { weights, .. } = &mut g.nodes[0].op {
+                *weights = WeightId(1);
+            }
+        }),
+        ("dilation that overflows", |g| {
+            if let FixedOp::MaxPool(pool) = &mut g.nodes[2].op {
+                pool.dilation[0] = u32::MAX;
+            }
+        }),
+    ];
+    for (what, change) in changes {
+        let mut g = sample().graph;
+        change(&mut g);
+        assert!(g.validate().is_err(), "{what} was accepted");
+    }
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused_without_being_shown() {
+    let changes: [fn(&mut Weights); 5] = [
+        |w| w.layers.clear(),
+        |w| w.layers.push(LayerWeights::default()),
+        |w| w.layers[0].kernel.truncate(17),
+        |w| w.layers[0].bias.push(1),
+        |w| w.layers[0].kernel[3] = 12345,
+    ];
+    for change in changes {
+        let mut m = sample();
+        change(&mut m.weights);
+        let e = m.validate().unwrap_err().to_string();
+        assert!(!e.contains("12345"));
+    }
+}
+
+proptest! {
+    /// Whatever the bytes, decoding ends, and what it accepts runs.
+    #[test]
+    fn mutated_bytes_never_panic(changes in prop::collection::vec((0usize..4096, any::<u8>()), 1..4)) {
+        let m = sample();
+        let mut bytes = m.graph.to_bytes().unwrap();
+        for (at, value) in changes {
+            let n = bytes.len();
+            bytes[at % n] = value;
+        }
+        if let Ok(graph) = FixedGraph::from_bytes(&bytes) {
+            let model = FixedModel { graph, weights: m.weights };
+            let work: u64 = model.graph.report().iter().map(|l| l.elements + l.macs).sum();
+            if model.validate().is_ok() && work < 1 << 20 {
+                let n = model.graph.edges[model.graph.input.0 as usize].len();
+                semantics::run(&model.graph, &model.weights, vec![1; n]);
+            }
+        }
+    }
+
+    #[test]
+    fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = FixedGraph::from_bytes(&bytes);
+    }
+}
