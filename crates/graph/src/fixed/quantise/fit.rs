@@ -52,10 +52,11 @@ pub const MAX_ERROR: f64 = 0.008;
 
 /// Quantises with the fewest bits that keep the output within `max_error` ([`MAX_ERROR`] unless
 /// there is a reason) of the float network's on the samples. `options` gives margin, largest
-/// ring, what is revealed, and the fewest bits to try.
+/// ring, what is revealed, and the fewest bits to try. When no width is accurate enough the
+/// widest is returned: compare [`Quality::error`] with `max_error`.
 ///
 /// # Errors
-/// As [`quantise`]; [`Error::Config`] when no width is accurate enough or there is no sample.
+/// As [`quantise`]; [`Error::Config`] when `options` exceeds every width or there is no sample.
 pub fn fit(
     graph: &Graph,
     calibration: &Calibration,
