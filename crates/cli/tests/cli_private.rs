@@ -140,6 +140,29 @@ fn a_busy_server_says_so() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_client_that_stops_mid_layer_is_given_up() {
+    let server = Server::start(&["--plaintext", "--max-sessions", "1", "--max-idle", "1"]);
+    let six = image(6);
+    let mut stopped = sordino(&server.infer(&six, &[]))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(150));
+    let pid = stopped.id().to_string();
+    assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
+    let end = Instant::now() + Duration::from_secs(30);
+    // Refused while the only session is taken, served once it has been given up.
+    while run(&server.infer(&six, &[])).status.code() != Some(0) {
+        assert!(Instant::now() < end, "the stopped client holds its session");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    stopped.kill().unwrap();
+    stopped.wait().unwrap();
+}
+
+#[test]
 fn limits_end_sessions() {
     let server = Server::start(&["--plaintext", "--max-inferences", "1", "--max-bytes", "900MB"]);
     let (one, two) = (image(1), image(2));

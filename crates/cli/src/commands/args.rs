@@ -188,7 +188,7 @@ pub(super) struct ProtocolArgs {
     #[arg(long, value_enum, default_value = "logits")]
     reveal: RevealArg,
     /// Oblivious transfer: SoftSpoken with K = 1, 2, 4, 8: fewer bytes, more computing
-    #[arg(long, value_name = "softspoken-K", default_value = "softspoken-8", value_parser = supply)]
+    #[arg(long, value_name = "softspoken-K|ferret", default_value = "softspoken-8", value_parser = supply)]
     supply: SupplyChoice,
 }
 
@@ -207,10 +207,16 @@ impl From<RevealArg> for Reveal {
     }
 }
 
+/// The source of correlated transfers unless a client asks for another.
+pub(super) const SUPPLY: SupplyChoice = SupplyChoice::SoftSpoken(8);
+
 fn supply(text: &str) -> Result<SupplyChoice, String> {
+    if text == "ferret" {
+        return Ok(SupplyChoice::Ferret);
+    }
     match text.strip_prefix("softspoken-").and_then(|k| k.parse().ok()) {
         Some(k @ (1 | 2 | 4 | 8)) => Ok(SupplyChoice::SoftSpoken(k)),
-        _ => Err("use softspoken-K with K = 1, 2, 4 or 8".into()),
+        _ => Err("use softspoken-K with K = 1, 2, 4 or 8, or ferret".into()),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::data::{Classes, Dataset, Prepare};
 use crate::exit::{Exit, Failure};
 use crate::model::Card;
 use crate::predict::{Prediction, Scores};
-use crate::report::{Report, Watch, bytes, predict};
+use crate::report::{Report, Watch, predict};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
@@ -184,21 +184,9 @@ impl Infer {
         let open = |p: &Path| Ok(Dataset::open(p, None, &classes, &prepare)?);
         let samples = args::samples(&self.images, open)?;
         if !self.json {
-            eprintln!("network '{}', secure against {}", card.name, promise.threat);
-            eprintln!(
-                "disclosed: {}; the server learns {}",
-                promise.disclosed, promise.server_learns
-            );
-            let plan = predict(&terms.graph, terms.wish)?;
-            let (setup, each) = (plan.setup, plan.inference());
-            eprintln!(
-                "cost: {} up and {} down once, {} up and {} down in {} rounds per input",
-                bytes(setup.up),
-                bytes(setup.down),
-                bytes(each.up),
-                bytes(each.down),
-                each.rounds
-            );
+            eprintln!("network '{}'", card.name);
+            output::promise(promise);
+            output::cost(&predict(&terms.graph, terms.wish)?);
         }
         Ok((card, samples))
     }

@@ -1,8 +1,10 @@
 //! Printing results: text for people, JSON for machines; failures to write are errors.
 
 use crate::predict::Prediction;
+use crate::report::bytes;
 use anyhow::{Context, Result};
 use serde::Serialize;
+use sordino_plan::{Plan, Promise};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -43,6 +45,26 @@ pub(super) fn prediction(p: &Prediction) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Says on stderr who is protected from whom and who learns what.
+pub(super) fn promise(p: &Promise) {
+    eprintln!("secure against  {}", p.threat);
+    eprintln!("disclosed       {}", p.disclosed);
+    eprintln!("client learns   {}", p.client_learns);
+    eprintln!("server learns   {}", p.server_learns);
+}
+
+/// Says on stderr what a session will cost.
+pub(super) fn cost(plan: &Plan) {
+    let (setup, each) = (plan.setup, plan.inference());
+    eprintln!("once            {} up, {} down", bytes(setup.up), bytes(setup.down));
+    eprintln!(
+        "per input       {} up, {} down, {} rounds",
+        bytes(each.up),
+        bytes(each.down),
+        each.rounds
+    );
 }
 
 /// The chain of causes, without those that a text above them already includes.

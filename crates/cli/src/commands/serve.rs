@@ -1,14 +1,17 @@
 mod sessions;
 
-use super::args::{ModelArgs, QuantiseArgs, RevealArg};
+use super::args::{self, ModelArgs, QuantiseArgs, RevealArg};
 use super::infer::read_text;
 use super::output;
 use crate::exit::{Exit, Failure};
+use crate::report::predict;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 use sessions::{Inbox, Limits, Service};
-use sordino_engine::twoparty::ServerModel;
+use sordino_engine::session::Wish;
+use sordino_engine::twoparty::{ServerModel, TwoPartyBackend};
+use sordino_plan::Promise;
 use sordino_wire::{Identity, Listener, ServerSecurity, Trust};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -124,6 +127,9 @@ impl Serve {
                 idle: Duration::from_secs(self.limits.max_idle),
             },
         };
+        let promise = Promise::new(&TwoPartyBackend, self.reveal.into());
+        let wish = Wish { supply: args::SUPPLY, reveal: self.reveal.into() };
+        let plan = predict(service.model.graph(wish.reveal), wish)?;
         let inbox = Inbox::new()?;
         let listening = Listening {
             listening: listener.local_addr()?.to_string(),
@@ -138,6 +144,10 @@ impl Serve {
                 Some(f) => output::line(format!("certificate {f}: clients give it with --pin"))?,
                 None => output::line("plaintext: for experiments within this machine only")?,
             }
+        }
+        if !self.json {
+            output::promise(&promise);
+            output::cost(&plan);
         }
         sessions::serve(inbox, listener, Arc::new(service), self.once)
     }

@@ -184,7 +184,8 @@ fn run(pending: Pending, service: &Service, number: u64, _occupied: &Occupied) {
 
 /// `None` when the connection did not begin a session.
 fn session(pending: Pending, service: &Service, log: &mut Log) -> Result<Option<Meter>, Error> {
-    let Some(link) = pending.establish(HANDSHAKE)? else { return Ok(None) };
+    let patience = HANDSHAKE.min(service.limits.idle);
+    let Some(link) = pending.establish(patience)? else { return Ok(None) };
     let mut lane: Lane = link.into_lane();
     lane.set_limits(sordino_wire::Limits {
         idle: Some(service.limits.idle),
@@ -225,7 +226,7 @@ impl Log {
     fn done(&self, meter: &Meter) {
         let total = meter.total();
         eprintln!(
-            "session {} {}: {} inferences, {} up, {} down, {}",
+            "session {} {}: done, inferences: {}, {} up, {} down, {}",
             self.number,
             self.peer,
             self.inferences,
