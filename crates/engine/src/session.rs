@@ -44,12 +44,15 @@ pub enum Reveal {
 pub enum SupplyChoice {
     /// SoftSpoken with this `k`.
     SoftSpoken(u8),
+    /// Ferret.
+    Ferret,
 }
 
 impl From<SupplyChoice> for Supply {
     fn from(choice: SupplyChoice) -> Self {
         match choice {
             SupplyChoice::SoftSpoken(k) => Self::SoftSpoken { k: u32::from(k) },
+            SupplyChoice::Ferret => Self::Ferret,
         }
     }
 }

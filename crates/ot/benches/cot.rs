@@ -78,8 +78,8 @@ fn spending() {
         let choices = one_of_n::Choices { cots: cots_r, radix, msg_bits, choices: &choices };
         spend(
             &format!("1 of {} OT, {msg_bits} bits", 1 << radix),
-            |lane| one_of_n::send(lane, &[tables]).unwrap(),
-            |lane| drop(one_of_n::recv(lane, &[choices]).unwrap()),
+            |lane| one_of_n::send(lane, vec![tables]).unwrap(),
+            |lane| drop(one_of_n::recv(lane, vec![choices]).unwrap()),
         );
     }
     let ((s, r), (s2, r2)) = (deal(1), deal(2));

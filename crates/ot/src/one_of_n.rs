@@ -112,7 +112,7 @@ impl Choices<'_> {
 /// tables leave.
 ///
 /// *Errors*: on lengths that do not match, parameters out of range, or a failing lane.
-pub fn send(lane: &mut Lane, batches: &[Tables<'_>]) -> Result<(), Error> {
+pub fn send(lane: &mut Lane, batches: Vec<Tables<'_>>) -> Result<(), Error> {
     let shapes: Vec<_> = batches.iter().map(Tables::check).collect::<Result<_, _>>()?;
     let mut flips = Vec::with_capacity(batches.len());
     for (batch, (_, n)) in batches.iter().zip(&shapes) {
@@ -136,7 +136,7 @@ pub fn send(lane: &mut Lane, batches: &[Tables<'_>]) -> Result<(), Error> {
 /// Gets entry `choices[i]` of table `i`, for every `i` of every batch.
 ///
 /// *Errors*: on lengths that do not match, parameters or choices out of range, or a failing lane.
-pub fn recv(lane: &mut Lane, batches: &[Choices<'_>]) -> Result<Vec<Vec<u8>>, Error> {
+pub fn recv(lane: &mut Lane, batches: Vec<Choices<'_>>) -> Result<Vec<Vec<u8>>, Error> {
     let shapes: Vec<_> = batches.iter().map(Choices::check).collect::<Result<_, _>>()?;
     for (batch, (_, n)) in batches.iter().zip(&shapes) {
         if *n > 0 {

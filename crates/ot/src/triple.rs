@@ -163,7 +163,7 @@ impl Product<'_> {
 /// *Cost*: [`cost`].
 ///
 /// *Errors*: on lengths that do not match or a failing lane.
-pub fn and(lane: &mut Lane, products: &[Product<'_>]) -> Result<Vec<Vec<Bits>>, Error> {
+pub fn and(lane: &mut Lane, products: Vec<Product<'_>>) -> Result<Vec<Vec<Bits>>, Error> {
     products.iter().try_for_each(Product::check)?;
     let mut opened: Vec<Vec<Bits>> = products.iter().map(Product::masked).collect();
     let bytes: Vec<u8> = opened.iter().flatten().flat_map(Bits::to_bytes).collect();

@@ -30,7 +30,7 @@ fn client(lane: &mut Lane) -> Result<(), Error> {
     ring_cot::recv(lane, ring, &Bits::zero(COTS), 9)?;
     let choices = [5; COTS];
     let batch = one_of_n::Choices { cots: choice, radix: 3, msg_bits: 2, choices: &choices };
-    one_of_n::recv(lane, &[batch])?;
+    one_of_n::recv(lane, vec![batch])?;
     Ok(())
 }
 
@@ -41,7 +41,7 @@ fn server(lane: &mut Lane) -> Result<(), Error> {
     ring_cot::send(lane, ring, &[7; COTS], 9)?;
     let entries = [1; 8 * COTS];
     let batch = one_of_n::Tables { cots: table, radix: 3, msg_bits: 2, entries: &entries };
-    one_of_n::send(lane, &[batch])?;
+    one_of_n::send(lane, vec![batch])?;
     lane.flush()?;
     Ok(())
 }

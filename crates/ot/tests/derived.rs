@@ -35,11 +35,11 @@ fn one_of_n_delivers_the_chosen_entry() {
                     |lane| {
                         let batch =
                             one_of_n::Choices { cots: r, radix, msg_bits, choices: &choices };
-                        one_of_n::recv(lane, &[batch]).unwrap().remove(0)
+                        one_of_n::recv(lane, vec![batch]).unwrap().remove(0)
                     },
                     |lane| {
                         let batch = one_of_n::Tables { cots: s, radix, msg_bits, entries: &tables };
-                        one_of_n::send(lane, &[batch]).unwrap()
+                        one_of_n::send(lane, vec![batch]).unwrap()
                     },
                 );
                 for (i, (got, c)) in got.iter().zip(&choices).enumerate() {
@@ -67,7 +67,7 @@ fn triples_multiply() {
                 let t = triple::generate(s, r, width).unwrap();
                 assert_eq!((t.len(), t.width()), (n, width));
                 let product = triple::Product { triples: t, a: &x[0], b: x[1..].iter().collect() };
-                triple::and(lane, &[product]).unwrap().remove(0)
+                triple::and(lane, vec![product]).unwrap().remove(0)
             };
             let ((c, a), (d, b)) =
                 run(|lane| party(s1, r1, &x, lane), |lane| party(s0, r0, &y, lane));
@@ -84,7 +84,7 @@ fn triples_multiply() {
 }
 
 fn and(lane: &mut Lane, triples: triple::BitTriples, a: &Bits, b: Vec<&Bits>) -> Vec<Bits> {
-    triple::and(lane, &[triple::Product { triples, a, b }]).unwrap().remove(0)
+    triple::and(lane, vec![triple::Product { triples, a, b }]).unwrap().remove(0)
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn batches_of_different_shapes_share_their_messages() {
                 msg_bits: s.msg_bits,
                 choices: &choices[i],
             };
-            one_of_n::recv(lane, &shapes.iter().enumerate().map(batch).collect::<Vec<_>>()).unwrap()
+            one_of_n::recv(lane, shapes.iter().enumerate().map(batch).collect()).unwrap()
         },
         |lane| {
             let batch = |(i, s): (usize, &one_of_n::Shape)| one_of_n::Tables {
@@ -119,7 +119,7 @@ fn batches_of_different_shapes_share_their_messages() {
                 msg_bits: s.msg_bits,
                 entries: &tables[i],
             };
-            one_of_n::send(lane, &shapes.iter().enumerate().map(batch).collect::<Vec<_>>()).unwrap()
+            one_of_n::send(lane, shapes.iter().enumerate().map(batch).collect()).unwrap()
         },
     );
     for ((s, got), (table, choice)) in shapes.iter().zip(&got).zip(tables.iter().zip(&choices)) {
@@ -226,11 +226,11 @@ fn misuse_is_an_error_before_anything_is_sent() {
             let length = |r: Result<(), Error>| assert!(matches!(r, Err(Error::Length { .. })));
             let parameter =
                 |r: Result<(), Error>| assert!(matches!(r, Err(Error::Parameter { .. })));
-            length(one_of_n::send(lane, &[tables(cots(8).0, 3, 2, &[0; 8])]));
-            length(one_of_n::send(lane, &[tables(cots(3).0, 3, 2, &[0; 9])]));
-            parameter(one_of_n::send(lane, &[tables(cots(3).0, 9, 2, &[0; 8])]));
-            parameter(one_of_n::recv(lane, &[choices(cots(3).1, 3, 0, &[0])]).map(drop));
-            parameter(one_of_n::recv(lane, &[choices(cots(3).1, 3, 2, &[8])]).map(drop));
+            length(one_of_n::send(lane, vec![tables(cots(8).0, 3, 2, &[0; 8])]));
+            length(one_of_n::send(lane, vec![tables(cots(3).0, 3, 2, &[0; 9])]));
+            parameter(one_of_n::send(lane, vec![tables(cots(3).0, 9, 2, &[0; 8])]));
+            parameter(one_of_n::recv(lane, vec![choices(cots(3).1, 3, 0, &[0])]).map(drop));
+            parameter(one_of_n::recv(lane, vec![choices(cots(3).1, 3, 2, &[8])]).map(drop));
             length(triple::generate(cots(3).0, cots(4).1, 2).map(drop));
             parameter(triple::generate(cots(3).0, cots(3).1, 129).map(drop));
             length(ring_cot::send(lane, cots(3).0, &[1; 4], 8).map(drop));

@@ -17,6 +17,7 @@ impl Tiles {
     pub(crate) fn new(supply: Supply) -> Self {
         let radix = match supply {
             Supply::SoftSpoken { .. } => 4,
+            Supply::Ferret => 3,
         };
         Self { elements: 1 << 17, radix }
     }

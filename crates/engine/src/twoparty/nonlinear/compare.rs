@@ -50,7 +50,7 @@ pub(crate) fn carries<P: Party>(
             let b = if width == 2 { vec![greater, equal] } else { vec![greater] };
             products.push(Product { triples, a, b });
         }
-        let results = triple::and(lane, &products)?;
+        let results = triple::and(lane, products)?;
         for ((width, _), result) in widths(level).into_iter().zip(results) {
             for (i, merge) in of_width(level, width).enumerate() {
                 let mut greater = result[0].slice(i * n, n);
@@ -143,7 +143,7 @@ fn leaves<P: Party>(
                 let (radix, msg_bits) = (*radix, *msg_bits);
                 batches.push(Choices { cots: cots.recv, radix, msg_bits, choices });
             }
-            one_of_n::recv(lane, &batches)?
+            one_of_n::recv(lane, batches)?
         }
         Role::Server => {
             let mut rng = SecretRng::from_os()?;
@@ -163,7 +163,7 @@ fn leaves<P: Party>(
                 let (radix, msg_bits) = (*radix, *msg_bits);
                 batches.push(Tables { cots: cots.send, radix, msg_bits, entries });
             }
-            one_of_n::send(lane, &batches)?;
+            one_of_n::send(lane, batches)?;
             masks
         }
     };
