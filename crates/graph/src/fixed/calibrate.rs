@@ -73,11 +73,11 @@ impl Calibration {
         let mut sizes: Vec<f32> = seen.iter().map(magnitude).collect();
         sizes.sort_by(f32::total_cmp);
         let median = *sizes.get(sizes.len() / 2)?;
-        let usual = |r: &&(f32, f32)| median == 0.0 || !(magnitude(r) > median * OUTLIER);
+        let outlier = |r: &(f32, f32)| median > 0.0 && magnitude(r) > median * OUTLIER;
         // NaN stays, which quantisation then refuses.
         seen.iter()
-            .filter(usual)
             .copied()
+            .filter(|r| !outlier(r))
             .reduce(|(a, b), (lo, hi)| (if lo >= a { a } else { lo }, if hi <= b { b } else { hi }))
     }
 

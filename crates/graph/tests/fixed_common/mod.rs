@@ -1,5 +1,5 @@
 //! Labelled images of the data folder, preprocessed for each network.
-#![allow(dead_code, clippy::unwrap_used, missing_docs)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, missing_docs)]
 
 use sordino_graph::fixed::{Calibration, FixedModel, decode_output, encode_input, semantics};
 use sordino_graph::ir::{Graph, Tensor};
@@ -72,19 +72,6 @@ pub fn images(name: &str, calibration: usize, test: usize) -> (Labelled, Labelle
         _ => panic!("no labelled images for {name}"),
     }
 }
-
-pub const LABELLED: [&str; 10] = [
-    "mnist_cnn_cntk",
-    "mnist_network_b",
-    "mnist_mlp_a",
-    "cifar10_resnet20",
-    "cifar10_resnet20_pt",
-    "cifar10_resnet32",
-    "cifar10_resnet8_tiny",
-    "cifar10_minionn_relu6",
-    "cifar10_minionn_poly",
-    "cifar10_densenet40",
-];
 
 pub fn inputs(images: &Labelled) -> Vec<Tensor> {
     images.iter().map(|(x, _)| x.clone()).collect()

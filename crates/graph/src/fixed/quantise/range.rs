@@ -30,14 +30,6 @@ impl Range {
         Self { lo: self.lo + o.lo, hi: self.hi + o.hi }
     }
 
-    pub(crate) fn product(self, o: Self) -> Self {
-        let p = [self.lo * o.lo, self.lo * o.hi, self.hi * o.lo, self.hi * o.hi];
-        Self {
-            lo: p.into_iter().fold(f64::INFINITY, f64::min),
-            hi: p.into_iter().fold(f64::NEG_INFINITY, f64::max),
-        }
-    }
-
     /// The interval of `min(max(x, 0), hi)`.
     pub(crate) fn clipped(self, hi: f64) -> Self {
         Self { lo: self.lo.clamp(0.0, hi), hi: self.hi.clamp(0.0, hi) }

@@ -152,7 +152,7 @@ fn concat(axis: usize, shl: &[u32], xs: &[&Edge], y: &Edge) -> Result<(), Error>
 /// Returns the multiply-accumulates.
 fn conv_shape(c: &ConvShape, x: &Edge, y: &Edge) -> Result<u64, Error> {
     let groups = c.groups;
-    ensure(groups > 0 && c.cin % groups == 0 && c.cout % groups == 0, || {
+    ensure(groups > 0 && c.cin.is_multiple_of(groups) && c.cout.is_multiple_of(groups), || {
         format!("{} groups of {} and {} channels", groups, c.cin, c.cout)
     })?;
     let [oh, ow] = window([c.h, c.w], c.kernel, c.stride, c.dilation, c.pads)?;

@@ -127,7 +127,7 @@ impl Lower<'_> {
         let c = kernel.len() as u32;
         let conv = pointwise(c, c, c, plane(&from.shape, run));
         let l = RealLinear { conv, kernel: &kernel, bias: &bias, shape: from.shape.clone(), range };
-        Ok(self.linear(name, f, l)?)
+        self.linear(name, f, l)
     }
 }
 

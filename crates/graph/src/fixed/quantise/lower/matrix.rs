@@ -6,12 +6,14 @@ use crate::Error;
 use crate::fixed::{EdgeId, Rearrange};
 use crate::ir::{Node, Tensor};
 
-/// `rows x inner` times `inner x columns`.
+/// `rows x inner` times `inner x columns`, the operand that depends on the input being given
+/// transposed or not.
 #[derive(Clone, Copy)]
 struct Product {
     rows: u32,
     inner: u32,
     columns: u32,
+    transposed: bool,
 }
 
 impl Lower<'_> {
@@ -28,7 +30,7 @@ impl Lower<'_> {
         let secret_first = self.constant(n, 0).is_none();
         let matrix = self.tensor(n, usize::from(secret_first))?;
         let inner = matrix.shape()[usize::from(secret_first == tb)] as u32;
-        let p = Product { rows, inner, columns };
+        let p = Product { rows, inner, columns, transposed: if secret_first { ta } else { tb } };
         let alpha = f64::from(alpha);
         let c = n.inputs.get(2).copied().flatten();
         let constant = c.and_then(|id| self.g.constant(id));
@@ -43,14 +45,14 @@ impl Lower<'_> {
             let kernel = transposed(matrix, !tb, alpha)?;
             let per_column =
                 bias.as_deref().filter(|b| equal_rows(b, columns)).map(|b| &b[..columns as usize]);
-            let y = self.times_matrix(n, x, ta, p, &kernel, per_column.unwrap_or(&[]), out)?;
+            let y = self.times_matrix(n, x, p, &kernel, per_column.unwrap_or(&[]), out)?;
             match (&bias, per_column) {
                 (Some(b), None) => self.add_bias(n, y, b, out)?,
                 _ => y,
             }
         } else {
             let kernel = transposed(matrix, ta, alpha)?;
-            let y = self.matrix_times(n, x, tb, p, &kernel, out)?;
+            let y = self.matrix_times(n, x, p, &kernel, out)?;
             match &bias {
                 Some(b) => self.add_bias(n, y, b, out)?,
                 None => y,
@@ -98,9 +100,9 @@ impl Lower<'_> {
             let (inner, columns) =
                 if m.len() == 1 { (m[0], 1) } else { (m[m.len() - 2], m[m.len() - 1]) };
             let (inner, columns) = (inner as u32, columns as u32);
-            let p = Product { rows: elements / inner.max(1), inner, columns };
+            let p = Product { rows: elements / inner.max(1), inner, columns, transposed: false };
             let kernel = matrix_of(matrix, inner, columns, true, 1.0)?;
-            self.times_matrix(n, x, false, p, &kernel, &[], range)?
+            self.times_matrix(n, x, p, &kernel, &[], range)?
         } else {
             let inner = m[m.len() - 1] as u32;
             let rows = matrix.len() as u32 / inner.max(1);
@@ -115,7 +117,13 @@ impl Lower<'_> {
                 return Err(refuse(n, "a batch of matrices on the right", "transpose the product"));
             }
             let kernel = matrix_of(matrix, rows, inner, false, 1.0)?;
-            self.matrix_times(n, x, false, Product { rows, inner, columns }, &kernel, range)?
+            self.matrix_times(
+                n,
+                x,
+                Product { rows, inner, columns, transposed: false },
+                &kernel,
+                range,
+            )?
         };
         self.set(n.outputs[0], y);
         Ok(())
@@ -127,14 +135,13 @@ impl Lower<'_> {
         &mut self,
         n: &Node,
         x: Form,
-        transposed: bool,
         p: Product,
         kernel: &[f64],
         bias: &[f64],
         range: Range,
     ) -> Result<Form, Error> {
         let x = self.plain(&n.name, x)?;
-        let edge = if transposed { x.edge } else { self.swap(n, x.edge, [p.rows, p.inner]) };
+        let edge = if p.transposed { x.edge } else { self.swap(n, x.edge, [p.rows, p.inner]) };
         let out = self.shape(n.outputs[0])?;
         let shape = if p.rows == 1 { out.clone() } else { vec![p.columns, p.rows] };
         let conv = pointwise(p.inner, p.columns, 1, [1, p.rows]);
@@ -150,13 +157,12 @@ impl Lower<'_> {
         &mut self,
         n: &Node,
         x: Form,
-        transposed: bool,
         p: Product,
         kernel: &[f64],
         range: Range,
     ) -> Result<Form, Error> {
         let x = self.plain(&n.name, x)?;
-        let edge = if transposed { self.swap(n, x.edge, [p.columns, p.inner]) } else { x.edge };
+        let edge = if p.transposed { self.swap(n, x.edge, [p.columns, p.inner]) } else { x.edge };
         let shape = self.shape(n.outputs[0])?;
         let conv = pointwise(p.inner, p.rows, 1, [1, p.columns]);
         self.linear(

@@ -227,10 +227,6 @@ impl<'a> Lower<'a> {
         self.forms[id.0] = Some(f);
     }
 
-    fn name_of(&self, f: Form) -> String {
-        self.b.edge(f.edge).name.clone()
-    }
-
     /// Emits a linear layer over an operand, absorbing its factor into the kernel. The operand's
     /// offset must be computed already ([`Lower::plain`]).
     fn linear(&mut self, name: &str, f: Form, l: RealLinear<'_>) -> Result<Form, Error> {

@@ -51,7 +51,7 @@ impl Lower<'_> {
                 self.taken(n, x, &from, axes.collect())
             }
             Op::DepthSpace { block, to_space, column_row } => {
-                self.blocks(n, x, &from, *block as u32, *to_space, *column_row, to)?
+                self.blocks(n, x, &from, (*block as u32, *to_space, *column_row), to)?
             }
             Op::Cast { to: DType::F32 } => x,
             Op::Cast { to } if self.g.value(self.id(n, 0)?).dtype == *to => x,
@@ -156,9 +156,7 @@ impl Lower<'_> {
         n: &Node,
         x: Form,
         from: &[u32],
-        b: u32,
-        to_space: bool,
-        column_row: bool,
+        (b, to_space, column_row): (u32, bool, bool),
         to: Vec<u32>,
     ) -> Result<Form, Error> {
         let &[batch, c, h, w] = from else {

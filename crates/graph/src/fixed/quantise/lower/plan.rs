@@ -82,11 +82,11 @@ impl Plan {
             }
             let Some(j) = self.only_user(n.outputs[0]) else { continue };
             let next = &g.nodes[j];
-            if (is_rectifier(n) && is_max_pool(next)) || (is_max_pool(n) && is_rectifier(next)) {
-                if self.partner[i].is_none() && self.partner[j].is_none() {
-                    self.partner[i] = Some(j);
-                    self.partner[j] = Some(i);
-                }
+            let commute =
+                (is_rectifier(n) && is_max_pool(next)) || (is_max_pool(n) && is_rectifier(next));
+            if commute && self.partner[i].is_none() && self.partner[j].is_none() {
+                self.partner[i] = Some(j);
+                self.partner[j] = Some(i);
             }
         }
     }
