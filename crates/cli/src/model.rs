@@ -5,11 +5,16 @@ use crate::exit::{Exit, Failure};
 use crate::image::{Preprocess, Settings};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use sordino_graph::fixed::{Calibration, Fitted, MAX_ERROR, QuantiseOptions, fit};
 use sordino_graph::ir::{DType, Graph, Tensor};
 use sordino_graph::onnx::{ImportOptions, load_with};
+use sordino_graph::passes::simplify;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Samples on which bit widths are tried: each costs an exact run per width.
+const FIT_SAMPLES: usize = 16;
 
 /// Bytes a model file may have.
 const MAX_MODEL: u64 = 2 << 30;
@@ -105,7 +110,8 @@ impl Model {
             data_folder: source.path.parent().map(Path::to_owned),
             ..ImportOptions::default()
         };
-        let graph = load_with(bytes, &options)?;
+        let mut graph = load_with(bytes, &options)?;
+        simplify(&mut graph)?;
         let (&[input], &[_, ..]) = (&graph.inputs[..], &graph.outputs[..]) else {
             let text = format!(
                 "the network has {} inputs and {} outputs; one input and at least one output are needed",
@@ -134,6 +140,22 @@ impl Model {
     /// Another number of values than the input has.
     pub fn tensor(&self, values: &[f32]) -> Result<Tensor> {
         Ok(Tensor::f32(self.input_shape().to_vec(), values.to_vec())?)
+    }
+
+    /// The network in integers of the fewest bits that keep a few samples' outputs close to
+    /// float.
+    ///
+    /// # Errors
+    /// As [`fit`].
+    pub fn fit(
+        &self,
+        calibration: &Calibration,
+        samples: &[Tensor],
+        options: &QuantiseOptions,
+    ) -> Result<Fitted, sordino_graph::Error> {
+        let least = QuantiseOptions { act_bits: 8, weight_bits: 8, ..options.clone() };
+        let few = &samples[..samples.len().min(FIT_SAMPLES)];
+        fit(&self.graph, calibration, few, &least, MAX_ERROR)
     }
 
     /// What a server tells its clients besides the network's shape.

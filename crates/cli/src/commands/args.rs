@@ -114,12 +114,13 @@ pub(super) struct QuantiseArgs {
     /// Use at most this many of them
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     calibration_samples: u32,
-    /// Bits of operands of linear layers
-    #[arg(long, value_name = "BITS", default_value_t = QuantiseOptions::default().act_bits)]
-    act_bits: u32,
+    /// Bits of operands of linear layers; without this and --weight-bits, the fewest bits that
+    /// keep the samples' outputs close to float
+    #[arg(long, value_name = "BITS")]
+    act_bits: Option<u32>,
     /// Bits of weights
-    #[arg(long, value_name = "BITS", default_value_t = QuantiseOptions::default().weight_bits)]
-    weight_bits: u32,
+    #[arg(long, value_name = "BITS")]
+    weight_bits: Option<u32>,
     /// How far values may exceed what calibration saw, as a factor
     #[arg(long, value_name = "FACTOR", default_value_t = QuantiseOptions::default().margin)]
     margin: f64,
@@ -128,28 +129,32 @@ pub(super) struct QuantiseArgs {
 impl QuantiseArgs {
     /// The network in integers, calibrated on the samples given, or on `inputs` without.
     pub(super) fn quantise(&self, model: &Model, inputs: &[Vec<f32>]) -> Result<FixedModel> {
-        let mut calibration = Calibration::new(&model.graph);
-        let mut count = 0;
-        if let Some(path) = &self.calibrate {
-            let limit = self.calibration_samples as usize;
-            for sample in open(path, None, model)?.take(limit) {
-                calibration.observe(&model.graph, &model.tensor(&sample?.input)?)?;
-                count += 1;
+        let mut samples = Vec::new();
+        match &self.calibrate {
+            Some(path) => {
+                for sample in open(path, None, model)?.take(self.calibration_samples as usize) {
+                    samples.push(model.tensor(&sample?.input)?);
+                }
+            }
+            None => {
+                for input in inputs {
+                    samples.push(model.tensor(input)?);
+                }
             }
         }
-        for input in inputs.iter().take(if count == 0 { inputs.len() } else { 0 }) {
-            calibration.observe(&model.graph, &model.tensor(input)?)?;
-            count += 1;
-        }
-        if count == 0 {
+        if samples.is_empty() {
             let text = "no sample inputs to calibrate with: give --calibrate PATH";
             return Err(Failure::new(Exit::Usage, text).into());
         }
+        let calibration = Calibration::run(&model.graph, &samples)?;
+        let options = QuantiseOptions { margin: self.margin, ..QuantiseOptions::default() };
+        if self.act_bits.is_none() && self.weight_bits.is_none() {
+            return Ok(model.fit(&calibration, &samples, &options)?.model);
+        }
         let options = QuantiseOptions {
-            act_bits: self.act_bits,
-            weight_bits: self.weight_bits,
-            margin: self.margin,
-            ..QuantiseOptions::default()
+            act_bits: self.act_bits.unwrap_or(options.act_bits),
+            weight_bits: self.weight_bits.unwrap_or(options.weight_bits),
+            ..options
         };
         Ok(quantise(&model.graph, &calibration, &options)?)
     }

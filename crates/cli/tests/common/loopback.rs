@@ -1,0 +1,128 @@
+//! Real networks from the data folder, prepared and run between two parties over TCP and TLS.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use super::common::data;
+use sordino::data::{Classes, Dataset};
+use sordino::engine::Silent;
+use sordino::engine::session::{Reveal, SupplyChoice, Wish};
+use sordino::engine::twoparty::{ClientSession, Offer, ServerModel, Unobserved, serve};
+use sordino::graph::fixed::{Calibration, FixedModel, QuantiseOptions, encode_input, quantise};
+use sordino::image::{Channels, Settings};
+use sordino::model::{Model, Source};
+use sordino::wire::{ClientSecurity, Identity, Listener, Meter, ServerSecurity, Trust, connect};
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A network with how its inputs are made and where they are.
+pub(crate) struct Case {
+    pub(crate) model: &'static str,
+    settings: Settings,
+    calibrate: &'static str,
+    inputs: &'static str,
+    /// Activation and weight bits, or as fitted.
+    bits: Option<(u32, u32)>,
+}
+
+fn normalised(mean: &[f32], std: &[f32]) -> Settings {
+    Settings { mean: Some(mean.into()), std: Some(std.into()), ..Settings::default() }
+}
+
+pub(crate) fn mnist_network_b() -> Case {
+    Case {
+        model: "mnist_network_b",
+        settings: normalised(&[0.1307], &[0.3081]),
+        calibrate: "mnist/train-images-idx3-ubyte.gz",
+        inputs: "mnist/t10k-images-idx3-ubyte.gz",
+        bits: None,
+    }
+}
+
+pub(crate) fn cifar10_resnet20() -> Case {
+    Case {
+        model: "cifar10_resnet20",
+        settings: normalised(&[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]),
+        calibrate: "cifar10/train_4000.bin",
+        inputs: "cifar10/test_500.bin",
+        bits: None,
+    }
+}
+
+pub(crate) fn squeezenet() -> Case {
+    Case {
+        model: "squeezenet1.1",
+        settings: Settings {
+            resize: Some(256),
+            channels: Some(Channels::Bgr),
+            scale: Some(1.0),
+            mean: Some(vec![104.0, 117.0, 123.0]),
+            ..Settings::default()
+        },
+        calibrate: "photos",
+        inputs: "photos/dog_samoyed.jpg",
+        // Fitting to the output's error asks for far more than the class needs.
+        bits: Some((12, 10)),
+    }
+}
+
+/// A quantised network and some of its inputs, real and encoded.
+pub(crate) struct Prepared {
+    pub(crate) model: Model,
+    pub(crate) fixed: FixedModel,
+    pub(crate) samples: Vec<Vec<f32>>,
+    pub(crate) words: Vec<Vec<u64>>,
+}
+
+/// `None`, after saying so, where the data folder is absent.
+pub(crate) fn prepare(case: &Case, count: usize) -> Option<Prepared> {
+    let path = data(&format!("models/{}/model.onnx", case.model))?;
+    let (calibrate, inputs) = (data(case.calibrate)?, data(case.inputs)?);
+    let source = Source { path, overrides: case.settings.clone(), ..Source::default() };
+    let model = Model::load(&source).unwrap();
+    let open = |path| Dataset::open(path, None, &Classes::default(), &model.prepare).unwrap();
+    let seen: Vec<_> =
+        open(&calibrate).take(64).map(|s| model.tensor(&s.unwrap().input).unwrap()).collect();
+    let calibration = Calibration::run(&model.graph, &seen).unwrap();
+    let fixed = match case.bits {
+        None => model.fit(&calibration, &seen, &QuantiseOptions::default()).unwrap().model,
+        Some((act_bits, weight_bits)) => {
+            let options = QuantiseOptions { act_bits, weight_bits, ..QuantiseOptions::default() };
+            quantise(&model.graph, &calibration, &options).unwrap()
+        }
+    };
+    let edge = fixed.graph.edges[fixed.graph.input.0 as usize].clone();
+    let samples: Vec<Vec<f32>> = open(&inputs).take(count).map(|s| s.unwrap().input).collect();
+    assert_eq!(samples.len(), count);
+    let words = samples.iter().map(|s| encode_input(&edge, s).unwrap().words).collect();
+    Some(Prepared { model, fixed, samples, words })
+}
+
+pub(crate) const WISH: Wish = Wish { supply: SupplyChoice::SoftSpoken(8), reveal: Reveal::Logits };
+
+/// One session of both parties, in two threads of this process.
+pub(crate) struct Session {
+    pub(crate) outputs: Vec<Vec<u64>>,
+    pub(crate) client: Meter,
+    pub(crate) server: Meter,
+}
+
+pub(crate) fn over_tls(model: &ServerModel, wish: Wish, inputs: &[Vec<u64>]) -> Session {
+    let identity = Identity::self_signed(["localhost"]).unwrap();
+    let trust = Trust::certificates(identity.certificate_pem()).unwrap();
+    let security = ServerSecurity::tls(&identity, None).unwrap();
+    let listener = Listener::bind("127.0.0.1:0", security).unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    std::thread::scope(|s| {
+        let server = s.spawn(|| {
+            let link = listener.accept().unwrap().establish(TIMEOUT).unwrap().unwrap();
+            let mut lane = link.into_lane();
+            let offer = Offer { model, card: b"", label_only: false, max_inferences: u64::MAX };
+            serve(&mut lane, &offer, &mut Unobserved).unwrap().0
+        });
+        let security = ClientSecurity::tls(&trust, None).unwrap();
+        let lane = connect(&addr, &security, TIMEOUT).unwrap();
+        let mut client = ClientSession::connect(lane, wish, |_| Ok(())).unwrap();
+        let outputs = inputs.iter().map(|x| client.infer(x, &mut Silent).unwrap()).collect();
+        Session { outputs, client: client.finish().unwrap(), server: server.join().unwrap() }
+    })
+}

@@ -1,0 +1,77 @@
+//! Real networks over TCP and TLS: the revealed output equals the fixed-point reference bit for
+//! bit, and every layer sends exactly what was predicted.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/loopback.rs"]
+mod loopback;
+
+use loopback::{Case, WISH, over_tls, prepare};
+use sordino::engine::run_clear;
+use sordino::engine::twoparty::{CostModel, ServerModel};
+use sordino::graph::fixed::decode_output;
+use sordino::wire::Role;
+
+/// The classes that the private runs, and the float network, give the inputs.
+struct Classified {
+    private: Vec<usize>,
+    float: Vec<usize>,
+}
+
+fn best(scores: &[f32]) -> usize {
+    (0..scores.len()).fold(0, |b, i| if scores[i] > scores[b] { i } else { b })
+}
+
+fn run(case: &Case, count: usize) -> Option<Classified> {
+    let p = prepare(case, count)?;
+    let got = over_tls(&ServerModel::new(p.fixed.clone()).unwrap(), WISH, &p.words);
+    for (x, y) in p.words.iter().zip(&got.outputs) {
+        assert_eq!(*y, run_clear(&p.fixed, x).unwrap(), "{}", case.model);
+    }
+    for (meter, role) in [(got.client, Role::Client), (got.server, Role::Server)] {
+        let mut cost = CostModel::new(&p.fixed.graph, &WISH.into(), role).unwrap();
+        for _ in &p.words {
+            cost.infer().unwrap();
+        }
+        assert_eq!(cost.meter().counts().len(), meter.counts().len());
+        for (at, count) in cost.meter().counts() {
+            // The server also meters the good-bye, outside of every layer.
+            if at.1.is_some() || role == Role::Client {
+                assert_eq!(meter.counts()[at], *count, "{} {role:?} {at:?}", case.model);
+            }
+        }
+    }
+    let float = |s: &Vec<f32>| {
+        let input = p.model.tensor(s).unwrap();
+        let out = sordino::graph::float::run(&p.model.graph, &[input]).unwrap();
+        best(out[0].as_f32().unwrap())
+    };
+    let decode = |y: &Vec<u64>| best(&decode_output(&p.fixed.graph, y).unwrap());
+    Some(Classified {
+        private: got.outputs.iter().map(decode).collect(),
+        float: p.samples.iter().map(float).collect(),
+    })
+}
+
+#[test]
+fn a_hundred_mnist_digits() {
+    if let Some(got) = run(&loopback::mnist_network_b(), 100) {
+        let same = got.private.iter().zip(&got.float).filter(|(a, b)| a == b).count();
+        assert!(same >= 99, "{same} of 100 classes equal the float network's");
+    }
+}
+
+#[test]
+fn ten_cifar_pictures_through_resnet_20() {
+    if let Some(got) = run(&loopback::cifar10_resnet20(), 10) {
+        assert_eq!(got.private, got.float);
+    }
+}
+
+#[test]
+fn a_photo_through_squeezenet() {
+    if let Some(got) = run(&loopback::squeezenet(), 1) {
+        assert_eq!(got.private, [258]);
+        assert_eq!(got.float, [258]);
+    }
+}
