@@ -6,9 +6,9 @@ mod common;
 
 use common::{Builder, Run, WISH, conv, input, mix, run};
 use proptest::prelude::*;
+use sordino_engine::run_clear;
 use sordino_engine::session::{Reveal, SupplyChoice, Wish};
 use sordino_engine::twoparty::{CostModel, with_label};
-use sordino_engine::run_clear;
 use sordino_graph::fixed::*;
 use sordino_wire::{Count, Meter, Phase, Role, memory_pair};
 
@@ -102,7 +102,8 @@ fn movement_and_sums() {
     let move_to = |b: &mut Builder, r, from, shape: &[u32]| {
         b.push(FixedOp::Rearrange(r), &[from], shape, 8, 24)
     };
-    let t = move_to(&mut b, Rearrange::Transpose { perm: vec![0, 1, 3, 2] }, EdgeId(0), &[1, 3, 8, 6]);
+    let t =
+        move_to(&mut b, Rearrange::Transpose { perm: vec![0, 1, 3, 2] }, EdgeId(0), &[1, 3, 8, 6]);
     let pads = vec![(0, 0), (0, 1), (-1, 2), (1, -2)];
     let p = move_to(&mut b, Rearrange::Pad { pads, value: -3 }, t, &[1, 4, 9, 5]);
     let s = move_to(
@@ -138,7 +139,12 @@ fn movement_and_sums() {
 #[test]
 fn grouped_strided_and_dilated_convolutions() {
     let mut b = Builder::new(&[1, 4, 11, 10], 25, 9);
-    let c = ConvShape { dilation: [2, 1], pads: [1, 2, 0, 1], groups: 2, ..conv(4, 11, 10, 6, 3, 2, 0) };
+    let c = ConvShape {
+        dilation: [2, 1],
+        pads: [1, 2, 0, 1],
+        groups: 2,
+        ..conv(4, 11, 10, 6, 3, 2, 0)
+    };
     let (h, w) = c.output();
     let x = b.linear(EdgeId(0), c, 25);
     let x = b.activate(x, 9, Function::Relu, 24);

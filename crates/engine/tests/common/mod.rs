@@ -38,7 +38,14 @@ impl Builder {
         Self { model: FixedModel { graph, weights: Weights::default() }, seed }
     }
 
-    pub fn push(&mut self, op: FixedOp, inputs: &[EdgeId], shape: &[u32], frac: i32, ring: u32) -> EdgeId {
+    pub fn push(
+        &mut self,
+        op: FixedOp,
+        inputs: &[EdgeId],
+        shape: &[u32],
+        frac: i32,
+        ring: u32,
+    ) -> EdgeId {
         let g = &mut self.model.graph;
         let name = format!("{}", g.nodes.len());
         let output = EdgeId(g.edges.len() as u32);
@@ -53,8 +60,10 @@ impl Builder {
         let taps = conv.cin / conv.groups * conv.kernel[0] * conv.kernel[1];
         let id = WeightId(self.model.weights.layers.len() as u32);
         let seed = self.seed ^ u64::from(id.0) << 32;
-        let kernel = (0..u64::from(conv.cout * taps)).map(|i| (mix(seed, i) % 255) as i32 - 127).collect();
-        let bias = (0..u64::from(conv.cout)).map(|i| (mix(!seed, i) % 4001) as i64 - 2000).collect();
+        let kernel =
+            (0..u64::from(conv.cout * taps)).map(|i| (mix(seed, i) % 255) as i32 - 127).collect();
+        let bias =
+            (0..u64::from(conv.cout)).map(|i| (mix(!seed, i) % 4001) as i64 - 2000).collect();
         self.model.weights.layers.push(LayerWeights { kernel, bias });
         let frac = self.model.graph.edges[x.0 as usize].frac + 6;
         let shape = [1, conv.cout, h, w];
@@ -112,7 +121,12 @@ pub struct Run {
 }
 
 /// Both parties over the given lanes.
-pub fn run(model: FixedModel, wish: Wish, inputs: &[Vec<u64>], lanes: (Lane, Lane)) -> Result<Run, Error> {
+pub fn run(
+    model: FixedModel,
+    wish: Wish,
+    inputs: &[Vec<u64>],
+    lanes: (Lane, Lane),
+) -> Result<Run, Error> {
     let model = ServerModel::new(model)?;
     let (client_lane, mut server_lane) = lanes;
     std::thread::scope(|s| {
