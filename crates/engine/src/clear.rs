@@ -58,7 +58,13 @@ impl Evaluator for Clear<'_> {
         self.node(l, &[x])
     }
 
-    fn activate(&mut self, l: &Layer<'_>, _: u32, _: Function, x: &Vec<u64>) -> Result<Vec<u64>, Error> {
+    fn activate(
+        &mut self,
+        l: &Layer<'_>,
+        _: u32,
+        _: Function,
+        x: &Vec<u64>,
+    ) -> Result<Vec<u64>, Error> {
         self.node(l, &[x])
     }
 
@@ -85,7 +91,13 @@ impl Evaluator for Clear<'_> {
         self.node(l, &[a, b])
     }
 
-    fn concat(&mut self, l: &Layer<'_>, _: u32, _: &[u32], xs: &[&Vec<u64>]) -> Result<Vec<u64>, Error> {
+    fn concat(
+        &mut self,
+        l: &Layer<'_>,
+        _: u32,
+        _: &[u32],
+        xs: &[&Vec<u64>],
+    ) -> Result<Vec<u64>, Error> {
         self.node(l, &xs.iter().map(|x| x.as_slice()).collect::<Vec<_>>())
     }
 

@@ -49,34 +49,80 @@ pub trait Evaluator {
     fn begin(&mut self, layer: &Layer<'_>) -> Result<(), Error>;
 
     /// Convolution or product with the owner's kernel, plus bias.
-    fn linear(&mut self, l: &Layer<'_>, op: Linear<'_>, x: &Self::Tensor) -> Result<Self::Tensor, Error>;
+    fn linear(
+        &mut self,
+        l: &Layer<'_>,
+        op: Linear<'_>,
+        x: &Self::Tensor,
+    ) -> Result<Self::Tensor, Error>;
 
     /// Sum with the owner's constant.
-    fn add_const(&mut self, l: &Layer<'_>, c: WeightId, x: &Self::Tensor) -> Result<Self::Tensor, Error>;
+    fn add_const(
+        &mut self,
+        l: &Layer<'_>,
+        c: WeightId,
+        x: &Self::Tensor,
+    ) -> Result<Self::Tensor, Error>;
 
     /// Rescale and function, fused.
-    fn activate(&mut self, l: &Layer<'_>, shift: u32, f: Function, x: &Self::Tensor)
-    -> Result<Self::Tensor, Error>;
+    fn activate(
+        &mut self,
+        l: &Layer<'_>,
+        shift: u32,
+        f: Function,
+        x: &Self::Tensor,
+    ) -> Result<Self::Tensor, Error>;
 
     /// Sum over windows.
-    fn sum_pool(&mut self, l: &Layer<'_>, pool: &PoolShape, x: &Self::Tensor) -> Result<Self::Tensor, Error>;
+    fn sum_pool(
+        &mut self,
+        l: &Layer<'_>,
+        pool: &PoolShape,
+        x: &Self::Tensor,
+    ) -> Result<Self::Tensor, Error>;
 
     /// Maximum over windows.
-    fn max_pool(&mut self, l: &Layer<'_>, pool: &PoolShape, x: &Self::Tensor) -> Result<Self::Tensor, Error>;
+    fn max_pool(
+        &mut self,
+        l: &Layer<'_>,
+        pool: &PoolShape,
+        x: &Self::Tensor,
+    ) -> Result<Self::Tensor, Error>;
 
     /// Sum or difference of two tensors after alignment.
-    fn add(&mut self, l: &Layer<'_>, shl: [u32; 2], subtract: bool, a: &Self::Tensor, b: &Self::Tensor)
-    -> Result<Self::Tensor, Error>;
+    fn add(
+        &mut self,
+        l: &Layer<'_>,
+        shl: [u32; 2],
+        subtract: bool,
+        a: &Self::Tensor,
+        b: &Self::Tensor,
+    ) -> Result<Self::Tensor, Error>;
 
     /// Element-wise product.
-    fn mul(&mut self, l: &Layer<'_>, a: &Self::Tensor, b: &Self::Tensor) -> Result<Self::Tensor, Error>;
+    fn mul(
+        &mut self,
+        l: &Layer<'_>,
+        a: &Self::Tensor,
+        b: &Self::Tensor,
+    ) -> Result<Self::Tensor, Error>;
 
     /// Joins along an axis after alignment.
-    fn concat(&mut self, l: &Layer<'_>, axis: u32, shl: &[u32], xs: &[&Self::Tensor])
-    -> Result<Self::Tensor, Error>;
+    fn concat(
+        &mut self,
+        l: &Layer<'_>,
+        axis: u32,
+        shl: &[u32],
+        xs: &[&Self::Tensor],
+    ) -> Result<Self::Tensor, Error>;
 
     /// Movement of elements.
-    fn rearrange(&mut self, l: &Layer<'_>, r: &Rearrange, x: &Self::Tensor) -> Result<Self::Tensor, Error>;
+    fn rearrange(
+        &mut self,
+        l: &Layer<'_>,
+        r: &Rearrange,
+        x: &Self::Tensor,
+    ) -> Result<Self::Tensor, Error>;
 
     /// Index of the largest element.
     fn arg_max(&mut self, l: &Layer<'_>, x: &Self::Tensor) -> Result<Self::Tensor, Error>;

@@ -13,7 +13,7 @@ pub mod session;
 pub mod twoparty;
 mod walk;
 
-pub use backend::{Backend, BACKENDS, Threat, backend};
+pub use backend::{BACKENDS, Backend, Threat, backend};
 pub use clear::{Clear, run_clear, run_clear_with};
 pub use error::Error;
 pub use evaluator::{Evaluator, Layer};

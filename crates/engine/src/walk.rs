@@ -79,5 +79,8 @@ fn last_uses(graph: &FixedGraph) -> Vec<Option<usize>> {
 }
 
 fn undefined(graph: &FixedGraph, edge: u32) -> Error {
-    Error::Config(format!("edge '{}' is read before it is written", graph.edges[edge as usize].name))
+    Error::Config(format!(
+        "edge '{}' is read before it is written",
+        graph.edges[edge as usize].name
+    ))
 }

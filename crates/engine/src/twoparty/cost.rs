@@ -45,7 +45,10 @@ impl<'a> CostModel<'a> {
         walk(graph, self, (), &mut Silent)?;
         self.meter.set(Phase::Online, None);
         let out = &graph.edges[graph.output.0 as usize];
-        self.meter.message(Dir::Down, Share::<sordino_secret::Server>::open_len(out.len(), Ring::new(out.ring)));
+        self.meter.message(
+            Dir::Down,
+            Share::<sordino_secret::Server>::open_len(out.len(), Ring::new(out.ring)),
+        );
         Ok(())
     }
 
@@ -54,7 +57,13 @@ impl<'a> CostModel<'a> {
         &self.meter
     }
 
-    fn tiled(&mut self, l: &Layer<'_>, n: usize, needs: impl Fn(usize) -> Needs, cost: impl Fn(&mut Meter, usize)) {
+    fn tiled(
+        &mut self,
+        l: &Layer<'_>,
+        n: usize,
+        needs: impl Fn(usize) -> Needs,
+        cost: impl Fn(&mut Meter, usize),
+    ) {
         for tile in self.tiles.split(n) {
             let needs = needs(tile.len());
             self.meter.set(Phase::Offline, Some(l.index));

@@ -32,7 +32,11 @@ impl<P: Party> TwoParty<'_, P> {
         l: &Layer<'_>,
         n: usize,
         needs: impl Fn(usize) -> Needs,
-        mut f: impl FnMut(&mut Lane, std::ops::Range<usize>, &mut super::Cots) -> Result<Vec<u64>, Error>,
+        mut f: impl FnMut(
+            &mut Lane,
+            std::ops::Range<usize>,
+            &mut super::Cots,
+        ) -> Result<Vec<u64>, Error>,
     ) -> Result<Vec<u64>, Error> {
         let mut out = Vec::with_capacity(n);
         for tile in self.tiles.split(n) {
@@ -85,21 +89,40 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         }
     }
 
-    fn activate(&mut self, l: &Layer<'_>, shift: u32, f: Function, x: &Share<P>) -> Result<Share<P>, Error> {
+    fn activate(
+        &mut self,
+        l: &Layer<'_>,
+        shift: u32,
+        f: Function,
+        x: &Share<P>,
+    ) -> Result<Share<P>, Error> {
         let step = activation(l, shift, f, self.tiles.radix);
         let x = x.reduced(ring_of(l.input(0)));
-        let words = self.tiled(l, x.len(), |n| step.needs(n), |lane, tile, cots| {
-            step.run::<P>(lane, &x.expose()[tile], cots)
-        })?;
+        let words = self.tiled(
+            l,
+            x.len(),
+            |n| step.needs(n),
+            |lane, tile, cots| step.run::<P>(lane, &x.expose()[tile], cots),
+        )?;
         Ok(Share::from_protocol(words, ring_of(l.output())))
     }
 
-    fn sum_pool(&mut self, l: &Layer<'_>, pool: &PoolShape, x: &Share<P>) -> Result<Share<P>, Error> {
+    fn sum_pool(
+        &mut self,
+        l: &Layer<'_>,
+        pool: &PoolShape,
+        x: &Share<P>,
+    ) -> Result<Share<P>, Error> {
         let ring = ring_of(l.output());
         Ok(Share::from_protocol(semantics::sum_pool(pool, x.expose(), ring.bits()), ring))
     }
 
-    fn max_pool(&mut self, l: &Layer<'_>, pool: &PoolShape, x: &Share<P>) -> Result<Share<P>, Error> {
+    fn max_pool(
+        &mut self,
+        l: &Layer<'_>,
+        pool: &PoolShape,
+        x: &Share<P>,
+    ) -> Result<Share<P>, Error> {
         let ring = ring_of(l.input(0));
         let bracket = Bracket::new(&semantics::windows(pool));
         let step = tournament::Tournament::new(ring, None, self.tiles.radix);
@@ -126,14 +149,25 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         let ring = ring_of(l.output());
         let square = l.node.inputs[0] == l.node.inputs[1];
         let (a, b) = (a.reduced(ring), b.reduced(ring));
-        let words = self.tiled(l, a.len(), |n| product::needs(n, ring, square), |lane, tile, cots| {
-            let other = (!square).then(|| &b.expose()[tile.clone()]);
-            product::product::<P>(lane, &a.expose()[tile.clone()], other, ring, cots)
-        })?;
+        let words = self.tiled(
+            l,
+            a.len(),
+            |n| product::needs(n, ring, square),
+            |lane, tile, cots| {
+                let other = (!square).then(|| &b.expose()[tile.clone()]);
+                product::product::<P>(lane, &a.expose()[tile.clone()], other, ring, cots)
+            },
+        )?;
         Ok(Share::from_protocol(words, ring))
     }
 
-    fn concat(&mut self, l: &Layer<'_>, axis: u32, shl: &[u32], xs: &[&Share<P>]) -> Result<Share<P>, Error> {
+    fn concat(
+        &mut self,
+        l: &Layer<'_>,
+        axis: u32,
+        shl: &[u32],
+        xs: &[&Share<P>],
+    ) -> Result<Share<P>, Error> {
         let ring = ring_of(l.output());
         let words: Vec<&[u64]> = xs.iter().map(|x| x.expose()).collect();
         let shapes: Vec<&[u32]> = (0..xs.len()).map(|i| l.input(i).shape.as_slice()).collect();
@@ -210,7 +244,8 @@ impl Planes<'_> {
 
     fn pairs(&self, level: &semantics::Level, v: &[u64]) -> [Vec<u64>; 2] {
         [0, 1].map(|side| {
-            let of = |p: &[u64]| level.pairs.iter().map(|m| p[m[side] as usize]).collect::<Vec<_>>();
+            let of =
+                |p: &[u64]| level.pairs.iter().map(|m| p[m[side] as usize]).collect::<Vec<_>>();
             self.each(v).flat_map(of).collect()
         })
     }
@@ -229,7 +264,8 @@ impl Planes<'_> {
 
     fn winners(&self, v: &[u64]) -> Vec<u64> {
         let winner = &self.bracket.winner;
-        let of = |p: &[u64]| winner.iter().map(|w| w.map_or(0, |i| p[i as usize])).collect::<Vec<_>>();
+        let of =
+            |p: &[u64]| winner.iter().map(|w| w.map_or(0, |i| p[i as usize])).collect::<Vec<_>>();
         self.each(v).flat_map(of).collect()
     }
 }

@@ -42,7 +42,9 @@ impl Plans {
     pub(crate) fn new(graph: &FixedGraph) -> Result<Self, Error> {
         let linear = || {
             graph.nodes.iter().enumerate().filter_map(|(i, n)| match &n.op {
-                FixedOp::Linear { conv, weight_bits, .. } => Some((i as u32, n, conv, *weight_bits)),
+                FixedOp::Linear { conv, weight_bits, .. } => {
+                    Some((i as u32, n, conv, *weight_bits))
+                }
                 _ => None,
             })
         };
@@ -58,12 +60,13 @@ impl Plans {
         let params = Params::choose(widest, weights, sums)?;
         let mut layouts = BTreeMap::new();
         for (i, node, conv, _) in linear() {
-            let layout = ConvLayout::new(&shape(conv), &params).map_err(|e| Error::Unsupported {
-                node: node.name.clone(),
-                op: "Linear".into(),
-                why: e.to_string(),
-                hint: "use a smaller ring, narrower weights or a smaller kernel".into(),
-            })?;
+            let layout =
+                ConvLayout::new(&shape(conv), &params).map_err(|e| Error::Unsupported {
+                    node: node.name.clone(),
+                    op: "Linear".into(),
+                    why: e.to_string(),
+                    hint: "use a smaller ring, narrower weights or a smaller kernel".into(),
+                })?;
             layouts.insert(i, layout);
         }
         Ok(Self { params: Some(params), layouts })

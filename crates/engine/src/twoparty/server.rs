@@ -93,7 +93,9 @@ fn session(
     let wish = session::listen(lane)?;
     if offer.label_only && wish.reveal == Reveal::Logits {
         session::refuse(lane, Refusal::LabelOnly)?;
-        return Err(Error::Config("the client asked for scores; this server reveals labels only".into()));
+        return Err(Error::Config(
+            "the client asked for scores; this server reveals labels only".into(),
+        ));
     }
     let graph = offer.model.graph(wish.reveal);
     session::welcome(lane, graph, offer.card, wish)?;

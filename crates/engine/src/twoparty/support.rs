@@ -1,6 +1,6 @@
 use super::linear;
-use crate::backend::{Backend, Threat};
 use crate::Error;
+use crate::backend::{Backend, Threat};
 use sordino_graph::fixed::FixedGraph;
 
 /// The two-party backend's entry in the registry.

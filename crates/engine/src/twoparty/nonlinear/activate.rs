@@ -23,7 +23,13 @@ pub(crate) struct Activation {
 }
 
 impl Activation {
-    pub(crate) fn new(input: Ring, output: Ring, shift: u32, function: Function, radix: u32) -> Self {
+    pub(crate) fn new(
+        input: Ring,
+        output: Ring,
+        shift: u32,
+        function: Function,
+        radix: u32,
+    ) -> Self {
         // A bound that no value of the small ring reaches is no bound.
         let top = 1i64 << (input.bits() - shift - 1).min(62);
         let function = match function {
@@ -208,7 +214,12 @@ impl Activation {
         Ok(t)
     }
 
-    fn relu<P: Party>(&self, lane: &mut Lane, x: &[u64], cots: &mut Cots) -> Result<Vec<u64>, Error> {
+    fn relu<P: Party>(
+        &self,
+        lane: &mut Lane,
+        x: &[u64],
+        cots: &mut Cots,
+    ) -> Result<Vec<u64>, Error> {
         let plan = CarryPlan::new(&self.cuts(), self.radix);
         let carries = compare::carries::<P>(lane, &plan, x, cots)?;
         let low = if self.shift > 0 { carries.first() } else { None };
@@ -234,7 +245,12 @@ impl Activation {
         Ok(rest.iter().map(|&v| ring.reduce(hi.wrapping_sub(v))).collect())
     }
 
-    fn widen<P: Party>(&self, lane: &mut Lane, y: Vec<u64>, cots: &mut Cots) -> Result<Vec<u64>, Error> {
+    fn widen<P: Party>(
+        &self,
+        lane: &mut Lane,
+        y: Vec<u64>,
+        cots: &mut Cots,
+    ) -> Result<Vec<u64>, Error> {
         let (from, to) = (self.result(), self.output);
         if to > from {
             return select::extend_nonnegative::<P>(lane, &y, from, to, cots);

@@ -74,10 +74,7 @@ fn equal_of(node: &Node) -> Result<&Bits, Error> {
 }
 
 /// Operands of the given merges one after the other: the common one, then both others.
-fn gather<'a>(
-    nodes: &[Node],
-    merges: impl Iterator<Item = &'a Merge>,
-) -> Result<[Bits; 3], Error> {
+fn gather<'a>(nodes: &[Node], merges: impl Iterator<Item = &'a Merge>) -> Result<[Bits; 3], Error> {
     let mut operands = [(); 3].map(|()| Bits::zero(0));
     for merge in merges {
         operands[0].extend(equal_of(&nodes[merge.hi])?);
@@ -103,11 +100,7 @@ fn widths(level: &[Merge]) -> [(u32, usize); 2] {
 }
 
 fn shapes(plan: &CarryPlan, n: usize) -> Vec<Shape> {
-    let shape = |(radix, msg_bits, digits): Group| Shape {
-        n: n * digits.len(),
-        radix,
-        msg_bits,
-    };
+    let shape = |(radix, msg_bits, digits): Group| Shape { n: n * digits.len(), radix, msg_bits };
     plan.groups().into_iter().map(shape).collect()
 }
 
@@ -179,11 +172,7 @@ fn leaves<P: Party>(
 
 /// For each own digit and mask the table over the peer's digit `j` of `[j > own]` and, one bit
 /// higher, `[j == own]`, both masked. Without branches, for values below 2^8.
-fn comparison_tables<'a>(
-    own: impl Iterator<Item = (u8, &'a u8)>,
-    width: u32,
-    keep: u8,
-) -> Vec<u8> {
+fn comparison_tables<'a>(own: impl Iterator<Item = (u8, &'a u8)>, width: u32, keep: u8) -> Vec<u8> {
     let mut table = Vec::new();
     for (own, hide) in own {
         let own = u16::from(own);
