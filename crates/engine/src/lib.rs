@@ -7,6 +7,7 @@
 
 mod backend;
 mod clear;
+mod clock;
 mod error;
 mod evaluator;
 pub mod session;
@@ -15,6 +16,7 @@ mod walk;
 
 pub use backend::{BACKENDS, Backend, Threat, backend};
 pub use clear::{Clear, run_clear, run_clear_with};
+pub use clock::Clock;
 pub use error::Error;
 pub use evaluator::{Evaluator, Layer};
 pub use walk::{Progress, Silent, walk};

@@ -26,7 +26,7 @@ const CONFIRM: Kind = Kind::new(0x0005, "confirm");
 
 const MAX_HELLO: usize = 256;
 /// Largest public graph a client accepts.
-pub const MAX_GRAPH: usize = 32 << 20;
+pub const MAX_GRAPH: usize = sordino_graph::fixed::limits::GRAPH_BYTES;
 /// Largest card a client accepts.
 pub const MAX_CARD: usize = 1 << 20;
 

@@ -58,13 +58,17 @@ pub fn client(
 ) -> Result<Vec<u64>, Error> {
     check(keys, layout)?;
     check_input(layout, share)?;
-    let inputs: Vec<_> = client::inputs(layout).collect();
-    for batch in inputs.chunks(4 * rayon::current_num_threads()) {
-        let fresh: Vec<_> = batch.iter().map(|input| (input, Fresh::draw(rng))).collect();
+    let mut inputs = client::inputs(layout);
+    loop {
+        let batch = inputs.by_ref().take(4 * rayon::current_num_threads());
+        let fresh: Vec<_> = batch.map(|input| (input, Fresh::draw(rng))).collect();
+        if fresh.is_empty() {
+            break;
+        }
         let messages: Vec<_> = fresh
             .into_par_iter()
             .map(|((job, input), fresh)| {
-                client::encrypt_input(keys, layout, share, job, *input, fresh)
+                client::encrypt_input(keys, layout, share, &job, input, fresh)
             })
             .collect();
         for message in messages {

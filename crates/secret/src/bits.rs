@@ -84,10 +84,10 @@ impl Bits {
     /// Clears the bits past the length.
     pub fn trim(&mut self) {
         let used = self.len % 64;
-        if used != 0 {
-            if let Some(last) = self.words.last_mut() {
-                *last &= (1u64 << used) - 1;
-            }
+        if used != 0
+            && let Some(last) = self.words.last_mut()
+        {
+            *last &= (1u64 << used) - 1;
         }
     }
 
@@ -144,10 +144,10 @@ impl Bits {
         self.words.resize(self.len.div_ceil(64), 0);
         for (i, &w) in other.words.iter().enumerate() {
             self.words[n / 64 + i] |= w << shift;
-            if shift != 0 {
-                if let Some(next) = self.words.get_mut(n / 64 + i + 1) {
-                    *next |= w >> (64 - shift);
-                }
+            if shift != 0
+                && let Some(next) = self.words.get_mut(n / 64 + i + 1)
+            {
+                *next |= w >> (64 - shift);
             }
         }
     }

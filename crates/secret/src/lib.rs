@@ -3,8 +3,8 @@
 //!
 //! # Secrecy by type
 //!
-//! * A [`Share`] or [`BoolShare`] belongs to one party (its type parameter) and has no `Debug`,
-//!   `Display`, `PartialEq`, `Index` or serialisation. Shares of two parties do not add.
+//! * A [`Share`] belongs to one party (its type parameter) and has no `Debug`, `Display`,
+//!   `PartialEq`, `Index` or serialisation. Shares of two parties do not add.
 //! * Only the wrappers of `sordino_wire` can be sent, and a share is none of them. A protocol
 //!   that masks a share does so on the words returned by `expose`, which is the one name to
 //!   search for when reviewing what may leave a party.
@@ -28,4 +28,4 @@ pub use pack::{pack, packed_len, unpack};
 pub use party::{Client, Party, Server};
 pub use ring::Ring;
 pub use rng::SecretRng;
-pub use share::{BoolShare, Share};
+pub use share::Share;

@@ -1,4 +1,4 @@
-use crate::{Bits, Disclosure, Error, Ledger, Party, Ring, packed_len, unpack};
+use crate::{Disclosure, Error, Ledger, Party, Ring, packed_len, unpack};
 use sordino_wire::{Kind, Lane, Masked, Role};
 use std::marker::PhantomData;
 use zeroize::Zeroize;
@@ -126,50 +126,6 @@ impl<P: Party> Share<P> {
     /// Bytes of [`Share::open`]'s message.
     pub fn open_len(n: usize, ring: Ring) -> usize {
         packed_len(n, ring.bits())
-    }
-}
-
-/// One party's XOR share of a vector of bits.
-pub struct BoolShare<P: Party> {
-    bits: Bits,
-    party: PhantomData<P>,
-}
-
-impl<P: Party> BoolShare<P> {
-    /// Takes a protocol's output bits as this party's share.
-    pub fn from_protocol(bits: Bits) -> Self {
-        Self { bits, party: PhantomData }
-    }
-
-    /// This party's own bits, for use inside a protocol.
-    pub fn expose(&self) -> &Bits {
-        &self.bits
-    }
-
-    /// Number of bits.
-    pub fn len(&self) -> usize {
-        self.bits.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.bits.is_empty()
-    }
-
-    /// Negation: one party, the server, flips its share.
-    pub fn not(mut self) -> Self {
-        if P::ROLE == Role::Server {
-            self.bits.invert();
-        }
-        self
-    }
-
-    /// Exclusive or of two shared vectors.
-    pub fn xor(&self, other: &Self) -> Result<Self, Error> {
-        same_len("operand", other.len(), self.len())?;
-        let mut bits = self.bits.clone();
-        bits.xor_assign(&other.bits);
-        Ok(Self::from_protocol(bits))
     }
 }
 

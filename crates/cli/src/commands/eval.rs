@@ -67,8 +67,8 @@ impl Eval {
         for &backend in &self.backend {
             let mut runner =
                 Runner::new(backend, &model, &self.quantise, &self.protocol, self.network, &first)?;
-            let (score, watch) = self.score(backend, &mut runner, &model)?;
-            scores.push(Score { report: runner.finish(&watch)?, ..score });
+            let score = self.score(backend, &mut runner, &model)?;
+            scores.push(Score { report: runner.finish()?, ..score });
         }
         if self.json {
             return output::json(&scores);
@@ -94,7 +94,7 @@ impl Eval {
         backend: Backend,
         runner: &mut Runner<'_>,
         model: &crate::model::Model,
-    ) -> Result<(Score, Watch)> {
+    ) -> Result<Score> {
         let meaning = runner.scores();
         let start = Instant::now();
         let (mut watch, mut total) = (Watch::new(true), Watch::new(self.json));
@@ -124,6 +124,6 @@ impl Eval {
             Backend::Twoparty => "twoparty",
         };
         let seconds = start.elapsed().as_secs_f64();
-        Ok((Score { backend, samples, correct, accuracy, seconds, report: None }, watch))
+        Ok(Score { backend, samples, correct, accuracy, seconds, report: None })
     }
 }

@@ -1,6 +1,7 @@
 use super::args::{self, PictureArgs, ProtocolArgs};
 use super::output;
 use super::runner::client_infer;
+use super::serve::size;
 use crate::data::{Classes, Dataset, Prepare};
 use crate::exit::{Exit, Failure};
 use crate::model::Card;
@@ -37,6 +38,12 @@ pub(super) struct Infer {
     /// Give up after so many seconds without an answer
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) idle: u64,
+    /// Give up after so many seconds altogether
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) max_time: u64,
+    /// Give up after so many bytes, both ways, such as 20GB
+    #[arg(long, value_name = "SIZE", default_value = "64GB", value_parser = size)]
+    pub(super) max_bytes: u64,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -112,11 +119,14 @@ impl Infer {
         }
         let mut lane = connect(&self.server, &security, Duration::from_secs(30))
             .map_err(|e| Failure::new(Exit::Network, e))?;
-        lane.set_limits(Limits { idle: Some(Duration::from_secs(self.idle)), ..Limits::default() });
+        lane.set_limits(Limits {
+            idle: Some(Duration::from_secs(self.idle)),
+            deadline: Some(Instant::now() + Duration::from_secs(self.max_time)),
+            bytes: Some(self.max_bytes),
+        });
         let wish = self.protocol.wish();
         let promise = Promise::new(&TwoPartyBackend, wish.reveal);
         let mut prepared = None;
-        let start = Instant::now();
         let session = ClientSession::connect(lane, wish, |terms| {
             // Inputs are read before anything costly happens: what is wrong with them shows here.
             prepared = Some(self.prepare(terms, &promise));
@@ -125,7 +135,6 @@ impl Infer {
                 _ => Err(Error::Config("the inputs do not fit the server's network".into())),
             }
         });
-        let setup = start.elapsed();
         // What is wrong with the inputs says more than the session that was given up for it.
         let (card, samples) = match prepared {
             Some(prepared) => prepared?,
@@ -139,7 +148,6 @@ impl Infer {
         let meaning = Scores::of_fixed(&session.terms().graph);
         let mut watch = Watch::new(self.json);
         let mut predictions = Vec::new();
-        let start = Instant::now();
         for sample in &samples {
             let out = client_infer(&mut session, &sample.input, &mut watch)?;
             watch.stop();
@@ -149,11 +157,9 @@ impl Infer {
                 output::prediction(&predictions[predictions.len() - 1])?;
             }
         }
-        let spent = start.elapsed();
-        let graph = session.terms().graph.clone();
-        let meter = session.finish()?;
         let count = samples.len() as u64;
-        let report = Report::new(&graph, &meter, watch.times(), count, setup, spent);
+        let report = Report::new(&session.terms().graph, session.meter(), session.clock(), count);
+        session.finish()?;
         let answer = Answer {
             model: &card.name,
             promise: &promise,

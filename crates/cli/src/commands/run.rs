@@ -76,7 +76,7 @@ impl Run {
             }
             predictions.push(new);
         }
-        let report = runner.finish(&watch)?;
+        let report = runner.finish()?;
         if self.json {
             return output::json(&Answer { predictions: &predictions, report });
         }

@@ -14,7 +14,6 @@ use sordino_graph::fixed::{FixedGraph, FixedModel, decode_output, encode_input};
 use sordino_graph::float;
 use sordino_wire::{Network, memory_pair, shaped_pair};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Backend {
@@ -36,8 +35,6 @@ pub(super) enum Runner<'a> {
 pub(super) struct Pair {
     client: ClientSession,
     server: JoinHandle<Result<(), Error>>,
-    setup: Duration,
-    spent: Duration,
     count: u64,
 }
 
@@ -95,9 +92,7 @@ impl<'a> Runner<'a> {
                 Output { values: decode_output(graph, &words)?, saturated: encoded.saturated }
             }
             Self::TwoParty(pair) => {
-                let start = Instant::now();
                 let output = client_infer(&mut pair.client, input, watch)?;
-                pair.spent += start.elapsed();
                 pair.count += 1;
                 output
             }
@@ -107,14 +102,16 @@ impl<'a> Runner<'a> {
     }
 
     /// Ends a session and says what it cost; `None` where nothing was sent.
-    pub(super) fn finish(self, watch: &Watch) -> Result<Option<Report>> {
+    pub(super) fn finish(self) -> Result<Option<Report>> {
         let Self::TwoParty(pair) = self else { return Ok(None) };
-        let graph = pair.client.terms().graph.clone();
-        let meter = pair.client.finish()?;
+        let client = pair.client;
+        let graph = &client.terms().graph;
+        let report = Report::new(graph, client.meter(), client.clock(), pair.count);
+        client.finish()?;
         pair.server
             .join()
             .map_err(|_| anyhow!("the server's thread panicked: this is a bug"))??;
-        Ok(Some(Report::new(&graph, &meter, watch.times(), pair.count, pair.setup, pair.spent)))
+        Ok(Some(report))
     }
 }
 
@@ -135,16 +132,13 @@ impl Pair {
     fn new(fixed: FixedModel, wish: Wish, network: Option<Network>) -> Result<Self> {
         let model = ServerModel::new(fixed)?;
         let (near, mut far) = network.map_or_else(memory_pair, shaped_pair);
-        let start = Instant::now();
         let server = std::thread::spawn(move || {
             let offer =
                 Offer { model: &model, card: b"", label_only: false, max_inferences: u64::MAX };
             twoparty::serve(&mut far, &offer, &mut Unobserved).map(drop)
         });
         match ClientSession::connect(near, wish, |_| Ok(())) {
-            Ok(client) => {
-                Ok(Self { client, server, setup: start.elapsed(), spent: Duration::ZERO, count: 0 })
-            }
+            Ok(client) => Ok(Self { client, server, count: 0 }),
             // The server's own error says more than what reached the client.
             Err(e) => match server.join() {
                 Ok(Err(cause)) => Err(Failure::new(Exit::Other, format!("{e} ({cause})")).into()),

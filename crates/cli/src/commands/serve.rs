@@ -84,7 +84,8 @@ struct LimitArgs {
     max_idle: u64,
 }
 
-fn size(text: &str) -> Result<u64, String> {
+/// A number of bytes with a decimal unit.
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let factor = match text[split..].trim().to_ascii_uppercase().as_str() {
         "" | "B" => 1,

@@ -11,10 +11,10 @@ pub use progress::Watch;
 pub use table::{bytes, seconds};
 
 use serde::Serialize;
+use sordino_engine::Clock;
 use sordino_graph::fixed::{FixedGraph, FixedOp, Function};
 use sordino_wire::{Count, Meter, Phase};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// Messages of one phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -49,8 +49,10 @@ pub struct Row {
     pub offline: Traffic,
     /// The rest.
     pub online: Traffic,
-    /// Wall time of these layers, both parts.
-    pub seconds: f64,
+    /// Wall time of the input-independent part.
+    pub offline_seconds: f64,
+    /// Wall time of the rest.
+    pub online_seconds: f64,
 }
 
 /// Cost of a session, all inferences together.
@@ -74,37 +76,34 @@ pub struct Report {
 
 impl Report {
     /// From what a lane metered and how long layers took.
-    pub fn new(
-        graph: &FixedGraph,
-        meter: &Meter,
-        layer_times: &[Duration],
-        inferences: u64,
-        setup: Duration,
-        inference: Duration,
-    ) -> Self {
+    pub fn new(graph: &FixedGraph, meter: &Meter, clock: &Clock, inferences: u64) -> Self {
         let mut rows: BTreeMap<(usize, &'static str), Row> = BTreeMap::new();
-        for (i, node) in graph.nodes.iter().enumerate() {
-            let row = rows.entry(kind(&node.op)).or_default();
-            row.layers += 1;
-            row.seconds += layer_times.get(i).map_or(0.0, Duration::as_secs_f64);
+        for node in &graph.nodes {
+            rows.entry(kind(&node.op)).or_default().layers += 1;
         }
-        let mut report = Self {
-            inferences,
-            setup_seconds: setup.as_secs_f64(),
-            inference_seconds: inference.as_secs_f64(),
-            peak_memory: peak_bytes(),
-            ..Self::default()
+        let key = |layer: Option<u32>| {
+            let node = layer.and_then(|l| graph.nodes.get(l as usize));
+            node.map_or((usize::MAX, "request and result"), |n| kind(&n.op))
         };
+        let mut report = Self { inferences, peak_memory: peak_bytes(), ..Self::default() };
         for ((phase, layer), count) in meter.counts() {
             report.total.add(count);
-            let node = layer.and_then(|l| graph.nodes.get(l as usize));
-            let key = node.map_or((usize::MAX, "request and result"), |n| kind(&n.op));
             match phase {
                 Phase::Setup => report.setup.add(count),
-                Phase::Offline => rows.entry(key).or_default().offline.add(count),
-                Phase::Online => rows.entry(key).or_default().online.add(count),
+                Phase::Offline => rows.entry(key(*layer)).or_default().offline.add(count),
+                Phase::Online => rows.entry(key(*layer)).or_default().online.add(count),
             }
         }
+        for ((phase, layer), spent) in clock.spent() {
+            let spent = spent.as_secs_f64();
+            match phase {
+                Phase::Setup => report.setup_seconds += spent,
+                Phase::Offline => rows.entry(key(*layer)).or_default().offline_seconds += spent,
+                Phase::Online => rows.entry(key(*layer)).or_default().online_seconds += spent,
+            }
+        }
+        report.inference_seconds =
+            rows.values().map(|r| r.offline_seconds + r.online_seconds).sum();
         report.rows =
             rows.into_iter().map(|((_, kind), row)| Row { kind: kind.into(), ..row }).collect();
         report

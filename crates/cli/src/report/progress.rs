@@ -1,12 +1,9 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use sordino_engine::Progress;
-use std::time::{Duration, Instant};
 
-/// Shows which layer runs, on the terminal if there is one, and remembers how long each took.
+/// Shows which layer runs, on the terminal if there is one.
 pub struct Watch {
     bar: ProgressBar,
-    times: Vec<Duration>,
-    running: Option<(usize, Instant)>,
 }
 
 impl Watch {
@@ -18,7 +15,7 @@ impl Watch {
         {
             bar.set_style(style);
         }
-        Self { bar, times: Vec::new(), running: None }
+        Self { bar }
     }
 
     /// Counts items that are not layers.
@@ -28,31 +25,14 @@ impl Watch {
         self.bar.set_message(what.to_owned());
     }
 
-    /// Ends the current layer and clears the line.
+    /// Clears the line.
     pub fn stop(&mut self) {
-        self.lap();
         self.bar.finish_and_clear();
-    }
-
-    /// Time in each layer, summed over runs.
-    pub fn times(&self) -> &[Duration] {
-        &self.times
-    }
-
-    fn lap(&mut self) {
-        if let Some((index, since)) = self.running.take() {
-            if self.times.len() <= index {
-                self.times.resize(index + 1, Duration::ZERO);
-            }
-            self.times[index] += since.elapsed();
-        }
     }
 }
 
 impl Progress for Watch {
     fn layer(&mut self, index: usize, of: usize, name: &str) {
-        self.lap();
-        self.running = Some((index, Instant::now()));
         if self.bar.is_finished() {
             self.bar.reset();
         }

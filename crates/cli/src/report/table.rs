@@ -36,10 +36,11 @@ impl Report {
             "down offline",
             "down online",
             "rounds",
-            "time",
+            "time offline",
+            "time online",
         ]);
-        let row = |name: &str, layers: String, off: &Traffic, on: &Traffic, time: f64| {
-            let time = if time > 0.0 { seconds(time) } else { String::new() };
+        let row = |name: &str, layers: String, off: &Traffic, on: &Traffic, times: [f64; 2]| {
+            let [before, during] = times.map(|t| if t > 0.0 { seconds(t) } else { String::new() });
             let rounds = (off.rounds + on.rounds).to_string();
             [
                 name.to_owned(),
@@ -49,14 +50,21 @@ impl Report {
                 bytes(off.down),
                 bytes(on.down),
                 rounds,
-                time,
+                before,
+                during,
             ]
         };
         let none = Traffic::default();
-        table.add_row(row("set-up", String::new(), &self.setup, &none, self.setup_seconds));
+        table.add_row(row("set-up", String::new(), &self.setup, &none, [self.setup_seconds, 0.0]));
         for r in &self.rows {
             let layers = if r.layers > 0 { r.layers.to_string() } else { String::new() };
-            table.add_row(row(&r.kind, layers, &r.offline, &r.online, r.seconds));
+            table.add_row(row(
+                &r.kind,
+                layers,
+                &r.offline,
+                &r.online,
+                [r.offline_seconds, r.online_seconds],
+            ));
         }
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);

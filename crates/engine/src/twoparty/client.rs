@@ -3,7 +3,7 @@ use super::linear::{LinearSide, Plans};
 use super::{BYE, CotPool, INFER, REQUEST, Tiles};
 use crate::session::{self, Terms, Wish};
 use crate::walk::{Progress, walk};
-use crate::{Backend, Error};
+use crate::{Backend, Clock, Error};
 use sordino_he::ClientKeys;
 use sordino_secret::{Client, Ledger, Ring, SecretRng, Share};
 use sordino_wire::{Lane, Meter, Phase, Public};
@@ -19,6 +19,7 @@ pub struct ClientSession {
     rng: SecretRng,
     tiles: Tiles,
     ledger: Ledger,
+    clock: Clock,
 }
 
 impl ClientSession {
@@ -36,13 +37,16 @@ impl ClientSession {
         consent(&terms)?;
         *lane.meter_mut() = Meter::new(lane.role());
         lane.meter_mut().set(Phase::Setup, None);
+        let mut clock = Clock::default();
+        clock.enter(Phase::Setup, None);
         let supply = wish.supply.into();
         let mut rng = SecretRng::from_os()?;
         let pool = CotPool::setup::<Client>(&mut lane, &mut rng, supply)?;
         let plans = Plans::new(&terms.graph)?;
         let keys = plans.send_keys(&mut lane, &mut rng)?;
+        clock.stop();
         let (tiles, ledger) = (Tiles::new(supply), Ledger::default());
-        Ok(Self { lane, terms, plans, keys, pool, rng, tiles, ledger })
+        Ok(Self { lane, terms, plans, keys, pool, rng, tiles, ledger, clock })
     }
 
     /// What was agreed.
@@ -53,6 +57,11 @@ impl ClientSession {
     /// Bytes and rounds since the handshake.
     pub fn meter(&self) -> &Meter {
         self.lane.meter()
+    }
+
+    /// Wall time since the handshake, by phase and layer.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// What was revealed so far.
@@ -80,6 +89,7 @@ impl ClientSession {
         self.lane.flush()?;
         let mut party = TwoParty::<Client> {
             lane: &mut self.lane,
+            clock: &mut self.clock,
             pool: &mut self.pool,
             linear: LinearSide::Client { plans: &self.plans, keys: self.keys.as_ref() },
             weights: None,
@@ -89,11 +99,12 @@ impl ClientSession {
         };
         let input = Share::from_protocol(input.to_vec(), Ring::new(edge.ring));
         let output = walk(graph, &mut party, input, progress)?;
+        self.clock.enter(Phase::Online, None);
         self.lane.meter_mut().set(Phase::Online, None);
         let why = self.terms.wish.reveal.disclosure();
-        output
-            .open(&mut self.lane, why, &mut self.ledger)?
-            .ok_or_else(|| Error::Config("a client's share opened to nothing".into()))
+        let opened = output.open(&mut self.lane, why, &mut self.ledger)?;
+        self.clock.stop();
+        opened.ok_or_else(|| Error::Config("a client's share opened to nothing".into()))
     }
 
     /// Says good-bye, so that the server does not take the end for a failure.

@@ -64,7 +64,7 @@ impl<'a> CostModel<'a> {
         needs: impl Fn(usize) -> Needs,
         cost: impl Fn(&mut Meter, usize),
     ) {
-        for tile in self.tiles.split(n) {
+        for tile in self.tiles.split(n, &needs) {
             let needs = needs(tile.len());
             self.meter.set(Phase::Offline, Some(l.index));
             self.server_sends.extend(&mut self.meter, needs.server_sends);

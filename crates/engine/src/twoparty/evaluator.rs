@@ -2,7 +2,7 @@ use super::linear::LinearSide;
 use super::nonlinear::{activate::Activation, product, tournament};
 use super::{CotPool, Needs, Tiles};
 use crate::evaluator::Linear;
-use crate::{Error, Evaluator, Layer};
+use crate::{Clock, Error, Evaluator, Layer};
 use sordino_graph::fixed::semantics::{self, Next, Tournament as Bracket};
 use sordino_graph::fixed::{Function, PoolShape, Rearrange, WeightId, Weights};
 use sordino_secret::{Party, Ring, SecretRng, Share};
@@ -11,6 +11,7 @@ use sordino_wire::{Lane, Phase, Role};
 /// One party of a two-party run.
 pub(crate) struct TwoParty<'a, P: Party> {
     pub lane: &'a mut Lane,
+    pub clock: &'a mut Clock,
     pub pool: &'a mut CotPool,
     pub linear: LinearSide<'a>,
     /// The owner's integers; `None` at the client.
@@ -39,7 +40,7 @@ impl<P: Party> TwoParty<'_, P> {
         ) -> Result<Vec<u64>, Error>,
     ) -> Result<Vec<u64>, Error> {
         let mut out = Vec::with_capacity(n);
-        for tile in self.tiles.split(n) {
+        for tile in self.tiles.split(n, &needs) {
             let mut cots = self.draw(l, needs(tile.len()))?;
             out.extend(f(self.lane, tile, &mut cots)?);
         }
@@ -48,10 +49,16 @@ impl<P: Party> TwoParty<'_, P> {
 
     /// Draws a tile's transfers; the messages count as the layer's offline phase.
     fn draw(&mut self, l: &Layer<'_>, needs: Needs) -> Result<super::Cots, Error> {
-        self.lane.meter_mut().set(Phase::Offline, Some(l.index));
+        self.enter(Phase::Offline, l);
         let cots = self.pool.take::<P>(self.lane, needs)?;
-        self.lane.meter_mut().set(Phase::Online, Some(l.index));
+        self.enter(Phase::Online, l);
         Ok(cots)
+    }
+
+    /// From now on bytes and time belong to this phase of the layer.
+    fn enter(&mut self, phase: Phase, l: &Layer<'_>) {
+        self.lane.meter_mut().set(phase, Some(l.index));
+        self.clock.enter(phase, Some(l.index));
     }
 
     fn constant(&self, id: WeightId) -> Result<Option<&[i64]>, Error> {
@@ -70,7 +77,7 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
     type Tensor = Share<P>;
 
     fn begin(&mut self, l: &Layer<'_>) -> Result<(), Error> {
-        self.lane.meter_mut().set(Phase::Online, Some(l.index));
+        self.enter(Phase::Online, l);
         Ok(())
     }
 
@@ -210,7 +217,7 @@ impl<P: Party> TwoParty<'_, P> {
             let [a, b] = planes.pairs(level, &values);
             let [ia, ib] = planes.pairs(level, &index);
             let (mut won, mut won_index) = (Vec::with_capacity(a.len()), Vec::new());
-            for tile in self.tiles.split(a.len()) {
+            for tile in self.tiles.split(a.len(), |n| step.needs(n)) {
                 let part = |v: &'_ [u64]| v.get(tile.clone()).unwrap_or_default().to_vec();
                 let mut cots = self.draw(l, step.needs(tile.len()))?;
                 let values = [&a[tile.clone()], &b[tile.clone()]];

@@ -3,7 +3,7 @@ use super::linear::{Kernels, LinearSide, Plans};
 use super::{BYE, CotPool, INFER, REQUEST, Tiles, with_label};
 use crate::session::{self, Refusal, Reveal, Wish};
 use crate::walk::{Progress, walk};
-use crate::{Backend, Error};
+use crate::{Backend, Clock, Error};
 use sordino_graph::fixed::{FixedGraph, FixedModel, Weights};
 use sordino_secret::{Ledger, Ring, SecretRng, Server, Share};
 use sordino_wire::{AbortCode, Lane, Meter, Phase};
@@ -124,6 +124,7 @@ fn session(
         }
         let mut party = TwoParty::<Server> {
             lane,
+            clock: &mut Clock::default(),
             pool: &mut pool,
             linear: LinearSide::Server {
                 plans: &offer.model.plans,

@@ -1,12 +1,13 @@
+use super::Needs;
 use sordino_ot::Supply;
 use std::ops::Range;
+
+/// Transfers that one tile may hold in each party's memory, 16 bytes each.
+const TRANSFERS: usize = 5 << 20;
 
 /// How element-wise layers are cut, and the digit width of comparisons.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tiles {
-    /// Elements per tile: bounds the memory of a layer's transfers (some 40 blocks of 16 bytes
-    /// per element) while keeping the rounds of a layer few.
-    pub elements: usize,
     /// Bits per digit of a comparison.
     pub radix: u32,
 }
@@ -19,11 +20,18 @@ impl Tiles {
             Supply::SoftSpoken { .. } => 4,
             Supply::Ferret => 3,
         };
-        Self { elements: 1 << 17, radix }
+        Self { radix }
     }
 
-    /// Consecutive ranges covering `0..n`.
-    pub(crate) fn split(self, n: usize) -> impl Iterator<Item = Range<usize>> {
-        (0..n).step_by(self.elements).map(move |i| i..(i + self.elements).min(n))
+    /// Consecutive ranges covering `0..n`, as long as the memory for their transfers allows: a
+    /// layer has few rounds and its memory is bounded.
+    pub(crate) fn split(
+        self,
+        n: usize,
+        needs: impl Fn(usize) -> Needs,
+    ) -> impl Iterator<Item = Range<usize>> {
+        let each = needs(1);
+        let elements = TRANSFERS / (each.server_sends + each.client_sends).max(1);
+        (0..n).step_by(elements).map(move |i| i..(i + elements).min(n))
     }
 }

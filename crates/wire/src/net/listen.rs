@@ -174,11 +174,16 @@ impl Waiting {
                         Error::Closed { what: "the session's lanes gathered".into() }
                     }
                 })?;
-                if link[usize::from(index)].replace(lane).is_some() {
-                    return Err(Error::PeerMisbehaved {
-                        expected: "each lane once".into(),
-                        got: format!("lane {index} again"),
-                    });
+                // The other lane's hello names its own number of lanes, so the index is checked
+                // against this session's.
+                match link.get_mut(usize::from(index)) {
+                    Some(free @ None) => *free = Some(lane),
+                    _ => {
+                        return Err(Error::PeerMisbehaved {
+                            expected: format!("each of {lanes} lanes once"),
+                            got: format!("lane {index}"),
+                        });
+                    }
                 }
             }
             Ok(link)

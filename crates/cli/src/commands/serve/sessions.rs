@@ -4,10 +4,11 @@
 use crate::exit::{Exit, Failure};
 use crate::report::{bytes, seconds};
 use anyhow::Result;
-use sordino_engine::session::{self, Refusal};
+use sordino_engine::session::{self, Refusal, Wish};
 use sordino_engine::twoparty::{self, Observer, Offer, ServerModel};
 use sordino_engine::{Error, Progress};
 use sordino_wire::{Lane, Listener, Meter, Pending};
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -39,8 +40,8 @@ pub(super) struct Service {
 
 enum Event {
     Connection(Pending),
-    /// A session or a refusal ended.
-    Ended(Slot),
+    /// A session or a refusal ended, and whether terms were agreed in it.
+    Ended(Slot, bool),
     Interrupt,
     /// The listener cannot accept at all.
     Deaf(sordino_wire::Error),
@@ -55,13 +56,21 @@ enum Slot {
 /// Tells the main thread that a slot is free, however its thread ends.
 struct Occupied {
     slot: Slot,
+    /// Whether the session came as far as terms.
+    agreed: Cell<bool>,
     events: Sender<Event>,
+}
+
+impl Occupied {
+    fn new(slot: Slot, events: &Sender<Event>) -> Self {
+        Self { slot, agreed: Cell::new(false), events: events.clone() }
+    }
 }
 
 impl Drop for Occupied {
     fn drop(&mut self) {
         // Nobody listens any more when the server is ending.
-        let _ = self.events.send(Event::Ended(self.slot));
+        let _ = self.events.send(Event::Ended(self.slot, self.agreed.get()));
     }
 }
 
@@ -99,14 +108,14 @@ pub(super) fn serve(
     loop {
         match inbox.recv().map_err(|_| Failure::new(Exit::Other, "the listener ended"))? {
             Event::Connection(pending) if sessions < service.limits.sessions => {
-                let occupied = Occupied { slot: Slot::Session, events: events.clone() };
+                let occupied = Occupied::new(Slot::Session, &events);
                 number += 1;
                 let service = service.clone();
                 sessions += 1;
                 spawn(move || run(pending, &service, number, &occupied));
             }
             Event::Connection(pending) if refusals < REFUSALS => {
-                let occupied = Occupied { slot: Slot::Refusal, events: events.clone() };
+                let occupied = Occupied::new(Slot::Refusal, &events);
                 refusals += 1;
                 spawn(move || {
                     eprintln!("{}: refused, all {sessions} sessions are taken", pending.peer());
@@ -115,10 +124,11 @@ pub(super) fn serve(
                 });
             }
             Event::Connection(pending) => eprintln!("{}: dropped, too busy", pending.peer()),
-            Event::Ended(Slot::Refusal) => refusals -= 1,
-            Event::Ended(Slot::Session) => {
+            Event::Ended(Slot::Refusal, _) => refusals -= 1,
+            Event::Ended(Slot::Session, agreed) => {
                 sessions -= 1;
-                if once {
+                // A stranger who merely knocked does not count.
+                if once && agreed {
                     return Ok(());
                 }
             }
@@ -132,7 +142,7 @@ pub(super) fn serve(
     let end = Instant::now() + GRACE;
     while sessions > 0 {
         match inbox.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            Ok(Event::Ended(Slot::Session)) => sessions -= 1,
+            Ok(Event::Ended(Slot::Session, _)) => sessions -= 1,
             Ok(Event::Interrupt) | Err(RecvTimeoutError::Timeout) => break,
             Ok(_) => {}
             Err(RecvTimeoutError::Disconnected) => break,
@@ -172,10 +182,12 @@ fn spawn(work: impl FnOnce() + Send + 'static) {
     }
 }
 
-fn run(pending: Pending, service: &Service, number: u64, _occupied: &Occupied) {
+fn run(pending: Pending, service: &Service, number: u64, occupied: &Occupied) {
     let peer = pending.peer();
-    let mut log = Log { number, peer, inferences: 0, start: Instant::now() };
-    match session(pending, service, &mut log) {
+    let mut log = Log { number, peer, agreed: false, inferences: 0, start: Instant::now() };
+    let result = session(pending, service, &mut log);
+    occupied.agreed.set(log.agreed);
+    match result {
         Ok(Some(meter)) => log.done(&meter),
         Ok(None) => {}
         Err(e) => eprintln!("session {number} {peer}: ended: {e}"),
@@ -218,6 +230,7 @@ fn refuse(pending: Pending) -> Result<(), Error> {
 struct Log {
     number: u64,
     peer: SocketAddr,
+    agreed: bool,
     inferences: u64,
     start: Instant,
 }
@@ -242,6 +255,10 @@ impl Progress for Log {
 }
 
 impl Observer for Log {
+    fn agreed(&mut self, _: Wish) {
+        self.agreed = true;
+    }
+
     fn inferred(&mut self, count: u64, _: &Meter) {
         self.inferences = count;
     }

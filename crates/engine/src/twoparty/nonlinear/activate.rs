@@ -31,9 +31,9 @@ impl Activation {
         radix: u32,
     ) -> Self {
         // A bound that no value of the small ring reaches is no bound.
-        let top = 1i64 << (input.bits() - shift - 1).min(62);
+        let top = 1u64 << (input.bits() - shift - 1);
         let function = match function {
-            Function::ReluMax { hi } if hi >= top => Function::Relu,
+            Function::ReluMax { hi } if hi as u64 >= top => Function::Relu,
             f => f,
         };
         Self { input, output, shift, function, radix }

@@ -4,7 +4,7 @@
 use crate::Error;
 
 /// Encoded size in bytes.
-pub const GRAPH_BYTES: usize = 64 << 20;
+pub const GRAPH_BYTES: usize = 8 << 20;
 /// Edges.
 pub const EDGES: usize = 1 << 16;
 /// Layers.
@@ -18,9 +18,11 @@ pub const NAME_BYTES: usize = 1 << 10;
 /// Elements of one tensor.
 pub const TENSOR: u64 = 1 << 27;
 /// Elements of all tensors together.
-pub const ELEMENTS: u64 = 1 << 31;
+pub const ELEMENTS: u64 = 1 << 29;
 /// Multiply-accumulates, comparisons and additions in windows together.
-pub const WORK: u64 = 1 << 42;
+pub const WORK: u64 = 1 << 39;
+/// Elements in all windows of one maximum pool, counted per window.
+pub const WINDOWS: u64 = 1 << 27;
 /// Kernel entries of one layer.
 pub const KERNEL: u64 = 1 << 28;
 /// Padding, stride, dilation and kernel extent of a window.

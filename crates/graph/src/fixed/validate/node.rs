@@ -57,11 +57,20 @@ pub(super) fn check(
                     && x.divisor == y.divisor,
                 || scales(x, y),
             )?;
+            let signed = || {
+                ensure(*shift + 1 < x.ring, || {
+                    format!("shift {shift} leaves only the sign of {} bits", x.ring)
+                })
+            };
             match *function {
-                Function::ReluMax { hi } => ensure(hi > 0 && fits(hi, y.ring), || {
-                    format!("upper bound {hi} in a ring of {} bits", y.ring)
-                }),
-                Function::Identity | Function::Relu => Ok(()),
+                Function::ReluMax { hi } => {
+                    ensure(hi > 0 && fits(hi, y.ring), || {
+                        format!("upper bound {hi} in a ring of {} bits", y.ring)
+                    })?;
+                    signed()
+                }
+                Function::Relu => signed(),
+                Function::Identity => Ok(()),
             }
         }
         FixedOp::SumPool(pool) => {
@@ -71,7 +80,10 @@ pub(super) fn check(
         FixedOp::MaxPool(pool) => {
             local_ring(x.ring, y.ring)?;
             ensure(x.frac == y.frac && x.divisor == y.divisor, || scales(x, y))?;
-            budget.work(pool_shape(pool, x, y)?)
+            let visits = pool_shape(pool, x, y)?;
+            limits::at_most("elements in a pool's windows", visits, limits::WINDOWS)?;
+            windows_hit(pool)?;
+            budget.work(visits)
         }
         FixedOp::Add { shl, .. } => (0..2).try_for_each(|i| aligned(xs[i], shl[i], y)),
         FixedOp::Mul => {
@@ -172,6 +184,23 @@ fn pool_shape(p: &PoolShape, x: &Edge, y: &Edge) -> Result<u64, Error> {
     let plane = [oh, ow, p.kernel[0], p.kernel[1]];
     let visits = limits::product("elements in the windows of a channel", &plane, limits::TENSOR)?;
     Ok(visits * u64::from(p.channels))
+}
+
+/// Every window of a maximum holds at least one element that is not padding.
+fn windows_hit(p: &PoolShape) -> Result<(), Error> {
+    let (oh, ow) = p.output();
+    for (axis, (count, size)) in [(oh, p.h), (ow, p.w)].into_iter().enumerate() {
+        let (pad, step) = (u64::from(p.pads[2 * axis]), u64::from(p.dilation[axis]));
+        for window in 0..u64::from(count) {
+            let start = window * u64::from(p.stride[axis]);
+            let skipped = pad.saturating_sub(start).div_ceil(step);
+            let hit = start + skipped * step;
+            ensure(skipped < u64::from(p.kernel[axis]) && hit < pad + u64::from(size), || {
+                "a window of nothing but padding".into()
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Output extents of a window whose attributes are sane.
