@@ -7,7 +7,7 @@ mod fixed_common;
 
 use fixed_common::{clear, float};
 use sordino_graph::Error;
-use sordino_graph::fixed::{Calibration, Finish, FixedModel, QuantiseOptions, Reveal, quantise};
+use sordino_graph::fixed::{Calibration, Finish, FixedModel, QuantiseOptions, quantise};
 use sordino_graph::ir::*;
 use std::sync::Arc;
 
@@ -432,22 +432,6 @@ fn residual_sums_stay_at_the_accumulators_scale() {
     let m = net.agrees(0.005);
     let ops: Vec<_> = m.graph.nodes.iter().map(|n| n.op.name()).collect();
     assert_eq!(ops, ["Linear", "Activate", "Linear", "Add", "Activate"]);
-}
-
-#[test]
-fn a_label_is_all_that_is_revealed() {
-    let mut net = Net::new(&[1, 6]);
-    let w = net.noise(&[6, 5], 1);
-    let y = net.node(Op::MatMul, &[X, w], &[1, 5]);
-    net.node(Op::Softmax { axis: 1, flatten: false, log: false }, &[y], &[1, 5]);
-    let options = QuantiseOptions { reveal: Reveal::Label, ..Default::default() };
-    let m = net.quantise(&options).unwrap();
-    assert_eq!(m.graph.finish, Finish::None);
-    for x in net.samples() {
-        let label = clear(&m, &x);
-        assert_eq!(label.len(), 1);
-        assert_eq!(label[0] as usize, fixed_common::top1(&float(&net.0, &x)));
-    }
 }
 
 #[test]

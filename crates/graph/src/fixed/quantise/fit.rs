@@ -1,7 +1,7 @@
 //! Choosing bit widths per network.
 
 use super::lower::revealed;
-use super::{QuantiseOptions, Reveal, quantise};
+use super::{QuantiseOptions, quantise};
 use crate::fixed::{Calibration, FixedModel, decode, encode_input, semantics};
 use crate::ir::{Graph, Tensor};
 use crate::{Error, float};
@@ -52,7 +52,7 @@ pub const MAX_ERROR: f64 = 0.008;
 
 /// Quantises with the fewest bits that keep the output within `max_error` ([`MAX_ERROR`] unless
 /// there is a reason) of the float network's on the samples. `options` gives margin, largest
-/// ring, what is revealed, and the fewest bits to try. When no width is accurate enough the
+/// ring, and the fewest bits to try. When no width is accurate enough the
 /// widest is returned: compare [`Quality::error`] with `max_error`.
 ///
 /// # Errors
@@ -71,8 +71,7 @@ pub fn fit(
         if act_bits < options.act_bits || weight_bits < options.weight_bits {
             continue;
         }
-        let o =
-            QuantiseOptions { act_bits, weight_bits, reveal: Reveal::Output, ..options.clone() };
+        let o = QuantiseOptions { act_bits, weight_bits, ..options.clone() };
         let model = quantise(graph, calibration, &o)?;
         let quality = compare(&model, samples, &wanted)?;
         best = Some((model, o, quality));
@@ -80,20 +79,15 @@ pub fn fit(
             break;
         }
     }
-    let Some((model, o, quality)) = best else {
+    let Some((model, options, quality)) = best else {
         return Err(Error::Config(
             "act_bits or weight_bits exceed every width that fitting tries".into(),
         ));
     };
-    let options = QuantiseOptions { reveal: options.reveal, ..o };
-    let model = match options.reveal {
-        Reveal::Output => model,
-        Reveal::Label => quantise(graph, calibration, &options)?,
-    };
     Ok(Fitted { model, options, quality })
 }
 
-/// Measures a network that was quantised to reveal its output.
+/// Measures a quantised network.
 ///
 /// # Errors
 /// Those of the float executor; [`Error::Config`] without a sample.

@@ -29,7 +29,7 @@ mod range;
 mod rings;
 
 pub use fit::{Fitted, MAX_ERROR, Quality, fit, quality};
-pub use options::{QuantiseOptions, Reveal};
+pub use options::QuantiseOptions;
 
 use super::{Calibration, FixedModel};
 use crate::Error;

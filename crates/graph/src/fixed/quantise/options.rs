@@ -1,15 +1,5 @@
 use crate::Error;
 
-/// What the data owner is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reveal {
-    /// The network's output.
-    #[default]
-    Output,
-    /// Only the index of its largest element.
-    Label,
-}
-
 /// Bit widths of a quantised network. Cost under cryptography grows with every one of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantiseOptions {
@@ -21,13 +11,11 @@ pub struct QuantiseOptions {
     pub margin: f64,
     /// Largest ring allowed, 16 to 64; a network that needs more is refused.
     pub max_ring: u32,
-    /// What is revealed.
-    pub reveal: Reveal,
 }
 
 impl Default for QuantiseOptions {
     fn default() -> Self {
-        Self { act_bits: 11, weight_bits: 10, margin: 2.0, max_ring: 64, reveal: Reveal::Output }
+        Self { act_bits: 11, weight_bits: 10, margin: 2.0, max_ring: 64 }
     }
 }
 

@@ -13,7 +13,7 @@ mod window;
 use super::builder::{Builder, Draft, RealLinear};
 use super::form::Form;
 use super::range::{Range, bits, frac_for};
-use super::{Calibration, QuantiseOptions, Reveal};
+use super::{Calibration, QuantiseOptions};
 use crate::Error;
 use crate::fixed::{EdgeId, Finish, FixedModel, FixedOp, Rearrange};
 use crate::ir::{Graph, Node, Op, Tensor, ValueId};
@@ -94,15 +94,10 @@ impl<'a> Lower<'a> {
             Error::Invalid(format!("the output '{name}' does not depend on the input"))
         })?;
         let f = self.plain(&name, f)?;
-        match self.b.options.reveal {
-            Reveal::Output => {
-                let edge = self.unit(&name, f)?.edge;
-                let shape = self.shape(id)?;
-                let edge = self.b.rearrange(&name, Rearrange::Reshape, edge, shape);
-                Ok((edge, finish))
-            }
-            Reveal::Label => Ok((self.arg_max("label", f, vec![1])?, Finish::None)),
-        }
+        let edge = self.unit(&name, f)?.edge;
+        let shape = self.shape(id)?;
+        let edge = self.b.rearrange(&name, Rearrange::Reshape, edge, shape);
+        Ok((edge, finish))
     }
 
     fn node(&mut self, index: usize, n: &Node) -> Result<(), Error> {
