@@ -1,0 +1,199 @@
+//! A party that misbehaves anywhere in a session: both parties end, the victim with an error, and
+//! nobody panics.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Builder, conv, input};
+use sordino_engine::session::{Reveal, SupplyChoice, Wish};
+use sordino_engine::twoparty::{ClientSession, Offer, ServerModel, Unobserved, serve, with_label};
+use sordino_engine::{Error, Silent, run_clear};
+use sordino_graph::fixed::*;
+use sordino_wire::{Dir, Fault, Lane, Limits, Message, memory_pair};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+const WISH: Wish = Wish { supply: SupplyChoice::SoftSpoken(4), reveal: Reveal::Label };
+/// More than any session takes; a session that lasts longer hangs.
+const HANG: Duration = Duration::from_secs(120);
+/// How long a party waits for one that says nothing.
+const SILENCE: Duration = Duration::from_millis(1500);
+/// Sessions at a time; most of them wait for a silent party.
+const WORKERS: usize = 24;
+/// How far apart the damaged messages of a fault are.
+const STRIDE: usize = 9;
+
+/// Convolution, ReLU, pooling, dense layer.
+fn model() -> FixedModel {
+    let mut b = Builder::new(&[1, 1, 6, 6], 20, 3);
+    let x = b.linear(EdgeId(0), conv(1, 6, 6, 2, 3, 1, 0), 20);
+    let x = b.activate(x, 7, Function::Relu, 18);
+    let pool = PoolShape {
+        channels: 2,
+        h: 4,
+        w: 4,
+        kernel: [2, 2],
+        stride: [2, 2],
+        dilation: [1, 1],
+        pads: [0; 4],
+    };
+    let x = b.push(FixedOp::MaxPool(pool), &[x], &[1, 2, 2, 2], 7, 18);
+    let x = b.push(FixedOp::Rearrange(Rearrange::Reshape), &[x], &[1, 8, 1, 1], 7, 18);
+    b.linear(x, conv(8, 1, 1, 3, 1, 1, 0), 18);
+    b.done()
+}
+
+struct Setting {
+    model: ServerModel,
+    input: Vec<u64>,
+    label: Vec<u64>,
+}
+
+impl Setting {
+    fn new() -> Arc<Self> {
+        let model = model();
+        let input = input(&model, 5);
+        let graph = with_label(&model.graph);
+        let revealed = FixedModel { graph, weights: model.weights.clone() };
+        let label = run_clear(&revealed, &input).unwrap();
+        Arc::new(Self { model: ServerModel::new(model).unwrap(), input, label })
+    }
+}
+
+fn client(lane: Lane, setting: &Setting) -> Result<Vec<u64>, Error> {
+    let mut session = ClientSession::connect(lane, WISH, |_| Ok(()))?;
+    let label = session.infer(&setting.input, &mut Silent)?;
+    session.finish()?;
+    Ok(label)
+}
+
+fn server(lane: &mut Lane, setting: &Setting) -> Result<(), Error> {
+    let offer = Offer { model: &setting.model, card: b"card", label_only: true, max_inferences: 1 };
+    serve(lane, &offer, &mut Unobserved).map(drop)
+}
+
+/// How both parties ended.
+struct Ends {
+    client: Result<Vec<u64>, Error>,
+    server: Result<(), Error>,
+    /// As the server saw them.
+    messages: Vec<Message>,
+}
+
+/// A session in which the sender of `fault`'s direction misbehaves.
+fn session(setting: &Arc<Setting>, fault: Option<(Dir, usize, Fault)>) -> Ends {
+    let (mut ours, mut theirs) = memory_pair();
+    if let Some((dir, before, fault)) = fault {
+        let faulty = if dir == Dir::Up { &mut ours } else { &mut theirs };
+        faulty.inject(before, fault);
+        let silent = matches!(fault, Fault::Drop | Fault::Reorder | Fault::Stall { .. });
+        let idle = Some(if silent { SILENCE } else { HANG });
+        for lane in [&mut ours, &mut theirs] {
+            lane.set_limits(Limits { idle, ..Limits::default() });
+        }
+    }
+    let (client_done, client_end) = mpsc::channel();
+    let (server_done, server_end) = mpsc::channel();
+    let s = setting.clone();
+    thread::spawn(move || client_done.send(client(ours, &s)));
+    let s = setting.clone();
+    thread::spawn(move || {
+        theirs.record();
+        let end = server(&mut theirs, &s);
+        server_done.send((end, theirs.transcript().messages().to_vec()))
+    });
+    let client = client_end.recv_timeout(HANG);
+    let server = server_end.recv_timeout(HANG);
+    let client = client.unwrap_or_else(|e| panic!("the client hangs or panics on {fault:?}: {e}"));
+    let (server, messages) =
+        server.unwrap_or_else(|e| panic!("the server hangs or panics on {fault:?}: {e}"));
+    Ends { client, server, messages }
+}
+
+/// The messages that fault number `which` damages: every `STRIDE`th of those unlike the one
+/// before, from another one on for each fault, and the last of all.
+fn positions(sent: &[Message], which: usize) -> Vec<usize> {
+    let last = sent.len() - 1;
+    let changes = (0..last).filter(|&i| i == 0 || sent[i] != sent[i - 1]);
+    changes.skip(which % STRIDE).step_by(STRIDE).chain([last]).collect()
+}
+
+/// What the victim of a fault has to notice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Notice {
+    /// That a message is not what the protocol prescribes.
+    Misbehaviour,
+    /// That something is wrong.
+    Failure,
+    /// Nothing: a protocol for semi-honest parties cannot.
+    Nothing,
+}
+
+fn notice(sent: &[Message], at: usize, fault: Fault) -> Notice {
+    let rest = &sent[at..];
+    match fault {
+        Fault::Flip { .. } => Notice::Nothing,
+        Fault::WrongKind | Fault::HugeLength | Fault::Garbage => Notice::Misbehaviour,
+        // Twice the same to the end: what is too much is never read.
+        Fault::Repeat if rest.iter().all(|m| *m == rest[0]) => Notice::Nothing,
+        // The next message has the same kind and length, and stands in.
+        Fault::Reorder if rest.len() > 1 && rest[0] == rest[1] => Notice::Nothing,
+        // The last message was complete before its sender vanished.
+        Fault::Vanish { after } if rest.len() == 1 && rest[0].len + 8 <= after => Notice::Nothing,
+        _ => Notice::Failure,
+    }
+}
+
+fn misbehaved(e: &Error) -> bool {
+    e.to_string().starts_with("the peer misbehaved")
+}
+
+/// Every fault at messages spread over one direction of the session.
+fn every_fault(dir: Dir) {
+    let setting = Setting::new();
+    let honest = session(&setting, None);
+    honest.server.unwrap();
+    assert_eq!(honest.client.unwrap(), setting.label);
+    let sent: Vec<Message> = honest.messages.into_iter().filter(|m| m.dir == dir).collect();
+
+    let flips = [5, 4099, 1_000_003].map(|bit| Fault::Flip { bit });
+    let faults = Fault::ALL.into_iter().chain(flips).enumerate();
+    let at = |(i, fault)| positions(&sent, i).into_iter().map(move |n| (n, fault));
+    let cases: Vec<(usize, Fault)> = faults.flat_map(at).collect();
+    let next = AtomicUsize::new(0);
+    thread::scope(|s| {
+        for _ in 0..WORKERS {
+            s.spawn(|| {
+                while let Some(&(n, fault)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let ends = session(&setting, Some((dir, n, fault)));
+                    let (victim, wrong) = match dir {
+                        Dir::Up => ("server", ends.server.err()),
+                        Dir::Down => ("client", ends.client.err()),
+                    };
+                    let noticed = match notice(&sent, n, fault) {
+                        Notice::Nothing => true,
+                        Notice::Failure => wrong.is_some(),
+                        Notice::Misbehaviour => wrong.as_ref().is_some_and(misbehaved),
+                    };
+                    let kind = sent[n].kind;
+                    assert!(
+                        noticed,
+                        "{fault:?} in message {n} ({kind}): the {victim} got {wrong:?}"
+                    );
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_faulty_client_harms_nobody() {
+    every_fault(Dir::Up);
+}
+
+#[test]
+fn a_faulty_server_harms_nobody() {
+    every_fault(Dir::Down);
+}
