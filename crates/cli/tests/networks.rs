@@ -8,6 +8,7 @@ mod loopback;
 
 use loopback::{Case, WISH, over_tls, prepare};
 use sordino::engine::run_clear;
+use sordino::engine::session::{SupplyChoice, Wish};
 use sordino::engine::twoparty::{CostModel, ServerModel};
 use sordino::graph::fixed::decode_output;
 use sordino::wire::Role;
@@ -22,14 +23,14 @@ fn best(scores: &[f32]) -> usize {
     (0..scores.len()).fold(0, |b, i| if scores[i] > scores[b] { i } else { b })
 }
 
-fn run(case: &Case, count: usize) -> Option<Classified> {
+fn run(case: &Case, wish: Wish, count: usize) -> Option<Classified> {
     let p = prepare(case, count)?;
-    let got = over_tls(&ServerModel::new(p.fixed.clone()).unwrap(), WISH, &p.words);
+    let got = over_tls(&ServerModel::new(p.fixed.clone()).unwrap(), wish, &p.words);
     for (x, y) in p.words.iter().zip(&got.outputs) {
         assert_eq!(*y, run_clear(&p.fixed, x).unwrap(), "{}", case.model);
     }
     for (meter, role) in [(got.client, Role::Client), (got.server, Role::Server)] {
-        let mut cost = CostModel::new(&p.fixed.graph, &WISH.into(), role).unwrap();
+        let mut cost = CostModel::new(&p.fixed.graph, &wish.into(), role).unwrap();
         for _ in &p.words {
             cost.infer().unwrap();
         }
@@ -55,22 +56,30 @@ fn run(case: &Case, count: usize) -> Option<Classified> {
 
 #[test]
 fn a_hundred_mnist_digits() {
-    if let Some(got) = run(&loopback::mnist_network_b(), 100) {
+    if let Some(got) = run(&loopback::mnist_network_b(), WISH, 100) {
         let same = got.private.iter().zip(&got.float).filter(|(a, b)| a == b).count();
         assert!(same >= 99, "{same} of 100 classes equal the float network's");
     }
 }
 
 #[test]
+fn digits_on_ferret() {
+    let wish = Wish { supply: SupplyChoice::Ferret, ..WISH };
+    if let Some(got) = run(&loopback::mnist_network_b(), wish, 5) {
+        assert_eq!(got.private, got.float);
+    }
+}
+
+#[test]
 fn ten_cifar_pictures_through_resnet_20() {
-    if let Some(got) = run(&loopback::cifar10_resnet20(), 10) {
+    if let Some(got) = run(&loopback::cifar10_resnet20(), WISH, 10) {
         assert_eq!(got.private, got.float);
     }
 }
 
 #[test]
 fn a_photo_through_squeezenet() {
-    if let Some(got) = run(&loopback::squeezenet(), 1) {
+    if let Some(got) = run(&loopback::squeezenet(), WISH, 1) {
         assert_eq!(got.private, [258]);
         assert_eq!(got.float, [258]);
     }

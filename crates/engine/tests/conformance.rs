@@ -91,8 +91,9 @@ fn a_label_only() {
 
 #[test]
 fn every_supply() {
-    for k in [1, 2, 8] {
-        conforms(small_cnn(), Wish { supply: SupplyChoice::SoftSpoken(k), ..WISH }, &[6]);
+    let soft_spoken = [1, 2, 8].map(SupplyChoice::SoftSpoken);
+    for supply in soft_spoken.into_iter().chain([SupplyChoice::Ferret]) {
+        conforms(small_cnn(), Wish { supply, ..WISH }, &[6]);
     }
 }
 
