@@ -3,7 +3,7 @@ use super::linear::{LinearSide, Plans};
 use super::{BYE, CotPool, INFER, REQUEST, Tiles};
 use crate::session::{self, Terms, Wish};
 use crate::walk::{Progress, walk};
-use crate::{Backend, Clock, Error};
+use crate::{Clock, Error};
 use sordino_he::ClientKeys;
 use sordino_secret::{Client, Ledger, Ring, SecretRng, Share};
 use sordino_wire::{Lane, Meter, Phase, Public};
@@ -33,7 +33,8 @@ impl ClientSession {
         consent: impl FnOnce(&Terms) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         let terms = session::greet(&mut lane, wish)?;
-        super::TwoPartyBackend.supports(&terms.graph)?;
+        // The graph was validated when it was decoded; layouts say whether every layer fits.
+        let plans = Plans::new(&terms.graph)?;
         consent(&terms)?;
         *lane.meter_mut() = Meter::new(lane.role());
         lane.meter_mut().set(Phase::Setup, None);
@@ -42,7 +43,6 @@ impl ClientSession {
         let supply = wish.supply.into();
         let mut rng = SecretRng::from_os()?;
         let pool = CotPool::setup::<Client>(&mut lane, &mut rng, supply)?;
-        let plans = Plans::new(&terms.graph)?;
         let keys = plans.send_keys(&mut lane, &mut rng)?;
         clock.stop();
         let (tiles, ledger) = (Tiles::new(supply), Ledger::default());

@@ -3,7 +3,7 @@ use super::linear::{Kernels, LinearSide, Plans};
 use super::{BYE, CotPool, INFER, REQUEST, Tiles, with_label};
 use crate::session::{self, Refusal, Reveal, Wish};
 use crate::walk::{Progress, walk};
-use crate::{Backend, Clock, Error};
+use crate::{Clock, Error};
 use sordino_graph::fixed::{FixedGraph, FixedModel, Weights};
 use sordino_secret::{Ledger, Ring, SecretRng, Server, Share};
 use sordino_wire::{AbortCode, Lane, Meter, Phase};
@@ -21,7 +21,6 @@ pub struct ServerModel {
 impl ServerModel {
     /// Checks that every layer can run and encodes the kernels.
     pub fn new(model: FixedModel) -> Result<Self, Error> {
-        super::TwoPartyBackend.supports(&model.graph)?;
         model.validate()?;
         let plans = Plans::new(&model.graph)?;
         let kernels = Kernels::new(&plans, &model)?;
