@@ -13,17 +13,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sordino-kernels", &[]),
     ("sordino-graph", &["kernels"]),
     ("sordino-wire", &[]),
+    ("sordino-store", &[]),
     ("sordino-secret", &["kernels", "wire"]),
     ("sordino-ot", &["secret", "wire", "kernels"]),
     ("sordino-he", &["secret", "wire", "kernels"]),
     ("sordino-garble", &["ot", "secret", "wire", "kernels"]),
-    ("sordino-engine", &["graph", "ot", "he", "garble", "secret", "wire", "kernels"]),
+    ("sordino-engine", &["graph", "ot", "he", "garble", "store", "secret", "wire", "kernels"]),
     ("sordino-rewrite", &["graph"]),
-    ("sordino-plan", &["engine", "graph"]),
+    ("sordino-plan", &["engine", "graph", "store"]),
     ("xtask", &[]),
     (
         "sordino",
-        &["plan", "rewrite", "engine", "garble", "he", "ot", "secret", "wire", "graph", "kernels"],
+        &[
+            "plan", "rewrite", "engine", "garble", "store", "he", "ot", "secret", "wire", "graph",
+            "kernels",
+        ],
     ),
 ];
 
