@@ -108,4 +108,26 @@ impl Evaluator for Clear<'_> {
     fn arg_max(&mut self, l: &Layer<'_>, x: &Vec<u64>) -> Result<Vec<u64>, Error> {
         self.node(l, &[x])
     }
+
+    fn lookup(
+        &mut self,
+        l: &Layer<'_>,
+        _: u64,
+        _: i64,
+        _: &[i64],
+        x: &Vec<u64>,
+    ) -> Result<Vec<u64>, Error> {
+        self.node(l, &[x])
+    }
+
+    fn rescale(
+        &mut self,
+        l: &Layer<'_>,
+        _: u64,
+        _: u64,
+        _: Function,
+        x: &Vec<u64>,
+    ) -> Result<Vec<u64>, Error> {
+        self.node(l, &[x])
+    }
 }

@@ -126,4 +126,24 @@ pub trait Evaluator {
 
     /// Index of the largest element.
     fn arg_max(&mut self, l: &Layer<'_>, x: &Self::Tensor) -> Result<Self::Tensor, Error>;
+
+    /// A table of the value's top digit.
+    fn lookup(
+        &mut self,
+        l: &Layer<'_>,
+        divisor: u64,
+        first: i64,
+        values: &[i64],
+        x: &Self::Tensor,
+    ) -> Result<Self::Tensor, Error>;
+
+    /// Division in residues and function, fused.
+    fn rescale(
+        &mut self,
+        l: &Layer<'_>,
+        modulus: u64,
+        divisor: u64,
+        f: Function,
+        x: &Self::Tensor,
+    ) -> Result<Self::Tensor, Error>;
 }

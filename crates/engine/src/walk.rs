@@ -63,6 +63,10 @@ fn apply<E: Evaluator>(e: &mut E, l: &Layer<'_>, xs: &[&E::Tensor]) -> Result<E:
         FixedOp::Concat { axis, shl } => e.concat(l, *axis, shl, xs),
         FixedOp::Rearrange(r) => e.rearrange(l, r, xs[0]),
         FixedOp::ArgMax => e.arg_max(l, xs[0]),
+        FixedOp::Lookup { divisor, first, values } => e.lookup(l, *divisor, *first, values, xs[0]),
+        FixedOp::Rescale { modulus, divisor, function } => {
+            e.rescale(l, *modulus, *divisor, *function, xs[0])
+        }
     }
 }
 

@@ -6,9 +6,10 @@ mod common;
 
 use common::{Builder, Run, WISH, conv, input, mix, run};
 use proptest::prelude::*;
+use sordino_engine::Backend;
 use sordino_engine::run_clear;
 use sordino_engine::session::{Reveal, SupplyChoice, Wish};
-use sordino_engine::twoparty::{CostModel, with_label};
+use sordino_engine::twoparty::{CostModel, ServerModel, TwoPartyBackend, with_label};
 use sordino_graph::fixed::*;
 use sordino_wire::{Count, Meter, Phase, Role, memory_pair};
 
@@ -167,5 +168,30 @@ proptest! {
         let mut b = Builder::new(&[1, 70], ring, seed);
         b.activate(EdgeId(0), shift, f, to);
         conforms(b.done(), WISH, &[seed]);
+    }
+}
+
+/// Tables and rescalings work on residues, which this backend does not have.
+#[test]
+fn twoparty_refuses_graphs_of_the_garbled_backend() {
+    let ops = [
+        FixedOp::Lookup { divisor: 7, first: -1, values: vec![0, 0, 1] },
+        FixedOp::Rescale { modulus: 21, divisor: 1, function: Function::Relu },
+    ];
+    for op in ops {
+        let name = op.name();
+        let mut b = Builder::new(&[1, 4], 16, 1);
+        b.push(op, &[EdgeId(0)], &[1, 4], 8, 16);
+        let model = b.done();
+        let refusals = [
+            ServerModel::new(model.clone()).err().unwrap(),
+            CostModel::new(&model.graph, &WISH.into(), Role::Client).err().unwrap(),
+            TwoPartyBackend.supports(&model.graph).unwrap_err(),
+        ];
+        for e in refusals {
+            let text = e.to_string();
+            assert!(text.contains("only the garbled backend") && text.contains(name), "{text}");
+        }
+        assert_eq!(run_clear(&model, &[0, 10, 21, 65535]).unwrap().len(), 4);
     }
 }

@@ -12,7 +12,7 @@ fn edge(shape: &[u32], frac: i32, ring: u32) -> Edge {
     Edge { name, shape: shape.to_vec(), frac, divisor: 1, ring, lo: -100, hi: 100 }
 }
 
-/// Convolution, activation, max pool, padding, concatenation and sum.
+/// Convolution, activation, max pool, padding, concatenation, product, table and rescaling.
 fn sample() -> FixedModel {
     let conv = ConvShape {
         cin: 1,
@@ -48,6 +48,8 @@ fn sample() -> FixedModel {
         ),
         (FixedOp::Concat { axis: 1, shl: vec![0, 1] }, vec![4, 5]),
         (FixedOp::Mul, vec![6, 6]),
+        (FixedOp::Lookup { divisor: 91, first: -1, values: vec![-7, 0, 3, 9] }, vec![7]),
+        (FixedOp::Rescale { modulus: 4095, divisor: 5, function: Function::Relu }, vec![8]),
     ];
     let edges = vec![
         edge(&[1, 1, 4, 4], 2, 16),
@@ -58,6 +60,8 @@ fn sample() -> FixedModel {
         edge(&[1, 2, 3, 3], 1, 11),
         edge(&[1, 4, 3, 3], 2, 12),
         edge(&[1, 4, 3, 3], 4, 12),
+        Edge { divisor: 15, ..edge(&[1, 4, 3, 3], -2, 12) },
+        Edge { divisor: 3, ..edge(&[1, 4, 3, 3], -2, 12) },
     ];
     let node = |op: FixedOp, inputs: Vec<u32>, output| FixedNode {
         name: "node".into(),
@@ -80,7 +84,7 @@ fn sample() -> FixedModel {
         edges,
         nodes,
         input: EdgeId(0),
-        output: EdgeId(7),
+        output: EdgeId(9),
         finish: Finish::None,
     };
     let kernel = (0..18).map(|i| i % 16 - 8).collect();
@@ -111,9 +115,58 @@ fn truncated_and_extended_bytes_are_refused() {
 
 type Change = fn(&mut FixedGraph);
 
+fn table(g: &mut FixedGraph, change: fn(&mut u64, &mut i64, &mut Vec<i64>)) {
+    if let FixedOp::Lookup { divisor, first, values } = &mut g.nodes[7].op {
+        change(divisor, first, values);
+    }
+}
+
+fn residues(g: &mut FixedGraph, change: fn(&mut u64, &mut u64, &mut Function)) {
+    if let FixedOp::Rescale { modulus, divisor, function } = &mut g.nodes[8].op {
+        change(modulus, divisor, function);
+    }
+}
+
+/// What the rules above refuse must not already be refused for another reason.
+#[test]
+fn tables_and_rescalings_within_the_rules_are_accepted() {
+    let changes: [Change; 4] = [
+        |g| table(g, |d, _, v| (*d, *v) = ((1 << 62) / 251 - 1, vec![0; 251])),
+        |g| table(g, |d, f, _| (*d, *f) = (1 << 31, -(1 << 31))),
+        |g| residues(g, |m, _, _| *m = 9),
+        |g| residues(g, |_, _, f| *f = Function::ReluMax { hi: 9 }),
+    ];
+    for change in changes {
+        let mut g = sample().graph;
+        change(&mut g);
+        g.validate().unwrap();
+    }
+}
+
+#[test]
+fn values_outside_a_window_are_counted() {
+    let mut m = sample();
+    for e in &mut m.graph.edges {
+        (e.lo, e.hi) = (i64::MIN, i64::MAX);
+    }
+    assert_eq!(m.graph.nodes[7].op.window(), Some((-91 - 45, 91 * 3 - 46)));
+    let input: Vec<u64> = (0..16).collect();
+    let mut seen = Vec::new();
+    semantics::run_with(&m.graph, &m.weights, input.clone(), |id, words| {
+        if id == EdgeId(7) {
+            seen = words.iter().map(|&v| semantics::wrap(v, 12)).collect();
+        }
+    });
+    let outside = seen.iter().filter(|&&v| !(-136..=227).contains(&v)).count();
+    assert!(outside > 0 && outside < seen.len());
+    let found = m.overflows(&input);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].values, outside);
+}
+
 #[test]
 fn every_rule_is_checked() {
-    let changes: [(&str, Change); 20] = [
+    let changes: [(&str, Change); 33] = [
         ("output beyond the edges", |g| g.output = EdgeId(99)),
         ("input beyond the edges", |g| g.input = EdgeId(99)),
         ("operand beyond the edges", |g| g.nodes[1].inputs = vec![EdgeId(99)]),
@@ -148,6 +201,19 @@ fn every_rule_is_checked() {
                 pool.dilation[0] = u32::MAX;
             }
         }),
+        ("table of one entry", |g| table(g, |_, _, v| v.truncate(1))),
+        ("table of 252 entries", |g| table(g, |_, _, v| *v = vec![0; 252])),
+        ("table with divisor 0", |g| table(g, |d, _, _| *d = 0)),
+        ("period of 62 bits", |g| table(g, |d, _, _| *d = 1 << 60)),
+        ("period that overflows", |g| table(g, |d, _, _| *d = u64::MAX)),
+        ("first entry far away", |g| table(g, |_, f, _| *f = i64::MIN)),
+        ("window far away", |g| table(g, |d, f, _| (*d, *f) = (1 << 40, 1 << 31))),
+        ("entry beyond the ring", |g| table(g, |_, _, v| v[2] = 1 << 11)),
+        ("enormous entry", |g| table(g, |_, _, v| v[2] = i64::MIN)),
+        ("even modulus", |g| residues(g, |m, _, _| *m = 4096)),
+        ("modulus 1", |g| residues(g, |m, d, _| (*m, *d) = (1, 1))),
+        ("divisor that is not the scales'", |g| residues(g, |_, d, _| *d = 7)),
+        ("results beyond the ring", |g| residues(g, |m, _, _| *m = (1 << 40) + 1)),
     ];
     for (what, change) in changes {
         let mut g = sample().graph;

@@ -117,8 +117,10 @@ fn kind(op: &FixedOp) -> (usize, &'static str) {
             (1, "dense")
         }
         FixedOp::Linear { .. } => (0, "convolution"),
-        FixedOp::Activate { function: Function::Identity, .. } => (3, "rescale"),
-        FixedOp::Activate { .. } => (2, "ReLU and rescale"),
+        FixedOp::Activate { function: Function::Identity, .. }
+        | FixedOp::Rescale { function: Function::Identity, .. } => (3, "rescale"),
+        FixedOp::Activate { .. } | FixedOp::Rescale { .. } => (2, "ReLU and rescale"),
+        FixedOp::Lookup { .. } => (2, "lookup table"),
         FixedOp::MaxPool(_) => (4, "max pool"),
         FixedOp::Mul => (5, "product"),
         FixedOp::ArgMax => (6, "arg max"),

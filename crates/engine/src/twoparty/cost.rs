@@ -3,6 +3,7 @@
 use super::evaluator::activation;
 use super::linear;
 use super::nonlinear::{product, tournament::Tournament};
+use super::support::garbled_only;
 use super::{Needs, Settings, Tiles};
 use crate::evaluator::Linear;
 use crate::walk::{Silent, walk};
@@ -140,5 +141,13 @@ impl Evaluator for CostModel<'_> {
         let step = Tournament::new(ring, Some(index), self.tiles.radix);
         self.play(l, &Bracket::single(l.input(0).len() as u32), 1, &step);
         Ok(())
+    }
+
+    fn lookup(&mut self, l: &Layer<'_>, _: u64, _: i64, _: &[i64], _: &()) -> Result<(), Error> {
+        Err(garbled_only(l.node))
+    }
+
+    fn rescale(&mut self, l: &Layer<'_>, _: u64, _: u64, _: Function, _: &()) -> Result<(), Error> {
+        Err(garbled_only(l.node))
     }
 }

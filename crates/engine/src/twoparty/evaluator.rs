@@ -1,5 +1,6 @@
 use super::linear::LinearSide;
 use super::nonlinear::{activate::Activation, product, tournament};
+use super::support::garbled_only;
 use super::{CotPool, Needs, Tiles};
 use crate::evaluator::Linear;
 use crate::{Clock, Error, Evaluator, Layer};
@@ -200,6 +201,28 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         let index = (0..x.len() as u64).map(own).collect();
         let (_, best) = self.play(l, &planes, &step, x.reduced(ring).expose().to_vec(), index)?;
         Ok(Share::from_protocol(best, index_ring))
+    }
+
+    fn lookup(
+        &mut self,
+        l: &Layer<'_>,
+        _: u64,
+        _: i64,
+        _: &[i64],
+        _: &Share<P>,
+    ) -> Result<Share<P>, Error> {
+        Err(garbled_only(l.node))
+    }
+
+    fn rescale(
+        &mut self,
+        l: &Layer<'_>,
+        _: u64,
+        _: u64,
+        _: Function,
+        _: &Share<P>,
+    ) -> Result<Share<P>, Error> {
+        Err(garbled_only(l.node))
     }
 }
 

@@ -201,4 +201,28 @@ pub enum FixedOp {
     /// Index of the largest of all elements as one value with `frac = 0`: the same tournament as
     /// `MaxPool` over the flattened tensor, the first of equals winning.
     ArgMax,
+    /// Any function of a value's top digit: rescaling, activation, clamping and requantisation in
+    /// one table. `u = (x + floor(divisor/2) - first*divisor) mod (divisor*levels)` with
+    /// `levels = values.len()`, then `y = values[u / divisor]`: the operand rounded to multiples
+    /// of `divisor`, counted from `first`, and cyclic beyond the table's end. The result's scale
+    /// is whatever `values` stand for.
+    Lookup {
+        /// Step between neighbouring table entries, in units of the operand.
+        divisor: u64,
+        /// Multiple of `divisor` that the first entry is for.
+        first: i64,
+        /// Results, 2 to [`limits::LEVELS`](super::limits::LEVELS).
+        values: Vec<i64>,
+    },
+    /// Rescaling in residues: `c` is the operand's representative modulo the odd `modulus` in
+    /// `[-(modulus-1)/2, (modulus-1)/2]`, `t = floor((c + floor(divisor/2)) / divisor)`, then
+    /// `function(t)`. The result's unit is the operand's divided by `divisor`.
+    Rescale {
+        /// Product of the residues' moduli.
+        modulus: u64,
+        /// What is divided by; 1 for none.
+        divisor: u64,
+        /// Function.
+        function: Function,
+    },
 }

@@ -67,12 +67,19 @@ impl FixedGraph {
 
 impl FixedModel {
     /// Runs the network without wrap-around on an encoded input and lists the edges that left
-    /// their calibrated range: there the network as deployed may wrap and be wrong.
+    /// their calibrated range, or the window of a lookup or rescaling that reads them: there the
+    /// network as deployed may wrap and be wrong.
     pub fn overflows(&self, input: &[u64]) -> Vec<Overflow> {
         let mut wide = self.graph.clone();
         let ring = self.graph.edges[self.graph.input.0 as usize].ring;
         let words = input.iter().map(|&v| wrap(v, ring) as u64).collect();
         wide.edges.iter_mut().for_each(|e| e.ring = 64);
+        for n in &self.graph.nodes {
+            if let Some((lo, hi)) = n.op.window() {
+                let e = &mut wide.edges[n.inputs[0].0 as usize];
+                (e.lo, e.hi) = (e.lo.max(lo), e.hi.min(hi));
+            }
+        }
         let mut found = Vec::new();
         run_with(&wide, &self.weights, words, |id, words| {
             let e = &wide.edges[id.0 as usize];
@@ -106,6 +113,8 @@ impl FixedOp {
                 Rearrange::Dilate { .. } => "Dilate",
             },
             FixedOp::ArgMax => "ArgMax",
+            FixedOp::Lookup { .. } => "Lookup",
+            FixedOp::Rescale { .. } => "Rescale",
         }
     }
 
@@ -120,10 +129,27 @@ impl FixedOp {
         }
     }
 
+    /// The smallest and largest operand that do not wrap around the period of a lookup or the
+    /// modulus of a rescaling; none for operators that wrap in their rings alone.
+    pub fn window(&self) -> Option<(i64, i64)> {
+        match self {
+            FixedOp::Lookup { divisor, first, values } => {
+                let d = *divisor as i64;
+                let lo = first * d - d / 2;
+                Some((lo, lo + d * values.len() as i64 - 1))
+            }
+            FixedOp::Rescale { modulus, .. } => {
+                let half = (modulus / 2) as i64;
+                Some((-half, half))
+            }
+            _ => None,
+        }
+    }
+
     /// Values compared for an operand of `inputs` elements.
     pub fn comparisons(&self, inputs: u64) -> u64 {
         match self {
-            FixedOp::Activate { .. } => inputs,
+            FixedOp::Activate { .. } | FixedOp::Lookup { .. } | FixedOp::Rescale { .. } => inputs,
             FixedOp::MaxPool(p) => {
                 Tournament::new(&windows(p)).comparisons() as u64 * u64::from(p.channels)
             }

@@ -68,7 +68,7 @@ fn assign(b: &mut Builder<'_>, nodes: &mut Vec<FixedNode>, output: EdgeId) -> Ve
         for (i, x) in n.inputs.iter().enumerate() {
             let own = b.edge(*x).bits(margin);
             let wanted = match &n.op {
-                FixedOp::Activate { .. } => own,
+                FixedOp::Activate { .. } | FixedOp::Lookup { .. } | FixedOp::Rescale { .. } => own,
                 FixedOp::MaxPool(_) => out.max(own + 1),
                 FixedOp::ArgMax => own + 1,
                 FixedOp::Add { shl, .. } => out.saturating_sub(shl[i]),

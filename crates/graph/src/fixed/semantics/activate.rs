@@ -10,14 +10,20 @@ pub fn activate(x: &[u64], ring_in: u32, shift: u32, f: Function, ring_out: u32)
     x.iter()
         .map(|&v| {
             let t = wrap(v.wrapping_add(half), ring_in) >> shift;
-            let y = match f {
-                Function::Identity => t,
-                Function::Relu => t.max(0),
-                Function::ReluMax { hi } => t.max(0).min(hi),
-            };
-            encode(y, ring_out)
+            encode(f.apply(t), ring_out)
         })
         .collect()
+}
+
+impl Function {
+    /// The function of one integer.
+    pub fn apply(self, t: i64) -> i64 {
+        match self {
+            Function::Identity => t,
+            Function::Relu => t.max(0),
+            Function::ReluMax { hi } => t.max(0).min(hi),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,10 @@ mod arg_max;
 mod concat;
 mod elementwise;
 mod linear;
+mod lookup;
 mod pool;
 mod rearrange;
+mod rescale;
 mod tournament;
 mod word;
 
@@ -20,8 +22,10 @@ pub use arg_max::arg_max;
 pub use concat::concat;
 pub use elementwise::{add, add_const, mul};
 pub use linear::linear;
+pub use lookup::lookup;
 pub use pool::{Windows, max_pool, sum_pool, windows};
 pub use rearrange::{fill_value, index_map, rearrange};
+pub use rescale::rescale;
 pub use tournament::{Level, Next, Tournament};
 pub use word::{encode, mask, reduce, wrap};
 
@@ -51,6 +55,12 @@ pub fn apply(graph: &FixedGraph, node: &FixedNode, weights: &Weights, xs: &[&[u6
         }
         FixedOp::Rearrange(r) => rearrange(r, &input(0).shape, &out.shape, xs[0], out.ring),
         FixedOp::ArgMax => vec![arg_max(xs[0], input(0).ring)],
+        FixedOp::Lookup { divisor, first, values } => {
+            lookup(xs[0], input(0).ring, *divisor, *first, values, out.ring)
+        }
+        FixedOp::Rescale { modulus, divisor, function } => {
+            rescale(xs[0], input(0).ring, *modulus, *divisor, *function, out.ring)
+        }
     }
 }
 

@@ -30,6 +30,13 @@ pub const WINDOW: u32 = 1 << 16;
 /// Magnitude of the fraction bits of an edge or kernel.
 pub const FRAC: i32 = 256;
 
+/// Entries of a lookup's table.
+pub const LEVELS: usize = 251;
+/// Magnitude of a lookup's entries, and of the multiple that its first entry is for.
+pub const ENTRY: i64 = 1 << 31;
+/// Period of a lookup, and modulus of a rescaling: twice it fits signed 64-bit words.
+pub const PERIOD: u64 = 1 << 62;
+
 /// What a graph has used up so far.
 #[derive(Default)]
 pub(super) struct Budget {

@@ -4,6 +4,7 @@
 pub mod limits;
 mod movement;
 mod node;
+mod table;
 mod weights;
 
 use super::{EdgeId, FixedGraph, FixedNode};

@@ -1,5 +1,5 @@
 use super::limits::{self, Budget};
-use super::{ensure, invalid, movement};
+use super::{ensure, invalid, movement, table};
 use crate::Error;
 use crate::fixed::{
     ConvShape, Edge, FixedGraph, FixedNode, FixedOp, Function, PoolShape, WeightId,
@@ -106,6 +106,15 @@ pub(super) fn check(
             ensure(fits(x.len() as i64 - 1, y.ring), || {
                 format!("an index below {} does not fit {} bits", x.len(), y.ring)
             })
+        }
+        FixedOp::Lookup { divisor, first, values } => {
+            ensure(x.shape == y.shape, || shapes(x, y))?;
+            table::lookup(*divisor, *first, values, y.ring)
+        }
+        FixedOp::Rescale { modulus, divisor, function } => {
+            ensure(x.shape == y.shape, || shapes(x, y))?;
+            ensure(table::divides(x, *divisor, y), || scales(x, y))?;
+            table::rescale(*modulus, *divisor, *function, y.ring)
         }
     }
 }
