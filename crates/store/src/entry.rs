@@ -100,7 +100,8 @@ impl Entry {
         read
     }
 
-    /// Declares the entry used and gives back its space. Nothing need have been read.
+    /// Declares the entry used and gives back its space. Nothing need have been read. A file system
+    /// may take a second per gigabyte for that: answer first.
     pub fn finish(self) -> Result<(), Error> {
         // Only the open file is left, and it is closed by being dropped.
         Ok(())

@@ -51,6 +51,12 @@ pub(crate) fn link(from: &Path, to: &Path) -> Result<bool, Error> {
     }
 }
 
+/// Another name for a file, in the place of what has that name.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    log("rename", to);
+    std::fs::rename(from, to).map_err(Error::io("naming", to))
+}
+
 /// Removes a name; fine if somebody else did.
 pub(crate) fn unlink(path: &Path) -> Result<(), Error> {
     log("unlink", path);

@@ -126,7 +126,7 @@ impl Layout {
             .ok_or_else(|| self.refuse("another program writes to it".to_owned()))?;
         file.write_all(MARKER.as_bytes()).map_err(Error::io("writing", &temporary))?;
         fs::sync(&file, &temporary)?;
-        std::fs::rename(&temporary, marker).map_err(Error::io("naming", marker))?;
+        fs::rename(&temporary, marker)?;
         fs::sync_dir(&self.root)
     }
 

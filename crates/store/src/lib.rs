@@ -62,6 +62,8 @@ mod format;
 mod fs;
 mod id;
 mod layout;
+#[cfg(test)]
+mod order;
 mod store;
 mod writer;
 
