@@ -1,0 +1,13 @@
+//! What is not linear: programs of projection gates.
+
+mod choose;
+mod lookup;
+mod pool;
+mod relu;
+mod residues;
+mod sign;
+
+pub use choose::{Form, forms};
+pub use lookup::lookup;
+pub use pool::{convert, maximum};
+pub use relu::{relu_maximum, rescale};

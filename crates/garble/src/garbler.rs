@@ -1,0 +1,119 @@
+mod tile;
+
+use crate::machine::{Machine, Sink};
+use crate::tiles::Run;
+use crate::{Error, Labels, Offsets, Prime, Program};
+use rayon::prelude::*;
+use sordino_kernels::{Block, digits};
+use tile::Tile;
+use zeroize::Zeroize;
+
+/// Seeds of one circuit, wiped on drop. Everything the garbler draws follows from them.
+pub(crate) struct Seeds {
+    pub(crate) labels: Block,
+    pub(crate) offsets: Block,
+}
+
+impl Seeds {
+    pub(crate) fn new(seed: &[u8; 32]) -> Self {
+        let half = |at: usize| {
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&seed[at..at + 16]);
+            Block(u128::from_le_bytes(bytes))
+        };
+        Self { labels: half(0), offsets: half(16) }
+    }
+}
+
+impl Drop for Seeds {
+    fn drop(&mut self) {
+        self.labels.zeroize();
+        self.offsets.zeroize();
+    }
+}
+
+/// The party that makes a circuit: its tensors are zero labels.
+///
+/// Deterministic in its seed, so a circuit's input labels can be made again later. A seed is used
+/// for one circuit only.
+pub struct Garbler<S> {
+    seeds: Seeds,
+    offsets: Offsets,
+    next: u64,
+    rows: Vec<Block>,
+    sink: S,
+}
+
+impl<S: Sink> Garbler<S> {
+    /// A garbler with a secret uniform seed that sends its tables to `sink`.
+    pub fn new(seed: &[u8; 32], sink: S) -> Self {
+        let seeds = Seeds::new(seed);
+        let offsets = Offsets::new(seeds.offsets);
+        Self { seeds, offsets, next: 0, rows: Vec::new(), sink }
+    }
+
+    /// Fresh zero labels: those of the circuit's input, drawn before anything else.
+    pub fn input(&mut self, prime: Prime, len: usize) -> Labels {
+        let labels = fresh(self.seeds.labels, self.next, prime, len);
+        self.next += len as u64;
+        labels
+    }
+
+    /// The offsets.
+    pub fn offsets(&self) -> &Offsets {
+        &self.offsets
+    }
+
+    /// Ends garbling.
+    pub fn finish(self) -> S {
+        self.sink
+    }
+}
+
+/// Zero labels number `first`, `first + 1`, … of a circuit.
+pub(crate) fn fresh(seed: Block, first: u64, prime: Prime, len: usize) -> Labels {
+    let mut labels = Labels::zero(prime, len);
+    digits::sample(prime.radix(), seed, first, labels.digits_mut());
+    labels
+}
+
+impl<S: Sink> Machine for Garbler<S> {
+    fn run(&mut self, program: &Program, inputs: &[&Labels]) -> Result<Vec<Labels>, Error> {
+        let run = Run::new(program, inputs, self.next);
+        self.next += run.gates();
+        let (seed, offsets) = (self.seeds.labels, &self.offsets);
+        let mut results = Vec::new();
+        for group in run.groups() {
+            let size = group.len() * run.rows;
+            if self.rows.len() < size {
+                self.rows.resize(size, Block::ZERO);
+            }
+            let mut rest = &mut self.rows[..size];
+            let mut work = Vec::new();
+            for range in Run::tiles(group) {
+                let (rows, tail) = rest.split_at_mut(range.len() * run.rows);
+                rest = tail;
+                work.push((range, rows));
+            }
+            let garbled: Vec<_> = work
+                .into_par_iter()
+                .map(|(range, rows)| Tile::new(&run, seed, offsets, range, rows).garble())
+                .collect();
+            results.extend(garbled);
+            self.sink.put(&self.rows[..size])?;
+        }
+        Ok(run.collect(results.into_iter()))
+    }
+
+    fn add_constants(&self, x: &mut Labels, values: &[i128], repeat: usize) {
+        let p = x.prime();
+        let negated: Vec<u8> = values.iter().map(|&v| p.reduce(-v)).collect();
+        let each: Vec<u8> = negated
+            .iter()
+            .flat_map(|&v| std::iter::repeat_n(v, repeat))
+            .cycle()
+            .take(x.len())
+            .collect();
+        digits::add_each(p.radix(), x.digits_mut(), &each, self.offsets.get(p));
+    }
+}

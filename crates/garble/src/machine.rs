@@ -1,0 +1,63 @@
+use crate::{Error, Labels, Program};
+use sordino_kernels::Block;
+
+/// Where a garbler's table rows go, strictly in order.
+pub trait Sink {
+    /// Takes the next rows.
+    fn put(&mut self, rows: &[Block]) -> Result<(), Error>;
+}
+
+impl Sink for Vec<Block> {
+    fn put(&mut self, rows: &[Block]) -> Result<(), Error> {
+        self.extend_from_slice(rows);
+        Ok(())
+    }
+}
+
+/// Where an evaluator's table rows come from, strictly in order.
+pub trait Source {
+    /// The next `count` rows.
+    fn take(&mut self, count: usize) -> Result<&[Block], Error>;
+}
+
+/// Tables in memory, read once.
+pub struct Tables {
+    rows: Vec<Block>,
+    used: usize,
+}
+
+impl Tables {
+    /// All rows of a circuit.
+    pub fn new(rows: Vec<Block>) -> Self {
+        Self { rows, used: 0 }
+    }
+
+    /// Rows not read yet.
+    pub fn left(&self) -> usize {
+        self.rows.len() - self.used
+    }
+}
+
+impl Source for Tables {
+    fn take(&mut self, count: usize) -> Result<&[Block], Error> {
+        let rows = self.rows.get(self.used..).and_then(|r| r.get(..count)).ok_or_else(|| {
+            Error::Tables(format!("{count} more rows are needed, {} are left", self.left()))
+        })?;
+        self.used += count;
+        Ok(rows)
+    }
+}
+
+/// A party to a circuit: what garbler and evaluator do alike.
+pub trait Machine {
+    /// Runs a program on element `i` of every input, for all `i`: one output tensor per output of
+    /// the program.
+    ///
+    /// *Cost*: `lanes * program.cost().rows` table rows of 16 bytes.
+    fn run(&mut self, program: &Program, inputs: &[&Labels]) -> Result<Vec<Labels>, Error>;
+
+    /// Adds public integers, each to `repeat` consecutive elements, over and over: free.
+    ///
+    /// The garbler moves its zero labels; active labels stay.
+    fn add_constants(&self, x: &mut Labels, values: &[i128], repeat: usize);
+}
