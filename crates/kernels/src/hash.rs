@@ -19,6 +19,25 @@ pub fn tmmo(x: &[Block], tweak: u64, out: &mut [Block]) {
     aes::tmmo(x, tweak, out);
 }
 
+/// `out[i]` = P(x\[i\]): the part of [`tmmo`] that does not depend on the tweak, for inputs hashed under several.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn permute(x: &[Block], out: &mut [Block]) {
+    assert_eq!(x.len(), out.len(), "hash output length");
+    aes::permute(x, out);
+}
+
+/// `out[i]` ^= H(x\[i\], tweak + i step) for `px[i]` = P(x\[i\]), see [`permute`]; H as in [`tmmo`]. Tweaks are modulo
+/// 2^64.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn tmmo_from(px: &[Block], tweak: u64, step: u64, out: &mut [Block]) {
+    assert_eq!(px.len(), out.len(), "hash output length");
+    aes::tmmo_from(px, tweak, step, out);
+}
+
 /// Both keys of a correlated OT: `out0[i]` = H(q\[i\], tweak + i) and `out1[i]` = H(q\[i\] ^ delta, tweak + i), H as in
 /// [`tmmo`].
 ///

@@ -106,6 +106,24 @@ fn best_below(levels: &[Isa], limit: Isa) -> Isa {
     levels.iter().copied().rfind(|&isa| isa <= limit).unwrap_or(Isa::Scalar)
 }
 
+/// Calls `x86::avx2::name` or `x86::avx512::name` of the calling module, by the active level, or the expression for
+/// the scalar one.
+macro_rules! dispatch {
+    ($name:ident($($argument:expr),*), $scalar:expr) => {
+        match $crate::isa::active() {
+            // SAFETY (both arms): `active` returns only levels whose features were detected.
+            #[cfg(target_arch = "x86_64")]
+            $crate::isa::Isa::Avx2 => unsafe { x86::avx2::$name($($argument),*) },
+            #[cfg(target_arch = "x86_64")]
+            $crate::isa::Isa::Avx512 | $crate::isa::Isa::Avx512Ifma => unsafe {
+                x86::avx512::$name($($argument),*)
+            },
+            _ => $scalar,
+        }
+    };
+}
+pub(crate) use dispatch;
+
 #[cfg(target_arch = "x86_64")]
 fn supported(isa: Isa) -> bool {
     let avx2 = || {

@@ -1,5 +1,6 @@
 //! Vector kernels for private inference: AES-based generators and hashes, bit transposition, matrix products and
-//! convolutions over Z_2^32 and Z_2^64, and number-theoretic transforms modulo primes below 2^50.
+//! convolutions over Z_2^32 and Z_2^64, number-theoretic transforms modulo primes below 2^50, and labels of arithmetic
+//! garbling, that is vectors of digits modulo primes below 2^8.
 //!
 //! This is the only crate of the workspace that contains `unsafe`. Every public function is safe and
 //! single-threaded (callers parallelise). Each one looks up the instruction set once per call, see [`isa`], and every
@@ -13,6 +14,7 @@ compile_error!("blocks are defined as little-endian bytes: big-endian targets ar
 
 mod aes;
 mod block;
+pub mod digits;
 pub mod hash;
 pub mod isa;
 pub mod ntt;

@@ -54,6 +54,21 @@ impl Key {
             Self::X86(_, schedule) => unsafe { x86::ni::counter_mode(schedule, counter, out) },
         }
     }
+
+    /// `out[i]` = the encryption of `x[i]`.
+    pub(crate) fn permute(&self, x: &[Block], out: &mut [Block]) {
+        match self {
+            Self::Scalar(cipher) => scalar::permute(cipher, x, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the level in the key was detected when the key was made.
+            Self::X86(Isa::Avx512Ifma, schedule) => unsafe {
+                x86::vaes::permute(schedule, x, out);
+            },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::X86(_, schedule) => unsafe { x86::ni::permute(schedule, x, out) },
+        }
+    }
 }
 
 /// Rows of `row` blocks: block j of row i is the encryption of counter + j under `keys[i]`.
@@ -79,6 +94,36 @@ pub(crate) fn tmmo(x: &[Block], tweak: u64, out: &mut [Block]) {
         // SAFETY: as above.
         Isa::Avx2 | Isa::Avx512 => unsafe { x86::ni::tmmo(&fixed_schedules()[0], x, tweak, out) },
         _ => scalar::tmmo(&fixed_ciphers()[0], x, tweak, out),
+    }
+}
+
+/// `out[i]` = P(x[i]), see [`crate::hash::permute`].
+pub(crate) fn permute(x: &[Block], out: &mut [Block]) {
+    match isa::active() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `active` returns only levels whose features were detected.
+        Isa::Avx512Ifma => unsafe { x86::vaes::permute(&fixed_schedules()[0], x, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 | Isa::Avx512 => unsafe { x86::ni::permute(&fixed_schedules()[0], x, out) },
+        _ => scalar::permute(&fixed_ciphers()[0], x, out),
+    }
+}
+
+/// The second half of [`tmmo`], see [`crate::hash::tmmo_from`].
+pub(crate) fn tmmo_from(px: &[Block], tweak: u64, step: u64, out: &mut [Block]) {
+    match isa::active() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `active` returns only levels whose features were detected.
+        Isa::Avx512Ifma => unsafe {
+            x86::vaes::tmmo_from(&fixed_schedules()[0], px, tweak, step, out);
+        },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 | Isa::Avx512 => unsafe {
+            x86::ni::tmmo_from(&fixed_schedules()[0], px, tweak, step, out);
+        },
+        _ => scalar::tmmo_from(&fixed_ciphers()[0], px, tweak, step, out),
     }
 }
 

@@ -35,6 +35,18 @@ pub(super) fn tmmo(p: &Aes128, x: &[Block], tweak: u64, out: &mut [Block]) {
     }
 }
 
+pub(super) fn permute(p: &Aes128, x: &[Block], out: &mut [Block]) {
+    out.copy_from_slice(x);
+    p.encrypt_blocks(Array::cast_slice_from_core_mut(bytemuck::must_cast_slice_mut(out)));
+}
+
+pub(super) fn tmmo_from(p: &Aes128, px: &[Block], tweak: u64, step: u64, out: &mut [Block]) {
+    for (i, (px, out)) in px.iter().zip(out).enumerate() {
+        let tweak = tweak.wrapping_add(step.wrapping_mul(i as u64));
+        *out ^= encrypt(p, *px ^ Block(tweak.into())) ^ *px;
+    }
+}
+
 pub(super) fn tmmo_cot(
     p: &Aes128,
     q: &[Block],

@@ -249,6 +249,101 @@ pub(super) unsafe fn tmmo<V: Lanes>(p: &Schedule, x: &[Block], tweak: u64, out: 
     }
 }
 
+#[inline(always)]
+unsafe fn permute_batch<V: Lanes>(keys: &[V; ROUNDS + 1], x: &[Block]) -> [V; FLIGHT] {
+    // SAFETY: the module's condition.
+    unsafe {
+        let mut s = load(x);
+        encrypt(
+            &mut s,
+            #[inline(always)]
+            |r, _| keys[r],
+        );
+        s
+    }
+}
+
+/// Encrypts `x` into `out`.
+#[inline(always)]
+pub(super) unsafe fn permute<V: Lanes>(key: &Schedule, x: &[Block], out: &mut [Block]) {
+    let batch = FLIGHT * V::BLOCKS;
+    // SAFETY: the module's condition; chunks hold exactly `batch` blocks and `pad` holds WIDEST >= batch.
+    unsafe {
+        let keys = broadcast::<V>(key);
+        let (mut xs, mut outs) = (x.chunks_exact(batch), out.chunks_exact_mut(batch));
+        for (x, out) in (&mut xs).zip(&mut outs) {
+            store(permute_batch(&keys, x), out);
+        }
+        let (x, out) = (xs.remainder(), outs.into_remainder());
+        if !x.is_empty() {
+            let mut pad = [Block::ZERO; WIDEST];
+            pad[..x.len()].copy_from_slice(x);
+            store(permute_batch(&keys, &pad), &mut pad);
+            out.copy_from_slice(&pad[..out.len()]);
+        }
+    }
+}
+
+/// tweak, tweak + step, … modulo 2^64.
+#[inline(always)]
+unsafe fn tweaks<V: Lanes>(tweak: u64, step: u64) -> [V; FLIGHT] {
+    let mut tweaks = [Block::ZERO; WIDEST];
+    for (i, to) in tweaks.iter_mut().enumerate().take(FLIGHT * V::BLOCKS) {
+        *to = Block(tweak.wrapping_add(step.wrapping_mul(i as u64)).into());
+    }
+    // SAFETY: the module's condition.
+    unsafe { load(&tweaks) }
+}
+
+#[inline(always)]
+unsafe fn from_batch<V: Lanes>(
+    keys: &[V; ROUNDS + 1],
+    tweaks: [V; FLIGHT],
+    px: &[Block],
+    out: &mut [Block],
+) {
+    // SAFETY: the module's condition.
+    unsafe {
+        let px = load::<V, FLIGHT>(px);
+        let mut s = xor(px, tweaks);
+        encrypt(
+            &mut s,
+            #[inline(always)]
+            |r, _| keys[r],
+        );
+        store(xor(load(out), xor(s, px)), out);
+    }
+}
+
+#[inline(always)]
+pub(super) unsafe fn tmmo_from<V: Lanes>(
+    p: &Schedule,
+    px: &[Block],
+    tweak: u64,
+    step: u64,
+    out: &mut [Block],
+) {
+    let batch = FLIGHT * V::BLOCKS;
+    // SAFETY: the module's condition; chunks hold exactly `batch` blocks and the pads hold WIDEST >= batch.
+    unsafe {
+        let keys = broadcast::<V>(p);
+        let mut at = tweak;
+        let (mut xs, mut outs) = (px.chunks_exact(batch), out.chunks_exact_mut(batch));
+        for (px, out) in (&mut xs).zip(&mut outs) {
+            from_batch(&keys, tweaks(at, step), px, out);
+            at = at.wrapping_add(step.wrapping_mul(batch as u64));
+        }
+        let (px, out) = (xs.remainder(), outs.into_remainder());
+        if !px.is_empty() {
+            let (mut pad, mut pad_out) = ([Block::ZERO; WIDEST], [Block::ZERO; WIDEST]);
+            pad[..px.len()].copy_from_slice(px);
+            pad_out[..px.len()].copy_from_slice(out);
+            from_batch(&keys, tweaks(at, step), &pad, &mut pad_out);
+            out.copy_from_slice(&pad_out[..px.len()]);
+        }
+    }
+}
+
 /// One batch of pairs: `q` and the outputs have room for HALF registers.
 #[inline(always)]
 unsafe fn cot_batch<V: Lanes>(

@@ -160,6 +160,24 @@ macro_rules! entry_points {
         }
 
         #[target_feature(enable = $features)]
+        pub(crate) fn permute(key: &Schedule, x: &[Block], out: &mut [Block]) {
+            // SAFETY: as above.
+            unsafe { wide::permute::<$lanes>(key, x, out) }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn tmmo_from(
+            p: &Schedule,
+            px: &[Block],
+            tweak: u64,
+            step: u64,
+            out: &mut [Block],
+        ) {
+            // SAFETY: as above.
+            unsafe { wide::tmmo_from::<$lanes>(p, px, tweak, step, out) }
+        }
+
+        #[target_feature(enable = $features)]
         pub(crate) fn tmmo_cot(
             p: &Schedule,
             q: &[Block],

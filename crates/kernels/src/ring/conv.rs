@@ -1,8 +1,9 @@
 use core::ops::Range;
 
+use super::direct;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
-use super::{direct, dispatch, isa};
+use crate::isa::dispatch;
 
 /// A two-dimensional convolution (cross-correlation, as in ONNX `Conv`) over a ring.
 ///
@@ -75,7 +76,7 @@ impl Conv2d {
         Columns { outputs: start..end, first_input }
     }
 
-    fn check(&self, x: usize, k: usize, y: usize) {
+    pub(crate) fn check(&self, x: usize, k: usize, y: usize) {
         assert!(
             self.groups > 0
                 && self.cin.is_multiple_of(self.groups)

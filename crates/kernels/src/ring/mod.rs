@@ -1,6 +1,6 @@
 //! Matrix products and convolutions over Z_2^32 and Z_2^64 (wrapping arithmetic).
 
-use crate::isa;
+use crate::isa::{self, dispatch};
 
 mod conv;
 mod direct;
@@ -38,23 +38,6 @@ macro_rules! word {
 
 word!(u32);
 word!(u64);
-
-/// Calls the entry point of the active level, or the expression for the scalar one.
-macro_rules! dispatch {
-    ($name:ident($($argument:expr),*), $scalar:expr) => {
-        match isa::active() {
-            // SAFETY (both arms): `active` returns only levels whose features were detected.
-            #[cfg(target_arch = "x86_64")]
-            $crate::isa::Isa::Avx2 => unsafe { x86::avx2::$name($($argument),*) },
-            #[cfg(target_arch = "x86_64")]
-            $crate::isa::Isa::Avx512 | $crate::isa::Isa::Avx512Ifma => unsafe {
-                x86::avx512::$name($($argument),*)
-            },
-            _ => $scalar,
-        }
-    };
-}
-use dispatch;
 
 /// `c = a * b` over Z_2^64. *Shapes*: `a` is m by k, `b` is k by n, `c` is m by n, all row-major.
 ///

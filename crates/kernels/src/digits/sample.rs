@@ -1,0 +1,124 @@
+//! Exactly uniform digits by rejection.
+
+use zeroize::Zeroize;
+
+use super::{Radix, whole_labels};
+use crate::Block;
+use crate::aes::Key;
+use crate::isa::dispatch;
+
+/// Blocks encrypted at a time: a multiple of the blocks of every label.
+const BATCH: usize = 96;
+
+/// Uniform labels: label i of `out` is a function of the radix, `seed` and first + i alone.
+///
+/// Label k reads the blocks AES_seed(256 k), AES_seed(256 k + 1), … (counters of 128 bits) as 16-bit little-endian
+/// words w_0, w_1, …; a word of at least floor(65536 / p) p is rejected, another stands for its residue mod p. Digit d
+/// is w_d if that is accepted. The rejected ones among the first n digits are then replaced, in order, by the
+/// accepted ones among w_s, w_(s+1), …, s being n rounded up to whole blocks (8 words).
+///
+/// *Security*: pseudo-random under AES-128. Which words are rejected decides the running time and says nothing about
+/// those kept. A seed belongs to one radix and to no other generator. A label would run into the next one's counters
+/// after more than a thousand rejections, which happens with probability below 2^-1000.
+///
+/// # Panics
+/// If `out` is not a whole number of labels.
+pub fn sample(r: Radix, seed: Block, first: u64, out: &mut [u8]) {
+    whole_labels(r, out.len());
+    let key = Key::new(seed);
+    let (n, width) = (r.digits(), r.digits().div_ceil(8));
+    let per_batch = BATCH / width;
+    let (mut counters, mut stream) = ([Block::ZERO; BATCH], [Block::ZERO; BATCH]);
+    for (batch, out) in out.chunks_mut(per_batch * n).enumerate() {
+        let first = u128::from(first) + (batch * per_batch) as u128;
+        let blocks = out.len() / n * width;
+        for (i, counters) in counters[..blocks].chunks_exact_mut(width).enumerate() {
+            for (j, counter) in counters.iter_mut().enumerate() {
+                *counter = Block((first + i as u128) << 8 | j as u128);
+            }
+        }
+        key.permute(&counters[..blocks], &mut stream[..blocks]);
+        let stream = &stream[..blocks];
+        if dispatch!(convert(r, stream, out), portable::convert(r, stream, out)) {
+            for (i, (words, out)) in
+                stream.chunks_exact(width).zip(out.chunks_exact_mut(n)).enumerate()
+            {
+                replace_rejected(r, &key, first + i as u128, words, out);
+            }
+        }
+    }
+    stream.zeroize();
+}
+
+/// The greatest word that is accepted.
+fn greatest(r: Radix) -> u16 {
+    let p = 1 << 16;
+    (p / u32::from(r.p()) * u32::from(r.p()) - 1) as u16
+}
+
+#[cold]
+fn replace_rejected(r: Radix, key: &Key, label: u128, words: &[Block], out: &mut [u8]) {
+    let words: &[u16] = bytemuck::must_cast_slice(words);
+    let mut counter = label << 8 | (words.len() / 8) as u128;
+    let mut spare = [Block::ZERO];
+    let mut used = 8;
+    for (digit, _) in out.iter_mut().zip(words).filter(|&(_, &word)| word > greatest(r)) {
+        loop {
+            if used == 8 {
+                key.permute(&[Block(counter)], &mut spare);
+                (counter, used) = (counter + 1, 0);
+            }
+            let word = bytemuck::must_cast_slice::<_, u16>(&spare)[used];
+            used += 1;
+            if word <= greatest(r) {
+                *digit = r.reduce(word) as u8;
+                break;
+            }
+        }
+    }
+}
+
+mod portable {
+    use super::{Radix, greatest};
+    use crate::Block;
+
+    /// The residues of the first words of each label; whether any of them is to be rejected.
+    #[inline(always)]
+    pub(super) fn convert(r: Radix, stream: &[Block], out: &mut [u8]) -> bool {
+        let (n, width) = (r.digits(), r.digits().div_ceil(8));
+        let greatest = greatest(r);
+        let mut rejected = false;
+        for (words, out) in stream.chunks_exact(width).zip(out.chunks_exact_mut(n)) {
+            let words: &[u16] = bytemuck::must_cast_slice(words);
+            for (out, &word) in out.iter_mut().zip(words) {
+                rejected |= word > greatest;
+                *out = r.reduce(word) as u8;
+            }
+        }
+        rejected
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    /// Stamps the loop for one set of features.
+    macro_rules! entry_points {
+        ($features:literal) => {
+            use super::super::{Radix, portable};
+            use crate::Block;
+
+            #[target_feature(enable = $features)]
+            pub(crate) fn convert(r: Radix, stream: &[Block], out: &mut [u8]) -> bool {
+                portable::convert(r, stream, out)
+            }
+        };
+    }
+
+    pub(super) mod avx2 {
+        entry_points!("avx2");
+    }
+
+    pub(super) mod avx512 {
+        entry_points!("avx512f,avx512dq,avx512vl,avx512bw");
+    }
+}

@@ -1,0 +1,38 @@
+//! The `#[target_feature]` boundaries of the vector levels.
+
+/// The portable loops, compiled with AVX2.
+pub(super) mod avx2 {
+    use super::super::{Radix, portable};
+    use crate::Block;
+
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn pack(r: Radix, labels: &[u8], out: &mut [Block]) {
+        portable::pack(r, labels, out);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn unpack(r: Radix, packed: &[Block], out: &mut [u8]) {
+        portable::unpack(r, packed, out);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn keys(r: Radix, zero: &[u8], delta: &[u8], out: &mut [Block]) {
+        portable::keys(r, zero, delta, out);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn ladder(r: Radix, base: &[u8], delta: &[u8], out: &mut [Block]) {
+        portable::ladder(r, base, delta, out);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn select(table: &[Block], index: &[u8], out: &mut [Block]) {
+        portable::select(table, index, out);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(crate) fn rotate(f: &[u8], by: u8, out: &mut [u8]) {
+        portable::rotate(f, by, out);
+    }
+}
+pub(super) use avx2 as avx512;
