@@ -4,7 +4,10 @@
 
 mod common;
 
-use common::{KIND, LABEL, Temp, child, chunks, in_child, put_known, random_millis, read, report};
+use common::{
+    KIND, LABEL, Temp, await_report, child, chunks, in_child, put_known, random_millis, read,
+    report,
+};
 use sordino_store::{Error, Id};
 use std::collections::HashSet;
 
@@ -36,7 +39,11 @@ fn what_a_killed_writer_committed_is_there_and_nothing_half_written_is() {
     let reports = temp.dir.path().join("reports");
     for kill in 0..KILLS {
         let mut writer = child("child_that_writes", &temp.root(), &reports);
-        std::thread::sleep(random_millis(30));
+        // Half of the kills may come while the child starts.
+        if kill % 2 == 0 {
+            await_report(&reports, checked.len());
+        }
+        std::thread::sleep(random_millis(15));
         writer.kill().unwrap();
         writer.wait().unwrap();
 
@@ -54,7 +61,7 @@ fn what_a_killed_writer_committed_is_there_and_nothing_half_written_is() {
             assert_eq!(read(store.claim(&id).unwrap()), chunks(id), "kill {kill}");
         }
     }
-    assert!(checked.len() > KILLS / 4, "only {} entries in {KILLS} kills", checked.len());
+    assert!(checked.len() >= KILLS / 2, "only {} entries in {KILLS} kills", checked.len());
     living.commit().unwrap();
     assert_eq!(read(temp.store.claim(&living_id).unwrap()), chunks(living_id)[..0]);
 }
@@ -65,13 +72,17 @@ fn what_a_killed_claimant_got_never_comes_back() {
     let reports = temp.dir.path().join("reports");
     let (mut prepared, mut claimed) = (HashSet::new(), HashSet::new());
     for kill in 0..KILLS {
-        while prepared.len() < claimed.len() + 8 {
+        // A claimant killed before its report takes an entry that nobody counts.
+        while temp.count("ready") < 8 {
             prepared.insert(put_known(&temp.store));
         }
         // Two claimants at once: the death of one must not give the other what it had.
         let mut claimants = [(); 2].map(|()| child("child_that_claims", &temp.root(), &reports));
+        if kill % 2 == 0 {
+            await_report(&reports, claimed.len());
+        }
         for claimant in &mut claimants {
-            std::thread::sleep(random_millis(12));
+            std::thread::sleep(random_millis(8));
             claimant.kill().unwrap();
         }
         for claimant in &mut claimants {
@@ -97,7 +108,7 @@ fn what_a_killed_claimant_got_never_comes_back() {
         assert_eq!(listed.len() + spent.len(), prepared.len(), "kill {kill}: an entry vanished");
         assert_eq!(temp.count("ready"), listed.len(), "kill {kill}: used material was left");
     }
-    assert!(claimed.len() > KILLS / 4, "only {} claims in {KILLS} kills", claimed.len());
+    assert!(claimed.len() >= KILLS / 2, "only {} claims in {KILLS} kills", claimed.len());
     for info in temp.store.list().unwrap() {
         assert_eq!(read(temp.store.claim(&info.id).unwrap()), chunks(info.id));
     }

@@ -123,3 +123,12 @@ pub fn random_millis(below: u64) -> std::time::Duration {
     let micros = u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
     std::time::Duration::from_micros(micros % (below * 1000))
 }
+
+/// Waits until a child has reported anything beyond the first `known` ids.
+pub fn await_report(report: &Path, known: usize) {
+    let give_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while reported(report).len() <= known {
+        assert!(std::time::Instant::now() < give_up, "the child does nothing");
+        std::thread::sleep(std::time::Duration::from_micros(200));
+    }
+}
