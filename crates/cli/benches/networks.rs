@@ -30,7 +30,7 @@ fn cpu() -> f64 {
 
 fn measure(case: &Case, supply: SupplyChoice) {
     let Some(p) = prepare(case, 1) else { return };
-    let wish = Wish { supply, reveal: Reveal::Logits };
+    let wish = Wish { backend: BackendChoice::TwoParty, supply, reveal: Reveal::Logits };
     let (wall, start) = (Instant::now(), cpu());
     let model = ServerModel::new(p.fixed.clone()).unwrap();
     let encoded = cpu() - start;

@@ -46,7 +46,8 @@ impl Backend for ClearBackend {
 }
 
 /// Every backend of this crate.
-pub const BACKENDS: &[&dyn Backend] = &[&ClearBackend, &crate::twoparty::TwoPartyBackend];
+pub const BACKENDS: &[&dyn Backend] =
+    &[&ClearBackend, &crate::twoparty::TwoPartyBackend, &crate::garbled::GarbledBackend];
 
 /// The backend of this name.
 pub fn backend(name: &str) -> Result<&'static dyn Backend, Error> {

@@ -32,6 +32,12 @@ pub enum Error {
     /// A share operation failed.
     #[error(transparent)]
     Secret(#[from] sordino_secret::Error),
+    /// Garbling or evaluating failed, or output labels are forged.
+    #[error(transparent)]
+    Garble(#[from] sordino_garble::Error),
+    /// The store of prepared material failed.
+    #[error(transparent)]
+    Store(#[from] sordino_store::Error),
     /// The graph or its weights are not valid.
     #[error(transparent)]
     Graph(#[from] sordino_graph::Error),

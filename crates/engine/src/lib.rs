@@ -10,6 +10,7 @@ mod clear;
 mod clock;
 mod error;
 mod evaluator;
+pub mod garbled;
 pub mod session;
 pub mod twoparty;
 mod walk;

@@ -15,7 +15,7 @@ use sordino_ot::Supply;
 use sordino_wire::{Kind, Lane, Public};
 
 /// Version of the protocol; parties of different versions refuse each other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const MAGIC: [u8; 4] = *b"SRDN";
 const HELLO: Kind = Kind::new(0x0001, "hello");
@@ -68,9 +68,20 @@ impl SupplyChoice {
     }
 }
 
+/// The backend, as agreed on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BackendChoice {
+    /// Shares, lattice encryption and oblivious transfer.
+    TwoParty,
+    /// One garbled circuit; the weights are sent to the client.
+    Garbled,
+}
+
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wish {
+    /// How the network is run.
+    pub backend: BackendChoice,
     /// Source of correlated transfers.
     pub supply: SupplyChoice,
     /// What is revealed.
@@ -88,6 +99,8 @@ pub enum Refusal {
     Busy,
     /// The client's wish is not one this server understands.
     Wish,
+    /// The server runs its network with another backend.
+    Backend,
 }
 
 impl Refusal {
@@ -97,6 +110,7 @@ impl Refusal {
             Self::LabelOnly => "it reveals the label only; ask with --reveal label",
             Self::Busy => "it serves as many clients as it can; try again later",
             Self::Wish => "it does not understand the requested settings",
+            Self::Backend => "it serves this network with another --backend",
         }
     }
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Builder, conv, input};
-use sordino_engine::session::{Reveal, SupplyChoice, Wish};
+use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
 use sordino_engine::twoparty::{ClientSession, Offer, ServerModel, Unobserved, serve, with_label};
 use sordino_engine::{Error, Silent, run_clear};
 use sordino_graph::fixed::*;
@@ -15,7 +15,11 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-const WISH: Wish = Wish { supply: SupplyChoice::SoftSpoken(4), reveal: Reveal::Label };
+const WISH: Wish = Wish {
+    backend: BackendChoice::TwoParty,
+    supply: SupplyChoice::SoftSpoken(4),
+    reveal: Reveal::Label,
+};
 /// More than any session takes; a session that lasts longer hangs.
 const HANG: Duration = Duration::from_secs(120);
 /// How long a party waits for one that says nothing.

@@ -6,7 +6,7 @@ use crate::image::{Channels, Layout, Settings};
 use crate::model::{Model, Source};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use sordino_engine::session::{Reveal, SupplyChoice};
+use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice};
 use sordino_graph::fixed::{Calibration, FixedModel, QuantiseOptions, quantise};
 use std::path::{Path, PathBuf};
 
@@ -227,6 +227,6 @@ fn supply(text: &str) -> Result<SupplyChoice, String> {
 
 impl ProtocolArgs {
     pub(super) fn wish(&self) -> sordino_engine::session::Wish {
-        sordino_engine::session::Wish { supply: self.supply, reveal: self.reveal.into() }
+        sordino_engine::session::Wish { backend: sordino_engine::session::BackendChoice::TwoParty, supply: self.supply, reveal: self.reveal.into() }
     }
 }

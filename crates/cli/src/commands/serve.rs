@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 use sessions::{Inbox, Limits, Service};
-use sordino_engine::session::Wish;
+use sordino_engine::session::{BackendChoice, Wish};
 use sordino_engine::twoparty::{ServerModel, TwoPartyBackend};
 use sordino_plan::Promise;
 use sordino_wire::{Identity, Listener, ServerSecurity, Trust};
@@ -129,7 +129,7 @@ impl Serve {
             },
         };
         let promise = Promise::new(&TwoPartyBackend, self.reveal.into());
-        let wish = Wish { supply: args::SUPPLY, reveal: self.reveal.into() };
+        let wish = Wish { backend: BackendChoice::TwoParty, supply: args::SUPPLY, reveal: self.reveal.into() };
         let plan = predict(service.model.graph(wish.reveal), wish)?;
         let inbox = Inbox::new()?;
         let listening = Listening {

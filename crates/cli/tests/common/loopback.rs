@@ -97,7 +97,7 @@ pub(crate) fn prepare(case: &Case, count: usize) -> Option<Prepared> {
     Some(Prepared { model, fixed, samples, words })
 }
 
-pub(crate) const WISH: Wish = Wish { supply: SupplyChoice::SoftSpoken(8), reveal: Reveal::Logits };
+pub(crate) const WISH: Wish = Wish { backend: BackendChoice::TwoParty, supply: SupplyChoice::SoftSpoken(8), reveal: Reveal::Logits };
 
 /// One session of both parties, in two threads of this process.
 pub(crate) struct Session {

@@ -1,7 +1,7 @@
 use super::evaluator::TwoParty;
 use super::linear::{Kernels, LinearSide, Plans};
 use super::{BYE, CotPool, INFER, REQUEST, Tiles, with_label};
-use crate::session::{self, Refusal, Reveal, Wish};
+use crate::session::{self, BackendChoice, Refusal, Reveal, Wish};
 use crate::walk::{Progress, walk};
 use crate::{Clock, Error};
 use sordino_graph::fixed::{FixedGraph, FixedModel, Weights};
@@ -90,6 +90,10 @@ fn session(
     observer: &mut dyn Observer,
 ) -> Result<(Meter, Ledger), Error> {
     let wish = session::listen(lane)?;
+    if wish.backend != BackendChoice::TwoParty {
+        session::refuse(lane, Refusal::Backend)?;
+        return Err(Error::Config("the client asked for another backend".into()));
+    }
     if offer.label_only && wish.reveal == Reveal::Logits {
         session::refuse(lane, Refusal::LabelOnly)?;
         return Err(Error::Config(

@@ -1,7 +1,7 @@
 //! Small graphs that together use every operator, and a way to run both parties in one process.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
-use sordino_engine::session::{Reveal, SupplyChoice, Wish};
+use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
 use sordino_engine::twoparty::{ClientSession, Offer, ServerModel, Unobserved, serve};
 use sordino_engine::{Error, Silent};
 use sordino_graph::fixed::*;
@@ -85,6 +85,32 @@ impl Builder {
         self.push(op, &[x], &e.shape, e.frac - shift as i32, ring)
     }
 
+    pub fn shape(&self, x: EdgeId) -> Vec<u32> {
+        self.model.graph.edges[x.0 as usize].shape.clone()
+    }
+
+    /// A table of quotients from the middle of its window.
+    pub fn lookup(&mut self, x: EdgeId, divisor: u64, values: Vec<i64>, ring: u32) -> EdgeId {
+        let shape = self.shape(x);
+        let first = -(values.len() as i64 / 2);
+        self.push(FixedOp::Lookup { divisor, first, values }, &[x], &shape, 8, ring)
+    }
+
+    pub fn rescale(
+        &mut self,
+        x: EdgeId,
+        modulus: u64,
+        divisor: u64,
+        function: Function,
+        ring: u32,
+    ) -> EdgeId {
+        let shape = self.shape(x);
+        let operand = &mut self.model.graph.edges[x.0 as usize];
+        operand.divisor = divisor as u32;
+        let frac = operand.frac;
+        self.push(FixedOp::Rescale { modulus, divisor, function }, &[x], &shape, frac, ring)
+    }
+
     pub fn done(self) -> FixedModel {
         self.model.validate().unwrap();
         self.model
@@ -111,7 +137,11 @@ pub fn input(model: &FixedModel, seed: u64) -> Vec<u64> {
     (0..e.len() as u64).map(|i| mix(seed, i) & (u64::MAX >> (64 - e.ring))).collect()
 }
 
-pub const WISH: Wish = Wish { supply: SupplyChoice::SoftSpoken(4), reveal: Reveal::Logits };
+pub const WISH: Wish = Wish {
+    backend: BackendChoice::TwoParty,
+    supply: SupplyChoice::SoftSpoken(4),
+    reveal: Reveal::Logits,
+};
 
 pub struct Run {
     pub outputs: Vec<Vec<u64>>,
