@@ -1,6 +1,6 @@
 //! Matrix products and convolutions over Z_2^32 and Z_2^64 (wrapping arithmetic).
 
-use crate::isa::{self, dispatch};
+use crate::isa::dispatch;
 
 mod conv;
 mod direct;

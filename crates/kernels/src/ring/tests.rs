@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::isa;
 
 fn words(n: usize, seed: u64) -> Vec<u64> {
     (0..n as u64)

@@ -10,8 +10,12 @@ use super::{Radix, whole_labels};
 use crate::isa::dispatch;
 use crate::ring::Conv2d;
 
+#[cfg(target_arch = "x86_64")]
+mod depthwise;
 mod layout;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

@@ -1,4 +1,7 @@
-//! The `#[target_feature]` boundaries of the vector levels.
+//! The vector levels.
+
+mod label;
+mod select;
 
 /// The portable loops, compiled with AVX2.
 pub(super) mod avx2 {
@@ -35,4 +38,9 @@ pub(super) mod avx2 {
         portable::rotate(f, by, out);
     }
 }
-pub(super) use avx2 as avx512;
+
+/// 512-bit registers.
+pub(super) mod avx512 {
+    pub(crate) use super::label::{keys, ladder, pack, unpack};
+    pub(crate) use super::select::{rotate, select};
+}
