@@ -8,6 +8,7 @@ pub mod infer;
 pub mod ir;
 pub mod onnx;
 pub mod passes;
+pub mod zoo;
 
 pub use error::Error;
 pub use onnx::{ImportOptions, load, load_with};
