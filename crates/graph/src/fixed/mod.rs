@@ -17,6 +17,7 @@ mod io;
 mod op;
 mod quantise;
 mod report;
+pub mod residue;
 pub mod semantics;
 mod validate;
 

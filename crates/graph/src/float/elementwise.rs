@@ -20,7 +20,8 @@ pub(super) fn unary(args: &Args, f: &Unary) -> Result<Vec<Tensor>, Error> {
     })
 }
 
-fn scalar(f: &Unary, x: f32) -> f32 {
+/// The function of one number.
+pub(crate) fn scalar(f: &Unary, x: f32) -> f32 {
     let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
     let softplus = |x: f32| if x > 20.0 { x } else { x.exp().ln_1p() };
     match *f {

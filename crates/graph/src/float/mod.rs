@@ -15,6 +15,7 @@ mod quant;
 mod reduce;
 mod transposed;
 
+pub(crate) use elementwise::scalar;
 pub use eval::eval;
 
 use crate::Error;

@@ -1,3 +1,4 @@
+use super::curve::Curve;
 use super::options::QuantiseOptions;
 use super::range::{Range, bits, frac_for};
 use crate::Error;
@@ -8,22 +9,22 @@ use std::collections::HashMap;
 
 /// An edge whose ring is not known yet.
 #[derive(Clone, Debug)]
-pub(super) struct Draft {
-    pub(super) name: String,
-    pub(super) shape: Vec<u32>,
-    pub(super) frac: i32,
-    pub(super) divisor: u32,
+pub(in crate::fixed) struct Draft {
+    pub(in crate::fixed) name: String,
+    pub(in crate::fixed) shape: Vec<u32>,
+    pub(in crate::fixed) frac: i32,
+    pub(in crate::fixed) divisor: u32,
     /// Real values, calibrated.
-    pub(super) range: Range,
+    pub(in crate::fixed) range: Range,
 }
 
 impl Draft {
-    pub(super) fn len(&self) -> u64 {
+    pub(in crate::fixed) fn len(&self) -> u64 {
         self.shape.iter().map(|&d| u64::from(d)).product()
     }
 
     /// Integer per unit.
-    pub(super) fn unit(&self) -> f64 {
+    pub(in crate::fixed) fn unit(&self) -> f64 {
         f64::from(self.frac).exp2() * f64::from(self.divisor)
     }
 
@@ -45,6 +46,9 @@ pub(super) struct Builder<'a> {
     pub(super) weights: Vec<LayerWeights>,
     /// Values already rounded to a number of fraction bits.
     rounded: HashMap<(EdgeId, i32), EdgeId>,
+    /// Functions of one edge, by the edge of their results, where functions are tables; none where
+    /// they are sequences of comparisons and products.
+    pub(super) curves: Option<HashMap<EdgeId, Curve>>,
     /// Ring bits per edge, once assigned.
     pub(super) rings: Vec<u32>,
 }
@@ -67,6 +71,7 @@ impl<'a> Builder<'a> {
             nodes: vec![],
             weights: vec![],
             rounded: HashMap::new(),
+            curves: None,
             rings: vec![],
         }
     }

@@ -21,6 +21,7 @@
 //! constants of the network count as weights; bounds of `Clip` are public.
 
 mod builder;
+mod curve;
 mod fit;
 mod form;
 mod lower;
@@ -31,9 +32,14 @@ mod rings;
 pub use fit::{Fitted, MAX_ERROR, Quality, fit, quality};
 pub use options::QuantiseOptions;
 
-use super::{Calibration, FixedModel};
+pub(super) use builder::Draft;
+pub(super) use curve::{Curve, CurveKind};
+pub(super) use range::Range;
+
+use super::{Calibration, EdgeId, Finish, FixedModel, FixedNode, LayerWeights};
 use crate::Error;
 use crate::ir::Graph;
+use std::collections::HashMap;
 
 /// Quantises a network whose ranges were calibrated. Run `passes::simplify` on the graph first: batch
 /// normalisations and arithmetic that it folds would cost linear layers of their own.
@@ -49,4 +55,29 @@ pub fn quantise(
 ) -> Result<FixedModel, Error> {
     options.validate()?;
     lower::Lower::new(graph, calibration, options)?.run()
+}
+
+/// A network lowered to layers, before rings are assigned.
+pub(super) struct Lowered {
+    pub(super) edges: Vec<Draft>,
+    pub(super) nodes: Vec<FixedNode>,
+    pub(super) weights: Vec<LayerWeights>,
+    /// Functions by the edge of their results; their nodes are identities.
+    pub(super) curves: HashMap<EdgeId, Curve>,
+    pub(super) input: EdgeId,
+    pub(super) output: EdgeId,
+    pub(super) finish: Finish,
+}
+
+/// Lowers a network with every function of one value as a table still to be made.
+///
+/// # Errors
+/// As [`quantise`].
+pub(super) fn lower(
+    graph: &Graph,
+    calibration: &Calibration,
+    options: &QuantiseOptions,
+) -> Result<Lowered, Error> {
+    options.validate()?;
+    lower::Lower::new(graph, calibration, options)?.tables().lowered()
 }

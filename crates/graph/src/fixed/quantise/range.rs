@@ -2,48 +2,48 @@
 
 /// A closed interval of reals.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Range {
-    pub(crate) lo: f64,
-    pub(crate) hi: f64,
+pub(in crate::fixed) struct Range {
+    pub(in crate::fixed) lo: f64,
+    pub(in crate::fixed) hi: f64,
 }
 
 impl Range {
-    pub(crate) fn new(lo: f64, hi: f64) -> Self {
+    pub(in crate::fixed) fn new(lo: f64, hi: f64) -> Self {
         Self { lo, hi }
     }
 
-    pub(crate) fn magnitude(self) -> f64 {
+    pub(in crate::fixed) fn magnitude(self) -> f64 {
         self.lo.abs().max(self.hi.abs())
     }
 
-    pub(crate) fn union(self, o: Self) -> Self {
+    pub(in crate::fixed) fn union(self, o: Self) -> Self {
         Self { lo: self.lo.min(o.lo), hi: self.hi.max(o.hi) }
     }
 
     /// The interval of `scale * x + offset`.
-    pub(crate) fn affine(self, scale: f64, offset: f64) -> Self {
+    pub(in crate::fixed) fn affine(self, scale: f64, offset: f64) -> Self {
         let (a, b) = (self.lo * scale + offset, self.hi * scale + offset);
         Self { lo: a.min(b), hi: a.max(b) }
     }
 
-    pub(crate) fn sum(self, o: Self) -> Self {
+    pub(in crate::fixed) fn sum(self, o: Self) -> Self {
         Self { lo: self.lo + o.lo, hi: self.hi + o.hi }
     }
 
     /// The interval of `min(max(x, 0), hi)`.
-    pub(crate) fn clipped(self, hi: f64) -> Self {
+    pub(in crate::fixed) fn clipped(self, hi: f64) -> Self {
         Self { lo: self.lo.clamp(0.0, hi), hi: self.hi.clamp(0.0, hi) }
     }
 }
 
 /// Signed bits that hold every integer of magnitude up to `m`.
-pub(crate) fn bits(m: f64) -> u32 {
+pub(in crate::fixed) fn bits(m: f64) -> u32 {
     // Anything beyond 2^1000 is refused by the ring limit all the same.
     ((m.min(1e300) + 1.0).log2().ceil() as u32 + 1).max(2)
 }
 
 /// The most fraction bits with which magnitude `m` fits `bits` signed bits.
-pub(crate) fn frac_for(m: f64, bits: u32) -> i32 {
+pub(in crate::fixed) fn frac_for(m: f64, bits: u32) -> i32 {
     let top = (f64::from(bits - 1).exp2() - 1.0).max(1.0);
     if m <= top * 2f64.powi(-64) {
         return 0;

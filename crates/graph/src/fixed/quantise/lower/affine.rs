@@ -10,7 +10,10 @@ impl Lower<'_> {
     /// has degree two; offsets are local.
     pub(super) fn plain(&mut self, name: &str, mut f: Form) -> Result<Form, Error> {
         if f.square != 0.0 {
-            f = self.square(name, f)?;
+            f = match self.curve(f) {
+                Some(curve) => self.tabulate(name, curve)?,
+                None => self.square(name, f)?,
+            };
         }
         if f.scale == 0.0 {
             let range = Range::new(0.0, 0.0);

@@ -3,6 +3,7 @@
 mod activation;
 mod affine;
 mod arithmetic;
+mod curve;
 mod matrix;
 mod movement;
 mod plan;
@@ -13,7 +14,7 @@ mod window;
 use super::builder::{Builder, Draft, RealLinear};
 use super::form::Form;
 use super::range::{Range, bits, frac_for};
-use super::{Calibration, QuantiseOptions};
+use super::{Calibration, Lowered, QuantiseOptions};
 use crate::Error;
 use crate::fixed::{EdgeId, Finish, FixedModel, FixedOp, Rearrange};
 use crate::ir::{Graph, Node, Op, Tensor, ValueId};
@@ -53,8 +54,21 @@ impl<'a> Lower<'a> {
         })
     }
 
-    /// Lowers the whole graph.
+    /// Lowers the whole graph to integers in rings.
     pub(super) fn run(mut self) -> Result<FixedModel, Error> {
+        let (input, output, finish) = self.layers()?;
+        super::rings::finish(self.b, &self.g.name, input, output, finish)
+    }
+
+    /// Lowers the whole graph and leaves it at that.
+    pub(super) fn lowered(mut self) -> Result<Lowered, Error> {
+        let (input, output, finish) = self.layers()?;
+        let Builder { edges, nodes, weights, curves, .. } = self.b;
+        let curves = curves.unwrap_or_default();
+        Ok(Lowered { edges, nodes, weights, curves, input, output, finish })
+    }
+
+    fn layers(&mut self) -> Result<(EdgeId, EdgeId, Finish), Error> {
         let input = self.input()?;
         let g = self.g;
         for (i, node) in g.nodes.iter().enumerate() {
@@ -63,7 +77,7 @@ impl<'a> Lower<'a> {
             }
         }
         let (output, finish) = self.output()?;
-        super::rings::finish(self.b, &g.name, input, output, finish)
+        Ok((input, output, finish))
     }
 
     fn input(&mut self) -> Result<EdgeId, Error> {
@@ -101,6 +115,9 @@ impl<'a> Lower<'a> {
     }
 
     fn node(&mut self, index: usize, n: &Node) -> Result<(), Error> {
+        if self.function_of_one(n)? {
+            return Ok(());
+        }
         match &n.op {
             Op::Conv { window, groups } => self.conv(n, window, *groups),
             Op::ConvTranspose { window, groups, output_padding } => {
