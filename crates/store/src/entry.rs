@@ -47,6 +47,7 @@ impl Candidate {
         Ok(Entry {
             file: self.file,
             path: self.path,
+            ready: layout.ready.clone(),
             description: self.description,
             next: self.first,
             index: 0,
@@ -57,10 +58,11 @@ impl Candidate {
 }
 
 /// A claimed entry: the one right to read it, once, from front to back. Its file has no name any
-/// more and is gone when this is dropped, read or not.
+/// more and is gone when this is dropped, read or not, unless the power fails at that moment.
 pub struct Entry {
     file: File,
     path: PathBuf,
+    ready: PathBuf,
     description: Description,
     /// Length field of the next chunk, or the footer's marker. Not verified yet.
     next: u64,
@@ -100,11 +102,13 @@ impl Entry {
         read
     }
 
-    /// Declares the entry used and gives back its space. Nothing need have been read. A file system
-    /// may take a second per gigabyte for that: answer first.
+    /// Declares the entry used: when this returns, its data is gone for good, even if the power
+    /// fails. Nothing need have been read. A file system may take a second per gigabyte for that:
+    /// answer first.
     pub fn finish(self) -> Result<(), Error> {
-        // Only the open file is left, and it is closed by being dropped.
-        Ok(())
+        let Self { file, ready, .. } = self;
+        drop(file);
+        fs::sync_dir(&ready)
     }
 
     fn read(&mut self, max: usize, chunk: &mut Vec<u8>) -> Result<bool, Error> {

@@ -37,14 +37,14 @@
 //! An entry is there once its file is linked into `ready`, and gone once its tombstone exists; the
 //! exclusive creation of the tombstone decides who wins. The file is unlinked as soon as the
 //! tombstone is durable and lives on only as the winner's open file, so the space and the secrets
-//! are given back even when the winner is killed. [`Store::open`] sweeps what interrupted
-//! processes left behind and harms no living one.
+//! are given back even when the winner is killed. What interrupted processes and losses of power
+//! leave behind, [`Store::open`] deletes; it harms no living process.
 //!
 //! # What it protects against, and what not
 //!
 //! * Checksums (BLAKE3 under a key derived from id, kind and label, over every chunk with its
-//!   position) find damage, truncation, reordering and files under a wrong name before a byte is
-//!   handed out. They are no defence against somebody who can write to the directory: who can do
+//!   position) find damage, truncation, reordering and files under a wrong name before a byte of
+//!   the chunk is handed out. They are no defence against somebody who can write to the directory: who can do
 //!   that can also delete tombstones.
 //! * The material is secret and lies in the directory unencrypted, protected by its permissions
 //!   (directories 0700, files 0600; a directory that others can enter is refused). Put it on an

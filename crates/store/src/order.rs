@@ -41,6 +41,7 @@ fn a_name_follows_the_contents_and_reading_follows_the_tombstone() {
     let claim = ["create ./spent/ID", "sync ./spent/ID", "sync ./spent", "unlink ./ready/ID"];
     assert_eq!(log(&root, id), claim);
     entry.finish().unwrap();
+    assert_eq!(log(&root, id), ["sync ./ready"]);
 
     // What is on the disk already is opened without touching it.
     Store::open(&root).unwrap();
