@@ -6,9 +6,7 @@ mod fixed_common;
 
 use fixed_common::{calibrate, clear, float, images, inputs, model, top1};
 use rayon::prelude::*;
-use sordino_graph::fixed::residue::{
-    LookupForm, MAX_ERROR, ResidueOptions, Style, fit, quantise,
-};
+use sordino_graph::fixed::residue::{LookupForm, MAX_ERROR, ResidueOptions, Style, fit, quantise};
 use sordino_graph::fixed::{encode_input, quality};
 
 const CALIBRATION: usize = 128;

@@ -64,6 +64,11 @@ impl Edge {
         self.shape.iter().map(|&d| d as usize).product()
     }
 
+    /// Integers per real unit.
+    pub fn unit(&self) -> f64 {
+        f64::from(self.frac).exp2() * f64::from(self.divisor)
+    }
+
     /// Whether it has no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

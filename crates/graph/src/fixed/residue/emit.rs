@@ -16,6 +16,7 @@ const MAX_RING: u32 = 62;
 pub(super) type Interval = (i128, i128);
 
 /// Layers as integers, with what every value can become at worst.
+#[derive(Clone)]
 pub(super) struct Integers {
     ops: Vec<FixedOp>,
     weights: Weights,
@@ -43,6 +44,15 @@ pub(super) fn integers(p: &Program, plan: &Plan) -> Result<Integers, Error> {
 }
 
 impl Integers {
+    /// The same layers with other weights.
+    pub(super) fn with(mut self, p: &Program, weights: Weights) -> Self {
+        self.weights = weights;
+        for (i, n) in p.nodes.iter().enumerate() {
+            self.intervals[n.output] = interval(&self.ops[i], &self, n);
+        }
+        self
+    }
+
     fn op(&mut self, plan: &Plan, n: &Node) -> Result<FixedOp, Error> {
         let unit = |v: usize| plan.units[v];
         let (x, y) = (unit(n.inputs[0]), unit(n.output));

@@ -31,6 +31,7 @@
 mod arrange;
 mod bounds;
 mod code;
+mod correct;
 mod dash;
 mod emit;
 mod fit;
@@ -52,6 +53,7 @@ use crate::ir::{Graph, Tensor};
 use arrange::{Rules, arrange};
 use dash::Dash;
 use observe::{Seen, observe};
+use plan::Plan;
 use program::{Class, Layer, Program};
 use strict::{Failed, Strict};
 use unit::Unit;
@@ -85,7 +87,7 @@ pub fn quantise(
                 let (p, seen) = (&p, &seen);
                 let strict = Strict { p, seen, options, forms, weight_bits: *weight_bits };
                 match strict.plan() {
-                    Ok(plan) => return emit::integers(p, &plan)?.model(p, &plan),
+                    Ok(plan) => return integers(p, &plan, samples, options),
                     // Each sum is narrowed once at most.
                     Err(Failed::Narrow(sum)) if !rules.narrow.contains(&sum) => {
                         rules.narrow.insert(sum);
@@ -104,9 +106,25 @@ pub fn quantise(
             let p = arrange(&graph.name, &lowered, &rules)?;
             let seen = observe(&p, samples)?;
             let plan = Dash { p: &p, seen: &seen, options, form: *form }.plan()?;
-            emit::integers(&p, &plan)?.model(&p, &plan)
+            integers(&p, &plan, samples, options)
         }
     }
+}
+
+/// The model of a plan. Biases are corrected where windows have a margin for it.
+fn integers(
+    p: &Program,
+    plan: &Plan,
+    samples: &[Tensor],
+    options: &ResidueOptions,
+) -> Result<FixedModel, Error> {
+    let rounded = emit::integers(p, plan)?;
+    if options.range == RangeMode::Proof {
+        return rounded.model(p, plan);
+    }
+    let mut model = rounded.clone().model(p, plan)?;
+    correct::correct(p, &mut model, samples)?;
+    rounded.with(p, model.weights).model(p, plan)
 }
 
 /// Unit and range of the input's integers.
@@ -146,12 +164,7 @@ fn widened(r: Range, factor: f64) -> Range {
 
 /// Integers that accumulators must stay within: operands of tables, and the output. Sums on the
 /// way to them may wrap around their modulus and come back.
-fn admitted(
-    p: &Program,
-    seen: &Seen,
-    units: &[Unit],
-    mode: RangeMode,
-) -> Vec<Option<(i64, i64)>> {
+fn admitted(p: &Program, seen: &Seen, units: &[Unit], mode: RangeMode) -> Vec<Option<(i64, i64)>> {
     let mut of = vec![None; p.values.len()];
     if let RangeMode::Calibrated { margin } = mode {
         for v in p.tables().map(|t| t.2).chain([p.output]) {

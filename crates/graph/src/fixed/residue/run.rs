@@ -39,7 +39,8 @@ pub(super) fn run(
     Ok(())
 }
 
-fn apply(p: &Program, n: &Node, live: &[Vec<f32>]) -> Result<Vec<f32>, Error> {
+/// One layer on the values so far.
+pub(super) fn apply(p: &Program, n: &Node, live: &[Vec<f32>]) -> Result<Vec<f32>, Error> {
     let x = &live[n.inputs[0]][..];
     let shape = |v: usize| &p.values[v].shape[..];
     Ok(match &n.layer {
