@@ -150,19 +150,21 @@ mod x86 {
             pub(crate) fn add_scaled(r: Radix, y: &mut [u8], c: u8, x: &[u8]) {
                 portable::add_scaled(r, y, c, x);
             }
-
-            #[target_feature(enable = $features)]
-            pub(crate) fn add_each(r: Radix, y: &mut [u8], c: &[u8], x: &[u8]) {
-                portable::add_each(r, y, c, x);
-            }
         };
     }
 
     pub(super) mod avx2 {
         entry_points!("avx2");
+
+        #[target_feature(enable = "avx2")]
+        pub(crate) fn add_each(r: Radix, y: &mut [u8], c: &[u8], x: &[u8]) {
+            portable::add_each(r, y, c, x);
+        }
     }
 
     pub(super) mod avx512 {
+        pub(crate) use super::super::super::x86::avx512::add_each;
+
         entry_points!("avx512f,avx512dq,avx512vl,avx512bw");
     }
 }

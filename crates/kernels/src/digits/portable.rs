@@ -1,7 +1,7 @@
-//! Packing, ladders, selection and rotation in portable code: the scalar twins, and with the features of a vector
+//! Packing, ladders, selection, rotation and sampling in portable code: the scalar twins, and with the features of a vector
 //! caller the kernels of levels without their own.
 
-use super::Radix;
+use super::{Radix, sample};
 use crate::Block;
 
 /// Concatenates the low `bits` bits of the bytes of a word, by doubling the width of the fields three times.
@@ -147,4 +147,20 @@ pub(super) fn rotate(f: &[u8], by: u8, out: &mut [u8]) {
             *out ^= (*out ^ rotated) & mask;
         }
     }
+}
+
+/// The residues of the first words of each label; whether any of those words is to be rejected.
+#[inline(always)]
+pub(super) fn residues(r: Radix, stream: &[Block], out: &mut [u8]) -> bool {
+    let (n, width) = (r.digits(), r.digits().div_ceil(8));
+    let greatest = sample::greatest(r);
+    let mut rejected = false;
+    for (words, out) in stream.chunks_exact(width).zip(out.chunks_exact_mut(n)) {
+        let words: &[u16] = bytemuck::must_cast_slice(words);
+        for (out, &word) in out.iter_mut().zip(words) {
+            rejected |= word > greatest;
+            *out = r.reduce(word) as u8;
+        }
+    }
+    rejected
 }

@@ -2,7 +2,9 @@
 
 use zeroize::Zeroize;
 
-use super::{Radix, whole_labels};
+#[cfg(target_arch = "x86_64")]
+use super::x86;
+use super::{Radix, portable, whole_labels};
 use crate::Block;
 use crate::aes::Key;
 use crate::isa::dispatch;
@@ -39,7 +41,7 @@ pub fn sample(r: Radix, seed: Block, first: u64, out: &mut [u8]) {
         }
         key.permute(&counters[..blocks], &mut stream[..blocks]);
         let stream = &stream[..blocks];
-        if dispatch!(convert(r, stream, out), portable::convert(r, stream, out)) {
+        if dispatch!(residues(r, stream, out), portable::residues(r, stream, out)) {
             for (i, (words, out)) in
                 stream.chunks_exact(width).zip(out.chunks_exact_mut(n)).enumerate()
             {
@@ -51,7 +53,7 @@ pub fn sample(r: Radix, seed: Block, first: u64, out: &mut [u8]) {
 }
 
 /// The greatest word that is accepted.
-fn greatest(r: Radix) -> u16 {
+pub(super) fn greatest(r: Radix) -> u16 {
     let p = 1 << 16;
     (p / u32::from(r.p()) * u32::from(r.p()) - 1) as u16
 }
@@ -75,50 +77,5 @@ fn replace_rejected(r: Radix, key: &Key, label: u128, words: &[Block], out: &mut
                 break;
             }
         }
-    }
-}
-
-mod portable {
-    use super::{Radix, greatest};
-    use crate::Block;
-
-    /// The residues of the first words of each label; whether any of them is to be rejected.
-    #[inline(always)]
-    pub(super) fn convert(r: Radix, stream: &[Block], out: &mut [u8]) -> bool {
-        let (n, width) = (r.digits(), r.digits().div_ceil(8));
-        let greatest = greatest(r);
-        let mut rejected = false;
-        for (words, out) in stream.chunks_exact(width).zip(out.chunks_exact_mut(n)) {
-            let words: &[u16] = bytemuck::must_cast_slice(words);
-            for (out, &word) in out.iter_mut().zip(words) {
-                rejected |= word > greatest;
-                *out = r.reduce(word) as u8;
-            }
-        }
-        rejected
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    /// Stamps the loop for one set of features.
-    macro_rules! entry_points {
-        ($features:literal) => {
-            use super::super::{Radix, portable};
-            use crate::Block;
-
-            #[target_feature(enable = $features)]
-            pub(crate) fn convert(r: Radix, stream: &[Block], out: &mut [u8]) -> bool {
-                portable::convert(r, stream, out)
-            }
-        };
-    }
-
-    pub(super) mod avx2 {
-        entry_points!("avx2");
-    }
-
-    pub(super) mod avx512 {
-        entry_points!("avx512f,avx512dq,avx512vl,avx512bw");
     }
 }

@@ -97,27 +97,35 @@ fn tile_rows(rows: usize) -> usize {
 
 /// The weights in the order of use: \[tile\]\[block\]\[tap\]\[row\] words of four channels, zeros for channels beyond
 /// the last.
+#[inline(always)]
 fn pack(kernel: &[i8], channels: usize, taps: usize) -> Vec<[i8; 4]> {
-    let inner = channels * taps;
+    let (inner, words) = (channels * taps, channels.div_ceil(4) * taps);
     let rows = kernel.len() / inner;
-    let mut packed = Vec::with_capacity(rows * channels.div_ceil(4) * taps);
-    let mut kernel = kernel;
-    while !kernel.is_empty() {
-        let (tile, rest) = kernel.split_at(tile_rows(kernel.len() / inner) * inner);
-        for block in (0..channels).step_by(4) {
-            let lanes = 4.min(channels - block);
-            for tap in 0..taps {
-                for row in tile.chunks_exact(inner) {
-                    let mut word = [0; 4];
-                    let weights = row[block * taps + tap..].iter().step_by(taps);
-                    for (to, weight) in word[..lanes].iter_mut().zip(weights) {
-                        *to = *weight;
-                    }
-                    packed.push(word);
+    let mut packed = vec![[0; 4]; rows * words];
+    let mut first = 0;
+    while first < rows {
+        let height = tile_rows(rows - first);
+        let tile = &mut packed[first * words..(first + height) * words];
+        for (i, row) in kernel[first * inner..].chunks_exact(inner).take(height).enumerate() {
+            if taps == 1 {
+                let (whole, rest) = row.as_chunks();
+                let mut to = tile.iter_mut().skip(i).step_by(height);
+                for (word, to) in whole.iter().zip(&mut to) {
+                    *to = *word;
+                }
+                for to in to {
+                    to[..rest.len()].copy_from_slice(rest);
+                }
+                continue;
+            }
+            for (channel, filter) in row.chunks_exact(taps).enumerate() {
+                let tile = &mut tile[channel / 4 * taps * height + i..];
+                for (to, weight) in tile.iter_mut().step_by(height).zip(filter) {
+                    to[channel % 4] = *weight;
                 }
             }
         }
-        kernel = rest;
+        first += height;
     }
     packed
 }
@@ -191,19 +199,7 @@ impl Strip<'_> {
         unsafe {
             let mut sums = [[L::zero(); NV]; MR];
             for (places, weights) in self.places.chunks(SAFE).zip(weights.chunks(SAFE * MR)) {
-                for (&place, weights) in places.iter().zip(weights.as_chunks::<MR>().0) {
-                    let from = self.digits.as_ptr().add(place);
-                    let mut digits = [L::load(from); NV];
-                    for (v, digits) in digits.iter_mut().enumerate() {
-                        *digits = L::load(from.add(4 * v * L::COLUMNS));
-                    }
-                    for (sums, weight) in sums.iter_mut().zip(weights) {
-                        let weight = L::splat(weight);
-                        for (sum, &digits) in sums.iter_mut().zip(&digits) {
-                            *sum = L::dot(*sum, digits, weight);
-                        }
-                    }
-                }
+                sums = accumulate::<L, MR, NV>(sums, self.digits, places, weights);
                 if self.places.len() > SAFE {
                     for sum in sums.as_flattened_mut() {
                         *sum = L::residues(*sum, m);
@@ -217,4 +213,31 @@ impl Strip<'_> {
             }
         }
     }
+}
+
+/// Takes and returns the sums by value, which keeps them in registers.
+#[inline(always)]
+unsafe fn accumulate<L: Lanes, const MR: usize, const NV: usize>(
+    mut sums: [[L::Sums; NV]; MR],
+    digits: &[u8],
+    places: &[usize],
+    weights: &[[i8; 4]],
+) -> [[L::Sums; NV]; MR] {
+    for (&place, weights) in places.iter().zip(weights.as_chunks::<MR>().0) {
+        // SAFETY: the module's condition; `product` has checked how far the reads reach.
+        unsafe {
+            let from = digits.as_ptr().add(place);
+            let mut columns = [L::load(from); NV];
+            for (v, columns) in columns.iter_mut().enumerate() {
+                *columns = L::load(from.add(4 * v * L::COLUMNS));
+            }
+            for (sums, weight) in sums.iter_mut().zip(weights) {
+                let weight = L::splat(weight);
+                for (sum, &columns) in sums.iter_mut().zip(&columns) {
+                    *sum = L::dot(*sum, columns, weight);
+                }
+            }
+        }
+    }
+    sums
 }

@@ -7,6 +7,7 @@
 use core::arch::x86_64::*;
 
 use super::super::{Radix, portable};
+use super::words::Words;
 use crate::Block;
 
 /// Labels at a time.
@@ -143,10 +144,18 @@ fn load_part(bytes: &[u8]) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn load_half(bytes: &[u8]) -> __m256i {
+pub(super) fn load_half(bytes: &[u8]) -> __m256i {
     debug_assert!(!bytes.is_empty() && bytes.len() <= 32);
     // SAFETY: the mask keeps the load inside the slice.
     unsafe { _mm256_maskz_loadu_epi8(u32::MAX >> (32 - bytes.len()), bytes.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) fn store_half(x: __m256i, to: &mut [u8]) {
+    debug_assert!(!to.is_empty() && to.len() <= 32);
+    // SAFETY: the mask keeps the store inside the slice.
+    unsafe { _mm256_mask_storeu_epi8(to.as_mut_ptr().cast(), u32::MAX >> (32 - to.len()), x) }
 }
 
 #[inline]
@@ -276,28 +285,12 @@ pub(crate) fn keys(r: Radix, zero: &[u8], delta: &[u8], out: &mut [Block]) {
     }
     let back = _mm512_set1_epi16(i16::from(r.p()) - i16::from(zero[0]));
     let (zero, delta) = (load_part(zero), load_part(delta));
-    let first = multiply_add(r, back, delta, zero);
+    let words = Words::new(r);
+    let low = words.multiply_add(back, _mm512_castsi512_si256(delta), _mm512_castsi512_si256(zero));
+    let [delta_high, zero_high] = [delta, zero].map(|x| _mm512_extracti64x4_epi64::<1>(x));
+    let high = words.multiply_add(back, delta_high, zero_high);
+    let first = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
     by_slot!(r, climb(r, first, delta, out), ());
-}
-
-/// y + c x mod p in bytes, c being in words.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn multiply_add(r: Radix, c: __m512i, x: __m512i, y: __m512i) -> __m512i {
-    let p = _mm512_set1_epi16(r.p().into());
-    let reciprocal = _mm512_set1_epi16(r.reciprocal() as i16);
-    let [low, high] = [
-        (_mm512_castsi512_si256(x), _mm512_castsi512_si256(y)),
-        (_mm512_extracti64x4_epi64::<1>(x), _mm512_extracti64x4_epi64::<1>(y)),
-    ]
-    .map(|(x, y)| {
-        let (x, y) = (_mm512_cvtepu8_epi16(x), _mm512_cvtepu8_epi16(y));
-        let sum = _mm512_add_epi16(_mm512_mullo_epi16(c, x), y);
-        let quotient = _mm512_mulhi_epu16(sum, reciprocal);
-        let rest = _mm512_sub_epi16(sum, _mm512_mullo_epi16(quotient, p));
-        _mm512_cvtepi16_epi8(_mm512_min_epu16(rest, _mm512_sub_epi16(rest, p)))
-    });
-    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
 }
 
 /// The packed labels base + v delta.

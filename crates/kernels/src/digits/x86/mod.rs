@@ -1,11 +1,14 @@
 //! The vector levels.
 
 mod label;
+mod scan;
 mod select;
+mod words;
 
 /// The portable loops, compiled with AVX2.
 pub(super) mod avx2 {
     use super::super::{Radix, portable};
+    pub(crate) use super::scan::select;
     use crate::Block;
 
     #[target_feature(enable = "avx2")]
@@ -29,8 +32,8 @@ pub(super) mod avx2 {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(crate) fn select(table: &[Block], index: &[u8], out: &mut [Block]) {
-        portable::select(table, index, out);
+    pub(crate) fn residues(r: Radix, stream: &[Block], out: &mut [u8]) -> bool {
+        portable::residues(r, stream, out)
     }
 
     #[target_feature(enable = "avx2")]
@@ -43,4 +46,5 @@ pub(super) mod avx2 {
 pub(super) mod avx512 {
     pub(crate) use super::label::{keys, ladder, pack, unpack};
     pub(crate) use super::select::{rotate, select};
+    pub(crate) use super::words::{add_each, residues};
 }
