@@ -32,9 +32,20 @@ impl Tables {
         Self { rows, used: 0 }
     }
 
+    /// The memory, to be filled anew.
+    pub fn into_rows(self) -> Vec<Block> {
+        self.rows
+    }
+
     /// Rows not read yet.
     pub fn left(&self) -> usize {
         self.rows.len() - self.used
+    }
+}
+
+impl<S: Source> Source for &mut S {
+    fn take(&mut self, count: usize) -> Result<&[Block], Error> {
+        (**self).take(count)
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::Prime;
+use crate::{Base, Error, Prime};
 
 /// A way to rescale and requantise by [`super::lookup`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,43 @@ pub fn forms(levels: u32, outputs: u32) -> Vec<Form> {
         better
     });
     all
+}
+
+/// The cheapest base for [`super::rescale`] with a rectifier, in rows: its product is at least
+/// `least`, and it contains the divisor's primes.
+///
+/// *Source*: exhaustive search over the allowed primes, up to seven in a base.
+///
+/// # Errors
+/// [`Error::Config`] when the divisor has other primes or no base reaches `least`.
+pub fn rescale_base(least: u64, divisor: u64) -> Result<Base, Error> {
+    let given = Base::factor(divisor)?;
+    let free: Vec<Prime> = Prime::ALL
+        .into_iter()
+        .filter(|p| p.get() > 2 && p.get() < 128 && !given.primes().contains(p))
+        .collect();
+    let mut candidates = Vec::new();
+    subsets(&free, 7, &mut Vec::new(), &mut |primes| {
+        let base = Base::new(given.primes().iter().chain(primes).copied());
+        let sum: u64 = base.primes().iter().map(|p| p.value()).sum();
+        let all_needed = base.product() / u128::from(primes[0].value()) < u128::from(least);
+        if base.product() >= u128::from(least) && all_needed {
+            candidates.push((sum, base));
+        }
+    });
+    // The rows grow with the sum of the primes, so the few smallest sums hold the best.
+    candidates.sort_by_key(|c| c.0);
+    candidates
+        .into_iter()
+        .take(32)
+        .filter_map(|(_, base)| {
+            let modulus = u64::try_from(base.product()).ok()?;
+            let program = super::rescale(modulus, divisor, true, base.primes()).ok()?;
+            Some((program.cost().rows, base))
+        })
+        .min_by_key(|c| c.0)
+        .map(|c| c.1)
+        .ok_or_else(|| Error::Config(format!("no base of primes for rescaling reaches {least}")))
 }
 
 fn form(primes: &[Prime], top: Prime, outputs: u32) -> Option<Form> {
@@ -80,6 +117,18 @@ mod tests {
         assert!(rows(1 << 20) <= 450);
         assert!(rows(1 << 22) <= 516);
         assert!(all.is_sorted_by_key(|f| (f.rows, f.divisor)));
+    }
+
+    #[test]
+    fn bases_for_rescaling() {
+        let base = rescale_base(300_000, 31).unwrap();
+        assert!(base.product() >= 300_000 && base.primes().contains(&Prime::new(31).unwrap()));
+        let rows = |base: &Base| {
+            let m = base.product() as u64;
+            crate::gadget::rescale(m, 31, true, base.primes()).unwrap().cost().rows
+        };
+        assert!(rows(&base) <= rows(&Base::factor(31 * 97 * 109).unwrap()));
+        assert!(rescale_base(1 << 40, 11).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod relu;
 mod residues;
 mod sign;
 
-pub use choose::{Form, forms};
+pub use choose::{Form, forms, rescale_base};
 pub use lookup::lookup;
 pub use pool::{convert, maximum};
 pub use relu::{relu_maximum, rescale};
