@@ -1,7 +1,8 @@
 //! Known-answer test of one level against the scalar twins, as cryptographic modules run before use.
 
 use crate::Block;
-use crate::hash::{ggm_double, tmmo, tmmo_cot};
+use crate::digits::{self, Operand, Radix};
+use crate::hash::{ggm_double, permute, tmmo, tmmo_cot, tmmo_from};
 use crate::isa::{self, Isa};
 use crate::ntt::{Ntt, find_primes};
 use crate::prg::{Prg, expand};
@@ -15,7 +16,7 @@ const DEGREE: usize = 2048;
 /// Whether every kernel at `isa` agrees with its scalar twin on fixed inputs. The caller has checked that the
 /// processor has the features of the level.
 pub(crate) fn agrees(isa: Isa) -> bool {
-    let run = |isa| isa::with_detected(isa, || (aes(), ring(), ntt()));
+    let run = |isa| isa::with_detected(isa, || (aes(), ring(), ntt(), labels()));
     run(isa) == run(Isa::Scalar)
 }
 
@@ -38,7 +39,10 @@ fn aes() -> Vec<Vec<Block>> {
     ggm_double(&x, &mut children);
     let mut columns = zeros(128);
     transpose128(&rows[..128], &mut columns);
-    vec![stream, rows, hashes, out0, out1, children, columns]
+    let (mut permuted, mut shared) = (zeros(BLOCKS), x.clone());
+    permute(&x, &mut permuted);
+    tmmo_from(&permuted, u64::MAX - 5, 3, &mut shared);
+    vec![stream, rows, hashes, out0, out1, children, columns, permuted, shared]
 }
 
 fn ring() -> (Vec<Vec<u64>>, Vec<Vec<u32>>) {
@@ -87,4 +91,79 @@ fn ntt() -> Vec<Vec<u64>> {
             out
         })
         .collect()
+}
+
+/// One radix for each way of packing, and more labels than any batch.
+fn labels() -> Vec<(Vec<Block>, Vec<u8>)> {
+    [2, 3, 7, 13, 31, 61, 127, 251].map(|p| (packed_labels(p), unpacked_labels(p))).to_vec()
+}
+
+/// As many labels as blocks.
+fn digits_of(r: Radix) -> Vec<u8> {
+    let mut x = vec![0; BLOCKS * r.digits()];
+    digits::sample(r, Block(77), u64::MAX, &mut x);
+    x
+}
+
+fn packed_labels(p: u8) -> Vec<Block> {
+    let (r, count) = (Radix::new(p), usize::from(p));
+    let x = digits_of(r);
+    let (zero, mut delta) = (&x[..r.digits()], x[r.digits()..2 * r.digits()].to_vec());
+    delta[0] = 1;
+    let mut out = vec![Block::ZERO; 2 * BLOCKS + 2 * count - 1];
+    let (packed, rest) = out.split_at_mut(BLOCKS);
+    let (selected, rest) = rest.split_at_mut(BLOCKS);
+    let (keys, rungs) = rest.split_at_mut(count);
+    digits::pack(r, &x, packed);
+    digits::keys(r, zero, &delta, keys);
+    digits::ladder(r, zero, &delta, rungs);
+    digits::select(keys, &x[..BLOCKS], selected);
+    out
+}
+
+fn unpacked_labels(p: u8) -> Vec<u8> {
+    let (r, n) = (Radix::new(p), usize::from(p) - 1);
+    let x = digits_of(r);
+    let y: Vec<u8> = x.iter().rev().copied().collect();
+    let bits: Vec<Block> = words(BLOCKS).map(|word| Block(u128::from(word) << 64 | 5)).collect();
+    let mut out: [Vec<u8>; 10] = core::array::from_fn(|_| y.clone());
+    let [unpacked, sum, difference, multiple, eliminated, added, each, pairs, rotated, conv] =
+        &mut out;
+    digits::unpack(r, &bits, unpacked);
+    digits::add(r, &x, &y, sum);
+    digits::sub(r, &x, &y, difference);
+    digits::scale(r, p - 1, &x, multiple);
+    digits::sub_scale(r, eliminated, &x, p - 1);
+    digits::add_scaled(r, added, p - 1, &x);
+    digits::add_each(r, each, &x[..BLOCKS], &x[..r.digits()]);
+    digits::add_each(r, pairs, &x[..BLOCKS], &x);
+    digits::rotate(&x[..=n.max(1)], n as u8, &mut rotated[..=n.max(1)]);
+    linear(r, &x, conv);
+    out.concat()
+}
+
+/// Appends the outputs of a convolution with tiles of every height and of a depthwise one.
+fn linear(r: Radix, x: &[u8], y: &mut Vec<u8>) {
+    let wide = Conv2d {
+        cin: 5,
+        h: 5,
+        w: 3,
+        cout: 13,
+        kh: 3,
+        kw: 2,
+        stride: [2, 1],
+        dilation: [1, 1],
+        pads: [1, 0, 0, 1],
+        groups: 1,
+    };
+    let depthwise = Conv2d { cout: 5, groups: 5, ..wide };
+    let kernel: Vec<i8> = words(wide.kernel_len())
+        .map(|word| (word % u64::from(r.p())) as i8 - (r.p() / 2) as i8)
+        .collect();
+    for shape in [wide, depthwise] {
+        let operand = Operand::new(&shape, r, &x[..shape.input_len() * r.digits()]);
+        let mut out = vec![0; shape.output_len() * r.digits()];
+        digits::conv(&operand, 0..shape.cout, &kernel[..shape.kernel_len()], &mut out);
+        y.extend(out);
+    }
 }

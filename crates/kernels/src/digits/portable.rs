@@ -1,7 +1,7 @@
 //! Packing, ladders, selection, rotation and sampling in portable code: the scalar twins, and with the features of a vector
 //! caller the kernels of levels without their own.
 
-use super::{Radix, sample};
+use super::Radix;
 use crate::Block;
 
 /// Concatenates the low `bits` bits of the bytes of a word, by doubling the width of the fields three times.
@@ -149,18 +149,21 @@ pub(super) fn rotate(f: &[u8], by: u8, out: &mut [u8]) {
     }
 }
 
-/// The residues of the first words of each label; whether any of those words is to be rejected.
+/// The residues of the first words of each of up to 64 labels, and in bit i whether label i has one to be rejected.
 #[inline(always)]
-pub(super) fn residues(r: Radix, stream: &[Block], out: &mut [u8]) -> bool {
+pub(super) fn residues(r: Radix, stream: &[Block], out: &mut [u8]) -> u64 {
     let (n, width) = (r.digits(), r.digits().div_ceil(8));
-    let greatest = sample::greatest(r);
-    let mut rejected = false;
-    for (words, out) in stream.chunks_exact(width).zip(out.chunks_exact_mut(n)) {
+    let greatest = r.greatest_word();
+    let mut rejected = 0;
+    let labels = stream.chunks_exact(width).zip(out.chunks_exact_mut(n));
+    for (i, (words, out)) in labels.enumerate() {
         let words: &[u16] = bytemuck::must_cast_slice(words);
+        let mut any = false;
         for (out, &word) in out.iter_mut().zip(words) {
-            rejected |= word > greatest;
+            any |= word > greatest;
             *out = r.reduce(word) as u8;
         }
+        rejected |= u64::from(any) << i;
     }
     rejected
 }

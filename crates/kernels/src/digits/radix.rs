@@ -54,6 +54,11 @@ impl Radix {
         self.reciprocal
     }
 
+    /// The greatest word below the greatest multiple of p up to 2^16.
+    pub(super) fn greatest_word(self) -> u16 {
+        (u32::from(self.reciprocal) * u32::from(self.p) - 1) as u16
+    }
+
     /// `x` mod p for `x` below 2p.
     #[inline(always)]
     pub(super) fn fold(self, x: u16) -> u16 {

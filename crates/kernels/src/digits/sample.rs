@@ -9,7 +9,7 @@ use crate::Block;
 use crate::aes::Key;
 use crate::isa::dispatch;
 
-/// Blocks encrypted at a time: a multiple of the blocks of every label.
+/// Blocks encrypted at a time: at most 64 labels, of at least two blocks each.
 const BATCH: usize = 96;
 
 /// Uniform labels: label i of `out` is a function of the radix, `seed` and first + i alone.
@@ -41,30 +41,24 @@ pub fn sample(r: Radix, seed: Block, first: u64, out: &mut [u8]) {
         }
         key.permute(&counters[..blocks], &mut stream[..blocks]);
         let stream = &stream[..blocks];
-        if dispatch!(residues(r, stream, out), portable::residues(r, stream, out)) {
-            for (i, (words, out)) in
-                stream.chunks_exact(width).zip(out.chunks_exact_mut(n)).enumerate()
-            {
-                replace_rejected(r, &key, first + i as u128, words, out);
-            }
+        let mut rejected = dispatch!(residues(r, stream, out), portable::residues(r, stream, out));
+        while rejected != 0 {
+            let i = rejected.trailing_zeros() as usize;
+            let (words, out) = (&stream[i * width..][..width], &mut out[i * n..][..n]);
+            replace_rejected(r, &key, first + i as u128, words, out);
+            rejected &= rejected - 1;
         }
     }
     stream.zeroize();
 }
 
-/// The greatest word that is accepted.
-pub(super) fn greatest(r: Radix) -> u16 {
-    let p = 1 << 16;
-    (p / u32::from(r.p()) * u32::from(r.p()) - 1) as u16
-}
-
 #[cold]
 fn replace_rejected(r: Radix, key: &Key, label: u128, words: &[Block], out: &mut [u8]) {
-    let words: &[u16] = bytemuck::must_cast_slice(words);
-    let mut counter = label << 8 | (words.len() / 8) as u128;
+    let (greatest, words) = (r.greatest_word(), bytemuck::must_cast_slice::<_, u16>(words));
+    let mut counter = label << 8 | r.digits().div_ceil(8) as u128;
     let mut spare = [Block::ZERO];
     let mut used = 8;
-    for (digit, _) in out.iter_mut().zip(words).filter(|&(_, &word)| word > greatest(r)) {
+    for (digit, _) in out.iter_mut().zip(words).filter(|&(_, &word)| word > greatest) {
         loop {
             if used == 8 {
                 key.permute(&[Block(counter)], &mut spare);
@@ -72,7 +66,7 @@ fn replace_rejected(r: Radix, key: &Key, label: u128, words: &[Block], out: &mut
             }
             let word = bytemuck::must_cast_slice::<_, u16>(&spare)[used];
             used += 1;
-            if word <= greatest(r) {
+            if word <= greatest {
                 *digit = r.reduce(word) as u8;
                 break;
             }

@@ -32,7 +32,7 @@ pub(super) mod avx2 {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(crate) fn residues(r: Radix, stream: &[Block], out: &mut [u8]) -> bool {
+    pub(crate) fn residues(r: Radix, stream: &[Block], out: &mut [u8]) -> u64 {
         portable::residues(r, stream, out)
     }
 
