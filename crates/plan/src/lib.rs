@@ -2,6 +2,10 @@
 //! party should see before it agrees.
 #![forbid(unsafe_code)]
 
+mod garbled;
+
+pub use garbled::{GarbledPlan, LayerTables};
+
 use serde::Serialize;
 use sordino_engine::session::Reveal;
 use sordino_engine::{BACKENDS, Backend};
@@ -151,8 +155,12 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
-    use sordino_graph::fixed::{Edge, EdgeId, Finish, FixedNode, FixedOp, Function, Rearrange};
+    use sordino_engine::garbled::Circuit;
+    use sordino_graph::fixed::{
+        Edge, EdgeId, Finish, FixedModel, FixedNode, FixedOp, Function, Rearrange, Weights,
+    };
 
     fn graph() -> FixedGraph {
         let edge = |name: &str, ring| Edge {
@@ -184,6 +192,16 @@ mod tests {
         }
     }
 
+    /// A table, and a movement that is free.
+    fn tables() -> FixedModel {
+        let mut graph = graph();
+        graph.edges.iter_mut().for_each(|e| e.ring = 20);
+        let values = (0..29).map(|t| (t - 14i64).clamp(0, 12)).collect();
+        graph.nodes[0].name = "table".into();
+        graph.nodes[0].op = FixedOp::Lookup { divisor: 13, first: -14, values };
+        FixedModel { graph, weights: Weights::default() }
+    }
+
     #[test]
     fn counts_are_sorted_and_summed() {
         let cost = |up| Cost { up, down: 2 * up, messages: 1, rounds: 1 };
@@ -206,10 +224,32 @@ mod tests {
     }
 
     #[test]
-    fn both_backends_run_a_rectifier() {
-        let support = support(&graph());
-        assert!(support.iter().any(|s| s.backend == "twoparty"));
-        assert!(support.iter().all(|s| s.refusal.is_none()), "{support:?}");
+    fn each_backend_runs_its_kind_of_integers() {
+        let refusal = |graph: &FixedGraph, name: &str| {
+            let found = support(graph).into_iter().find(|s| s.backend == name);
+            found.and_then(|s| s.refusal)
+        };
+        let rings = graph();
+        assert_eq!(refusal(&rings, "twoparty"), None);
+        assert!(refusal(&rings, "garbled").is_some_and(|why| why.contains("relu")));
+        let residues = tables();
+        assert_eq!(refusal(&residues.graph, "garbled"), None);
+        assert_eq!(refusal(&residues.graph, "clear"), None);
+        assert!(refusal(&residues.graph, "twoparty").is_some_and(|why| why.contains("table")));
+    }
+
+    #[test]
+    fn tables_are_planned_by_layer() {
+        let circuit = Circuit::new(&tables()).unwrap();
+        let cost = |up| Cost { up, down: 1, messages: 1, rounds: 1 };
+        let counts = [(Part::Offline, cost(7)), (Part::Online, cost(1)), (Part::Offline, cost(2))];
+        let plan = GarbledPlan::new(&circuit, counts);
+        assert_eq!((plan.offline.up, plan.online.up, plan.setup.up), (9, 1, 0));
+        let [layer] = &plan.layers[..] else { panic!("{:?}", plan.layers) };
+        assert_eq!(layer.name, "table");
+        assert!(layer.rows > 0 && layer.rows.is_multiple_of(4));
+        assert_eq!((plan.rows, plan.table_bytes), (layer.rows, 16 * layer.rows));
+        assert!(plan.lambda >= 112.0);
     }
 
     #[test]

@@ -1,0 +1,65 @@
+use crate::{Cost, Part};
+use serde::Serialize;
+use sordino_engine::garbled::Circuit;
+use sordino_graph::fixed::FixedGraph;
+
+/// Bytes of a table row.
+const ROW: u64 = 16;
+
+/// Tables of one layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LayerTables {
+    /// Name of the layer.
+    pub name: String,
+    /// Rows of tables.
+    pub rows: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What the garbled backend sends and stores for a network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GarbledPlan {
+    /// Once per session: the weights go to the client.
+    pub setup: Cost,
+    /// Per inference, without the input: a circuit's tables, and naming the circuit to be used.
+    pub offline: Cost,
+    /// Per inference, with the input: labels there and back.
+    pub online: Cost,
+    /// Rows of tables in a circuit.
+    pub rows: u64,
+    /// Bytes of a circuit, as sent and as stored by the server.
+    pub table_bytes: u64,
+    /// Layers that have tables; all others are free.
+    pub layers: Vec<LayerTables>,
+    /// Entropy of the least secret offset, in bits.
+    pub lambda: f64,
+}
+
+impl GarbledPlan {
+    /// Of a circuit whose making and use once costs `counts`.
+    pub fn new(circuit: &Circuit, counts: impl IntoIterator<Item = (Part, Cost)>) -> Self {
+        let mut plan = Self {
+            setup: Cost::default(),
+            offline: Cost::default(),
+            online: Cost::default(),
+            rows: circuit.rows(),
+            table_bytes: circuit.rows() * ROW,
+            layers: layers(circuit.graph(), &circuit.layer_rows()),
+            lambda: circuit.lambda(),
+        };
+        for (part, cost) in counts {
+            match part {
+                Part::Setup => plan.setup += cost,
+                Part::Offline => plan.offline += cost,
+                Part::Online => plan.online += cost,
+            }
+        }
+        plan
+    }
+}
+
+fn layers(graph: &FixedGraph, rows: &[u64]) -> Vec<LayerTables> {
+    let costly = graph.nodes.iter().zip(rows).filter(|(_, rows)| **rows > 0);
+    costly.map(|(n, &rows)| LayerTables { name: n.name.clone(), rows, bytes: rows * ROW }).collect()
+}
