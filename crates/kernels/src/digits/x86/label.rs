@@ -144,18 +144,10 @@ fn load_part(bytes: &[u8]) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn load_half(bytes: &[u8]) -> __m256i {
+fn load_half(bytes: &[u8]) -> __m256i {
     debug_assert!(!bytes.is_empty() && bytes.len() <= 32);
     // SAFETY: the mask keeps the load inside the slice.
     unsafe { _mm256_maskz_loadu_epi8(u32::MAX >> (32 - bytes.len()), bytes.as_ptr().cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn store_half(x: __m256i, to: &mut [u8]) {
-    debug_assert!(!to.is_empty() && to.len() <= 32);
-    // SAFETY: the mask keeps the store inside the slice.
-    unsafe { _mm256_mask_storeu_epi8(to.as_mut_ptr().cast(), u32::MAX >> (32 - to.len()), x) }
 }
 
 #[inline]

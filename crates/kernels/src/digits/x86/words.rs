@@ -3,7 +3,6 @@
 use core::arch::x86_64::*;
 
 use super::super::Radix;
-use super::label::{load_half, store_half};
 use crate::Block;
 
 /// Digits at a time.
@@ -48,24 +47,54 @@ impl Words {
     }
 }
 
+/// Which bytes of each register of a label are used, for labels of CHUNKS registers.
+#[inline]
+fn masks<const CHUNKS: usize>(r: Radix) -> [u32; CHUNKS] {
+    assert_eq!(r.digits().div_ceil(DIGITS), CHUNKS, "registers of a label");
+    core::array::from_fn(|i| u32::MAX >> (DIGITS - DIGITS.min(r.digits() - i * DIGITS)))
+}
+
+/// Runs a function generic over the registers of a label.
+macro_rules! by_chunks {
+    ($r:ident, $name:ident($($argument:expr),*)) => {
+        match $r.digits() {
+            0..=32 => $name::<1>($($argument),*),
+            33..=64 => $name::<2>($($argument),*),
+            _ => $name::<4>($($argument),*),
+        }
+    };
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+pub(crate) fn add_each(r: Radix, y: &mut [u8], c: &[u8], x: &[u8]) {
+    by_chunks!(r, add_each_chunks(r, y, c, x));
+}
+
 /// Results wait until a batch of labels is read: a masked store cannot be forwarded to the load of the next label,
 /// which it may overlap.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-pub(crate) fn add_each(r: Radix, y: &mut [u8], c: &[u8], x: &[u8]) {
-    let (n, words) = (r.digits(), Words::new(r));
+fn add_each_chunks<const CHUNKS: usize>(r: Radix, y: &mut [u8], c: &[u8], x: &[u8]) {
+    let (n, words, masks) = (r.digits(), Words::new(r), masks::<CHUNKS>(r));
     let step = if x.len() == n { 0 } else { n };
-    let mut sums = [[_mm256_setzero_si256(); 128 / DIGITS]; BATCH];
+    let mut sums = [[_mm256_setzero_si256(); CHUNKS]; BATCH];
     for (batch, (y, c)) in y.chunks_mut(BATCH * n).zip(c.chunks(BATCH)).enumerate() {
-        for (i, (y, &c)) in y.chunks_exact(n).zip(c).enumerate() {
+        for (i, ((y, &c), sums)) in y.chunks_exact(n).zip(c).zip(&mut sums).enumerate() {
             let c = _mm512_set1_epi16(c.into());
             let x = &x[(batch * BATCH + i) * step..][..n];
-            for ((sum, y), x) in sums[i].iter_mut().zip(y.chunks(DIGITS)).zip(x.chunks(DIGITS)) {
-                *sum = words.multiply_add(c, load_half(x), load_half(y));
+            for (at, (sum, mask)) in sums.iter_mut().zip(masks).enumerate() {
+                // SAFETY: the masks keep the loads inside the labels.
+                let [x, y] = [x, y].map(|label| unsafe {
+                    _mm256_maskz_loadu_epi8(mask, label.as_ptr().add(at * DIGITS).cast())
+                });
+                *sum = words.multiply_add(c, x, y);
             }
         }
         for (y, sums) in y.chunks_exact_mut(n).zip(&sums) {
-            for (y, sum) in y.chunks_mut(DIGITS).zip(sums) {
-                store_half(*sum, y);
+            for (at, (sum, mask)) in sums.iter().zip(masks).enumerate() {
+                // SAFETY: the mask keeps the store inside the label.
+                unsafe {
+                    _mm256_mask_storeu_epi8(y.as_mut_ptr().add(at * DIGITS).cast(), mask, *sum);
+                }
             }
         }
     }
@@ -74,19 +103,26 @@ pub(crate) fn add_each(r: Radix, y: &mut [u8], c: &[u8], x: &[u8]) {
 /// The residues of the first words of each of up to 64 labels, and in bit i whether label i has one to be rejected.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 pub(crate) fn residues(r: Radix, stream: &[Block], out: &mut [u8]) -> u64 {
-    let (n, width, words) = (r.digits(), r.digits().div_ceil(8), Words::new(r));
+    by_chunks!(r, residues_chunks(r, stream, out))
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn residues_chunks<const CHUNKS: usize>(r: Radix, stream: &[Block], out: &mut [u8]) -> u64 {
+    let (n, words, masks) = (r.digits(), Words::new(r), masks::<CHUNKS>(r));
     let greatest = _mm512_set1_epi16(r.greatest_word() as i16);
     let mut rejected = 0;
-    let labels = stream.chunks_exact(width).zip(out.chunks_exact_mut(n));
+    let labels = stream.chunks_exact(n.div_ceil(8)).zip(out.chunks_exact_mut(n));
     for (i, (stream, out)) in labels.enumerate() {
-        let stream: &[u16] = bytemuck::must_cast_slice(stream);
         let mut any = 0;
-        for (stream, out) in stream.chunks(DIGITS).zip(out.chunks_mut(DIGITS)) {
-            let used = u32::MAX >> (32 - out.len().min(stream.len()));
-            // SAFETY: the mask keeps the load inside the slice.
-            let x = unsafe { _mm512_maskz_loadu_epi16(used, stream.as_ptr().cast()) };
-            any |= _mm512_cmpgt_epu16_mask(x, greatest);
-            store_half(words.reduce(x), out);
+        for (at, mask) in masks.into_iter().enumerate() {
+            // SAFETY: the mask keeps the load inside the n words and the store inside the label.
+            unsafe {
+                let from = stream.as_ptr().cast::<i16>().add(at * DIGITS);
+                let x = _mm512_maskz_loadu_epi16(mask, from);
+                any |= _mm512_cmpgt_epu16_mask(x, greatest);
+                let to = out.as_mut_ptr().add(at * DIGITS).cast();
+                _mm256_mask_storeu_epi8(to, mask, words.reduce(x));
+            }
         }
         rejected |= u64::from(any != 0) << i;
     }
