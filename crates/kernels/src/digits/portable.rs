@@ -56,6 +56,10 @@ macro_rules! by_slot {
 
 #[inline(always)]
 pub(super) fn pack(r: Radix, labels: &[u8], out: &mut [Block]) {
+    if r.bits() == 8 {
+        bytemuck::must_cast_slice_mut(out).copy_from_slice(labels);
+        return;
+    }
     by_slot!(r, pack_slots(r, labels, out));
 }
 
@@ -68,6 +72,12 @@ fn pack_slots<const SLOT: usize>(r: Radix, labels: &[u8], out: &mut [Block]) {
 
 #[inline(always)]
 pub(super) fn unpack(r: Radix, packed: &[Block], out: &mut [u8]) {
+    if r.bits() == 8 {
+        for (digit, byte) in out.iter_mut().zip(bytemuck::must_cast_slice::<_, u8>(packed)) {
+            *digit = (*byte).min(byte.wrapping_sub(r.p()));
+        }
+        return;
+    }
     for (block, out) in packed.iter().zip(out.chunks_exact_mut(r.digits())) {
         for (i, digits) in out.chunks_mut(8).enumerate() {
             let word = spread((block.0 >> (8 * i as u32 * r.bits())) as u64, r.bits());
@@ -95,12 +105,18 @@ fn add_slots<const SLOT: usize>(r: Radix, a: &[u8; SLOT], b: &[u8; SLOT]) -> [u8
 
 #[inline(always)]
 pub(super) fn keys(r: Radix, zero: &[u8], delta: &[u8], out: &mut [Block]) {
+    ladder(r, &colour_zero(r, zero, delta)[..r.digits()], delta, out);
+}
+
+/// The label zero - `zero[0]` delta, padded with zeros.
+#[inline(always)]
+pub(super) fn colour_zero(r: Radix, zero: &[u8], delta: &[u8]) -> [u8; 128] {
     let back = u16::from(r.p() - zero[0]);
     let mut first = [0; 128];
     for ((first, zero), delta) in first.iter_mut().zip(zero).zip(delta) {
         *first = r.reduce(u16::from(*zero) + back * u16::from(*delta)) as u8;
     }
-    ladder(r, &first[..r.digits()], delta, out);
+    first
 }
 
 #[inline(always)]

@@ -33,7 +33,7 @@ struct Packer {
 }
 
 /// The byte shuffles `join` and `separate` by bits per digit.
-static SHUFFLES: [[[u8; 64]; 2]; 9] = {
+pub(super) static SHUFFLES: [[[u8; 64]; 2]; 9] = {
     let mut shuffles = [[[0; 64]; 2]; 9];
     let mut bits = 2;
     while bits < shuffles.len() {
@@ -183,29 +183,17 @@ fn add<const SLOT: usize>(x: __m512i, d: __m512i, p: __m512i) -> __m512i {
     }
 }
 
-/// Runs a function generic over the slot, or the portable code for labels of single bits.
-macro_rules! by_slot {
-    ($r:ident, $name:ident($($argument:expr),*), $bits:expr) => {
-        match $r.bits() {
-            1 => $bits,
-            2 | 3 => $name::<64>($($argument),*),
-            4..=7 => $name::<32>($($argument),*),
-            _ => $name::<16>($($argument),*),
-        }
-    };
-}
-
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 pub(crate) fn pack(r: Radix, labels: &[u8], out: &mut [Block]) {
-    by_slot!(r, pack_slots(r, labels, out), portable::pack(r, labels, out));
+    match r.bits() {
+        2 | 3 => pack_slots::<64>(r, labels, out),
+        4..=7 => pack_slots::<32>(r, labels, out),
+        _ => portable::pack(r, labels, out),
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 fn pack_slots<const SLOT: usize>(r: Radix, labels: &[u8], out: &mut [Block]) {
-    if SLOT == 16 {
-        bytemuck::must_cast_slice_mut(out).copy_from_slice(labels);
-        return;
-    }
     let (packer, n) = (Packer::new(r), r.digits());
     for (labels, out) in labels.chunks(GROUP * n).zip(out.chunks_mut(GROUP)) {
         let mut group: Group = [_mm512_setzero_si512(); GROUP];
@@ -224,15 +212,15 @@ fn pack_slots<const SLOT: usize>(r: Radix, labels: &[u8], out: &mut [Block]) {
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 pub(crate) fn unpack(r: Radix, packed: &[Block], out: &mut [u8]) {
-    by_slot!(r, unpack_slots(r, packed, out), portable::unpack(r, packed, out));
+    match r.bits() {
+        2 | 3 => unpack_slots::<64>(r, packed, out),
+        4..=7 => unpack_slots::<32>(r, packed, out),
+        _ => portable::unpack(r, packed, out),
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 fn unpack_slots<const SLOT: usize>(r: Radix, packed: &[Block], out: &mut [u8]) {
-    if SLOT == 16 {
-        portable::unpack(r, packed, out);
-        return;
-    }
     let (packer, n) = (Packer::new(r), r.digits());
     for (packed, out) in packed.chunks(GROUP).zip(out.chunks_mut(GROUP * n)) {
         let x = load_part(bytemuck::must_cast_slice(packed));
@@ -262,11 +250,11 @@ fn unpack_slots<const SLOT: usize>(r: Radix, packed: &[Block], out: &mut [u8]) {
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 pub(crate) fn ladder(r: Radix, base: &[u8], delta: &[u8], out: &mut [Block]) {
-    by_slot!(
-        r,
-        climb(r, load_part(base), load_part(delta), out),
-        portable::ladder(r, base, delta, out)
-    );
+    if r.bits() == 1 {
+        portable::ladder(r, base, delta, out);
+    } else {
+        climb(r, load_part(base), load_part(delta), out);
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
@@ -282,12 +270,21 @@ pub(crate) fn keys(r: Radix, zero: &[u8], delta: &[u8], out: &mut [Block]) {
     let [delta_high, zero_high] = [delta, zero].map(|x| _mm512_extracti64x4_epi64::<1>(x));
     let high = words.multiply_add(back, delta_high, zero_high);
     let first = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
-    by_slot!(r, climb(r, first, delta, out), ());
+    climb(r, first, delta, out);
 }
 
 /// The packed labels base + v delta.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-fn climb<const SLOT: usize>(r: Radix, base: __m512i, delta: __m512i, out: &mut [Block]) {
+fn climb(r: Radix, base: __m512i, delta: __m512i, out: &mut [Block]) {
+    match r.bits() {
+        2 | 3 => climb_slots::<64>(r, base, delta, out),
+        4..=7 => climb_slots::<32>(r, base, delta, out),
+        _ => climb_slots::<16>(r, base, delta, out),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn climb_slots<const SLOT: usize>(r: Radix, base: __m512i, delta: __m512i, out: &mut [Block]) {
     let packer = Packer::new(r);
     let [base, one] = [base, delta].map(|x| match SLOT {
         16 => _mm512_broadcast_i32x4(_mm512_castsi512_si128(x)),

@@ -1,35 +1,17 @@
 //! The vector levels.
 
 mod label;
+mod narrow;
 mod scan;
 mod select;
 mod words;
 
-/// The portable loops, compiled with AVX2.
+/// 256-bit registers.
 pub(super) mod avx2 {
     use super::super::{Radix, portable};
+    pub(crate) use super::narrow::{keys, ladder, pack, unpack};
     pub(crate) use super::scan::select;
     use crate::Block;
-
-    #[target_feature(enable = "avx2")]
-    pub(crate) fn pack(r: Radix, labels: &[u8], out: &mut [Block]) {
-        portable::pack(r, labels, out);
-    }
-
-    #[target_feature(enable = "avx2")]
-    pub(crate) fn unpack(r: Radix, packed: &[Block], out: &mut [u8]) {
-        portable::unpack(r, packed, out);
-    }
-
-    #[target_feature(enable = "avx2")]
-    pub(crate) fn keys(r: Radix, zero: &[u8], delta: &[u8], out: &mut [Block]) {
-        portable::keys(r, zero, delta, out);
-    }
-
-    #[target_feature(enable = "avx2")]
-    pub(crate) fn ladder(r: Radix, base: &[u8], delta: &[u8], out: &mut [Block]) {
-        portable::ladder(r, base, delta, out);
-    }
 
     #[target_feature(enable = "avx2")]
     pub(crate) fn residues(r: Radix, stream: &[Block], out: &mut [u8]) -> u64 {
