@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::hash::{ggm_double, tmmo, tmmo_cot};
+use crate::hash::{ggm_double, permute, tmmo, tmmo_cot, tmmo_from};
 use crate::isa::Isa;
 use crate::prg::{Prg, expand};
 
@@ -61,6 +61,21 @@ fn hash_matches_its_definition() {
 }
 
 #[test]
+fn the_shared_permutation_makes_the_hash() {
+    let x = blocks(29, 3);
+    let (mut px, mut out, mut sum) = (x.clone(), x.clone(), x.clone());
+    permute(&x, &mut px);
+    tmmo(&x, u64::MAX - 9, &mut out);
+    tmmo_from(&px, u64::MAX - 9, 1, &mut sum);
+    assert!(out.iter().zip(&x).zip(sum).all(|((hash, x), sum)| *hash ^ *x == sum));
+    let mut last = [Block::ZERO];
+    tmmo(&x[28..], 7 + 28 * 1000, &mut last);
+    let mut stepped = vec![Block::ZERO; 29];
+    tmmo_from(&px, 7, 1000, &mut stepped);
+    assert_eq!(stepped[28], last[0]);
+}
+
+#[test]
 fn expand_is_the_generator() {
     for row in [1, 5, 40] {
         let seeds = blocks(9, 5);
@@ -79,7 +94,9 @@ fn debug_hides_the_value() {
     assert_eq!(format!("{:?}", Block(77)), "Block(..)");
 }
 
-type Outputs = [Vec<Block>; 6];
+type Outputs = [Vec<Block>; 8];
+
+const STEP: u64 = 3 << 62 | 5;
 
 fn run_all(n: usize, row: usize, seed: u64, tweak: u64) -> Outputs {
     let x = blocks(n, seed);
@@ -94,7 +111,11 @@ fn run_all(n: usize, row: usize, seed: u64, tweak: u64) -> Outputs {
     tmmo_cot(&x, Block(u128::MAX / 3), tweak, &mut out0, &mut out1);
     let mut children = vec![Block::ZERO; 2 * n];
     ggm_double(&x, &mut children);
-    [stream, rows, hash, out0, out1, children]
+    let mut permuted = vec![Block::ZERO; n];
+    permute(&x, &mut permuted);
+    let mut shared = x;
+    tmmo_from(&permuted, tweak, STEP, &mut shared);
+    [stream, rows, hash, out0, out1, children, permuted, shared]
 }
 
 proptest! {
@@ -132,7 +153,7 @@ fn four_block_loops_equal_scalar() {
     let run = |n: usize| {
         let x = blocks(n, 7);
         let mut out: Outputs =
-            core::array::from_fn(|i| vec![Block::ZERO; n * [1, 3, 1, 1, 1, 2][i]]);
+            core::array::from_fn(|i| vec![Block::ZERO; n * [1, 3, 1, 1, 1, 2, 1, 1][i]]);
         // SAFETY: AVX2 is available, which includes AES-NI.
         unsafe { emulated::run(&x, &mut out) };
         out
@@ -175,9 +196,9 @@ mod emulated {
         unsafe fn splat(block: Block) -> Self {
             Self(unsafe { [__m128i::splat(block); 4] })
         }
-        unsafe fn count_from(first: u64) -> Self {
+        unsafe fn count_from(first: u64, step: u64) -> Self {
             Self(core::array::from_fn(|i| unsafe {
-                __m128i::count_from(first.wrapping_add(i as u64))
+                __m128i::count_from(first.wrapping_add(step.wrapping_mul(i as u64)), step)
             }))
         }
         unsafe fn xor(self, other: Self) -> Self {
@@ -200,7 +221,7 @@ mod emulated {
 
     #[target_feature(enable = "avx2,aes")]
     pub(super) fn run(x: &[Block], out: &mut super::Outputs) {
-        let [stream, rows, hash, out0, out1, children] = out;
+        let [stream, rows, hash, out0, out1, children, permuted, shared] = out;
         let tweak = u64::MAX - 40;
         let schedules = FIXED.map(|key| x86::ni::schedule(key));
         let seed = x86::ni::schedule(Block(7));
@@ -212,6 +233,9 @@ mod emulated {
             let delta = Block(u128::MAX / 3);
             wide::tmmo_cot::<Quad>(&schedules[0], x, delta, tweak, [out0, out1]);
             wide::ggm_double::<Quad>(&schedules[1..], x, children);
+            wide::permute::<Quad>(&schedules[0], x, permuted);
+            shared.copy_from_slice(x);
+            wide::tmmo_from::<Quad>(&schedules[0], permuted, tweak, super::STEP, shared);
         }
     }
 }

@@ -31,7 +31,7 @@ impl Lanes for __m128i {
     }
 
     #[inline(always)]
-    unsafe fn count_from(first: u64) -> Self {
+    unsafe fn count_from(first: u64, _: u64) -> Self {
         unsafe { _mm_set_epi64x(0, first as i64) }
     }
 
@@ -89,10 +89,12 @@ impl Lanes for __m512i {
     }
 
     #[inline(always)]
-    unsafe fn count_from(first: u64) -> Self {
+    unsafe fn count_from(first: u64, step: u64) -> Self {
         unsafe {
             let number = _mm512_maskz_set1_epi64(0b0101_0101, first as i64);
-            _mm512_add_epi64(number, _mm512_set_epi64(0, 3, 0, 2, 0, 1, 0, 0))
+            let steps = _mm512_set_epi64(0, 3, 0, 2, 0, 1, 0, 0);
+            let steps = _mm512_mullo_epi64(steps, _mm512_set1_epi64(step as i64));
+            _mm512_add_epi64(number, steps)
         }
     }
 

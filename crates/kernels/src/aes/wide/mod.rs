@@ -10,6 +10,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::Block;
 
+mod hash;
+
+pub(super) use hash::{permute, tmmo, tmmo_cot, tmmo_from};
+
 /// Registers in flight: enough to hide the latency of the AES unit of every x86 core so far.
 const FLIGHT: usize = 8;
 const HALF: usize = FLIGHT / 2;
@@ -37,8 +41,8 @@ pub(super) trait Lanes: Copy {
     /// Writes `BLOCKS` blocks, of any alignment.
     unsafe fn store(self, to: *mut Block);
     unsafe fn splat(block: Block) -> Self;
-    /// first, first + 1, … modulo 2^64.
-    unsafe fn count_from(first: u64) -> Self;
+    /// first, first + step, … modulo 2^64.
+    unsafe fn count_from(first: u64, step: u64) -> Self;
     unsafe fn xor(self, other: Self) -> Self;
     unsafe fn round(self, key: Self) -> Self;
     unsafe fn last_round(self, key: Self) -> Self;
@@ -104,6 +108,39 @@ unsafe fn load<V: Lanes, const N: usize>(from: &[Block]) -> [V; N] {
     }
 }
 
+/// The first blocks of N registers, the others being arbitrary, without the call that copies of unknown length cost.
+#[inline(always)]
+unsafe fn load_part<V: Lanes, const N: usize>(from: &[Block]) -> [V; N] {
+    // SAFETY: the module's condition; single blocks lie in the slice, and the pad has WIDEST blocks.
+    unsafe {
+        if V::BLOCKS > 1 {
+            let mut pad = [Block::ZERO; WIDEST];
+            pad[..from.len()].copy_from_slice(from);
+            return load(&pad);
+        }
+        let mut v = [V::load(&from[0]); N];
+        for (i, v) in v.iter_mut().enumerate() {
+            *v = V::load(&from[i.min(from.len() - 1)]);
+        }
+        v
+    }
+}
+
+#[inline(always)]
+unsafe fn store_part<V: Lanes, const N: usize>(v: [V; N], to: &mut [Block]) {
+    if V::BLOCKS == 1 {
+        for (v, to) in v.into_iter().zip(to) {
+            // SAFETY: the module's condition; one block is written.
+            unsafe { v.store(to) };
+        }
+    } else {
+        let mut pad = [Block::ZERO; WIDEST];
+        // SAFETY: the module's condition; the pad has WIDEST blocks.
+        unsafe { store(v, &mut pad) };
+        to.copy_from_slice(&pad[..to.len()]);
+    }
+}
+
 #[inline(always)]
 unsafe fn store<V: Lanes, const N: usize>(v: [V; N], to: &mut [Block]) {
     debug_assert!(to.len() >= N * V::BLOCKS);
@@ -113,13 +150,15 @@ unsafe fn store<V: Lanes, const N: usize>(v: [V; N], to: &mut [Block]) {
     }
 }
 
+/// first, first + step, … modulo 2^64.
 #[inline(always)]
-unsafe fn count<V: Lanes, const N: usize>(first: u64) -> [V; N] {
+unsafe fn count<V: Lanes, const N: usize>(first: u64, step: u64) -> [V; N] {
     // SAFETY: the module's condition.
     unsafe {
-        let mut v = [V::count_from(first); N];
+        let mut v = [V::count_from(first, step); N];
         for (i, v) in v.iter_mut().enumerate() {
-            *v = V::count_from(first.wrapping_add((i * V::BLOCKS) as u64));
+            let at = step.wrapping_mul((i * V::BLOCKS) as u64);
+            *v = V::count_from(first.wrapping_add(at), step);
         }
         v
     }
@@ -143,7 +182,7 @@ pub(super) unsafe fn counter_mode<V: Lanes>(key: &Schedule, counter: u64, out: &
         let mut at = counter;
         let mut chunks = out.chunks_exact_mut(FLIGHT * V::BLOCKS);
         for chunk in &mut chunks {
-            let mut s = count::<V, FLIGHT>(at);
+            let mut s = count::<V, FLIGHT>(at, 1);
             encrypt(
                 &mut s,
                 #[inline(always)]
@@ -156,7 +195,7 @@ pub(super) unsafe fn counter_mode<V: Lanes>(key: &Schedule, counter: u64, out: &
         }
         let rest = chunks.into_remainder();
         if !rest.is_empty() {
-            let mut s = count::<V, FLIGHT>(at);
+            let mut s = count::<V, FLIGHT>(at, 1);
             encrypt(
                 &mut s,
                 #[inline(always)]
@@ -202,198 +241,6 @@ pub(super) unsafe fn expand<V: Lanes>(keys: &[Block], counter: u64, row: usize, 
         }
     }
     padded.zeroize();
-}
-
-#[inline(always)]
-unsafe fn tmmo_batch<V: Lanes, const N: usize>(
-    keys: &[V; ROUNDS + 1],
-    mut x: [V; N],
-    tweaks: [V; N],
-) -> [V; N] {
-    // SAFETY: the module's condition.
-    unsafe {
-        encrypt(
-            &mut x,
-            #[inline(always)]
-            |r, _| keys[r],
-        );
-        let mut s = xor(x, tweaks);
-        encrypt(
-            &mut s,
-            #[inline(always)]
-            |r, _| keys[r],
-        );
-        xor(s, x)
-    }
-}
-
-#[inline(always)]
-pub(super) unsafe fn tmmo<V: Lanes>(p: &Schedule, x: &[Block], tweak: u64, out: &mut [Block]) {
-    let batch = FLIGHT * V::BLOCKS;
-    // SAFETY: the module's condition; chunks hold exactly `batch` blocks and `pad` holds WIDEST >= batch.
-    unsafe {
-        let keys = broadcast::<V>(p);
-        let mut at = tweak;
-        let (mut xs, mut outs) = (x.chunks_exact(batch), out.chunks_exact_mut(batch));
-        for (x, out) in (&mut xs).zip(&mut outs) {
-            store(tmmo_batch::<V, FLIGHT>(&keys, load(x), count(at)), out);
-            at = at.wrapping_add(batch as u64);
-        }
-        let (x, out) = (xs.remainder(), outs.into_remainder());
-        if !x.is_empty() {
-            let mut pad = [Block::ZERO; WIDEST];
-            pad[..x.len()].copy_from_slice(x);
-            store(tmmo_batch::<V, FLIGHT>(&keys, load(&pad), count(at)), &mut pad);
-            out.copy_from_slice(&pad[..out.len()]);
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn permute_batch<V: Lanes>(keys: &[V; ROUNDS + 1], x: &[Block]) -> [V; FLIGHT] {
-    // SAFETY: the module's condition.
-    unsafe {
-        let mut s = load(x);
-        encrypt(
-            &mut s,
-            #[inline(always)]
-            |r, _| keys[r],
-        );
-        s
-    }
-}
-
-/// Encrypts `x` into `out`.
-#[inline(always)]
-pub(super) unsafe fn permute<V: Lanes>(key: &Schedule, x: &[Block], out: &mut [Block]) {
-    let batch = FLIGHT * V::BLOCKS;
-    // SAFETY: the module's condition; chunks hold exactly `batch` blocks and `pad` holds WIDEST >= batch.
-    unsafe {
-        let keys = broadcast::<V>(key);
-        let (mut xs, mut outs) = (x.chunks_exact(batch), out.chunks_exact_mut(batch));
-        for (x, out) in (&mut xs).zip(&mut outs) {
-            store(permute_batch(&keys, x), out);
-        }
-        let (x, out) = (xs.remainder(), outs.into_remainder());
-        if !x.is_empty() {
-            let mut pad = [Block::ZERO; WIDEST];
-            pad[..x.len()].copy_from_slice(x);
-            store(permute_batch(&keys, &pad), &mut pad);
-            out.copy_from_slice(&pad[..out.len()]);
-        }
-    }
-}
-
-/// tweak, tweak + step, … modulo 2^64.
-#[inline(always)]
-unsafe fn tweaks<V: Lanes>(tweak: u64, step: u64) -> [V; FLIGHT] {
-    let mut tweaks = [Block::ZERO; WIDEST];
-    for (i, to) in tweaks.iter_mut().enumerate().take(FLIGHT * V::BLOCKS) {
-        *to = Block(tweak.wrapping_add(step.wrapping_mul(i as u64)).into());
-    }
-    // SAFETY: the module's condition.
-    unsafe { load(&tweaks) }
-}
-
-#[inline(always)]
-unsafe fn from_batch<V: Lanes>(
-    keys: &[V; ROUNDS + 1],
-    tweaks: [V; FLIGHT],
-    px: &[Block],
-    out: &mut [Block],
-) {
-    // SAFETY: the module's condition.
-    unsafe {
-        let px = load::<V, FLIGHT>(px);
-        let mut s = xor(px, tweaks);
-        encrypt(
-            &mut s,
-            #[inline(always)]
-            |r, _| keys[r],
-        );
-        store(xor(load(out), xor(s, px)), out);
-    }
-}
-
-#[inline(always)]
-pub(super) unsafe fn tmmo_from<V: Lanes>(
-    p: &Schedule,
-    px: &[Block],
-    tweak: u64,
-    step: u64,
-    out: &mut [Block],
-) {
-    let batch = FLIGHT * V::BLOCKS;
-    // SAFETY: the module's condition; chunks hold exactly `batch` blocks and the pads hold WIDEST >= batch.
-    unsafe {
-        let keys = broadcast::<V>(p);
-        let mut at = tweak;
-        let (mut xs, mut outs) = (px.chunks_exact(batch), out.chunks_exact_mut(batch));
-        for (px, out) in (&mut xs).zip(&mut outs) {
-            from_batch(&keys, tweaks(at, step), px, out);
-            at = at.wrapping_add(step.wrapping_mul(batch as u64));
-        }
-        let (px, out) = (xs.remainder(), outs.into_remainder());
-        if !px.is_empty() {
-            let (mut pad, mut pad_out) = ([Block::ZERO; WIDEST], [Block::ZERO; WIDEST]);
-            pad[..px.len()].copy_from_slice(px);
-            pad_out[..px.len()].copy_from_slice(out);
-            from_batch(&keys, tweaks(at, step), &pad, &mut pad_out);
-            out.copy_from_slice(&pad_out[..px.len()]);
-        }
-    }
-}
-
-/// One batch of pairs: `q` and the outputs have room for HALF registers.
-#[inline(always)]
-unsafe fn cot_batch<V: Lanes>(
-    keys: &[V; ROUNDS + 1],
-    delta: [V; HALF],
-    tweak: u64,
-    q: &[Block],
-    out0: &mut [Block],
-    out1: &mut [Block],
-) {
-    // SAFETY: the module's condition.
-    unsafe {
-        let (q, tweaks) = (load::<V, HALF>(q), count::<V, HALF>(tweak));
-        let [a, b, c, d, e, f, g, h] =
-            tmmo_batch(keys, concat(q, xor(q, delta)), concat(tweaks, tweaks));
-        store([a, b, c, d], out0);
-        store([e, f, g, h], out1);
-    }
-}
-
-#[inline(always)]
-pub(super) unsafe fn tmmo_cot<V: Lanes>(
-    p: &Schedule,
-    q: &[Block],
-    delta: Block,
-    tweak: u64,
-    [out0, out1]: [&mut [Block]; 2],
-) {
-    let batch = HALF * V::BLOCKS;
-    // SAFETY: the module's condition; chunks hold exactly `batch` blocks and the pads hold WIDEST >= batch.
-    unsafe {
-        let keys = broadcast::<V>(p);
-        let delta = [V::splat(delta); HALF];
-        let mut at = tweak;
-        let mut qs = q.chunks_exact(batch);
-        let (mut outs0, mut outs1) = (out0.chunks_exact_mut(batch), out1.chunks_exact_mut(batch));
-        for ((q, out0), out1) in (&mut qs).zip(&mut outs0).zip(&mut outs1) {
-            cot_batch(&keys, delta, at, q, out0, out1);
-            at = at.wrapping_add(batch as u64);
-        }
-        let q = qs.remainder();
-        if !q.is_empty() {
-            let (mut pad0, mut pad1) = ([Block::ZERO; WIDEST], [Block::ZERO; WIDEST]);
-            let mut pad = [Block::ZERO; WIDEST];
-            pad[..q.len()].copy_from_slice(q);
-            cot_batch(&keys, delta, at, &pad, &mut pad0, &mut pad1);
-            outs0.into_remainder().copy_from_slice(&pad0[..q.len()]);
-            outs1.into_remainder().copy_from_slice(&pad1[..q.len()]);
-        }
-    }
 }
 
 #[inline(always)]

@@ -1,0 +1,185 @@
+//! The batch loops of the hashes.
+//!
+//! # Safety
+//! As for [`super`].
+
+use super::{
+    FLIGHT, HALF, Lanes, ROUNDS, Schedule, WIDEST, broadcast, concat, count, encrypt, load,
+    load_part, store, store_part, xor,
+};
+use crate::Block;
+
+#[inline(always)]
+unsafe fn tmmo_batch<V: Lanes, const N: usize>(
+    keys: &[V; ROUNDS + 1],
+    mut x: [V; N],
+    tweaks: [V; N],
+) -> [V; N] {
+    // SAFETY: the module's condition.
+    unsafe {
+        encrypt(
+            &mut x,
+            #[inline(always)]
+            |r, _| keys[r],
+        );
+        let mut s = xor(x, tweaks);
+        encrypt(
+            &mut s,
+            #[inline(always)]
+            |r, _| keys[r],
+        );
+        xor(s, x)
+    }
+}
+
+#[inline(always)]
+pub(in crate::aes) unsafe fn tmmo<V: Lanes>(
+    p: &Schedule,
+    x: &[Block],
+    tweak: u64,
+    out: &mut [Block],
+) {
+    let batch = FLIGHT * V::BLOCKS;
+    // SAFETY: the module's condition; chunks hold exactly `batch` blocks.
+    unsafe {
+        let keys = broadcast::<V>(p);
+        let mut at = tweak;
+        let (mut xs, mut outs) = (x.chunks_exact(batch), out.chunks_exact_mut(batch));
+        for (x, out) in (&mut xs).zip(&mut outs) {
+            store(tmmo_batch::<V, FLIGHT>(&keys, load(x), count(at, 1)), out);
+            at = at.wrapping_add(batch as u64);
+        }
+        let (x, out) = (xs.remainder(), outs.into_remainder());
+        if !x.is_empty() {
+            store_part(tmmo_batch::<V, FLIGHT>(&keys, load_part(x), count(at, 1)), out);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn permute_batch<V: Lanes>(keys: &[V; ROUNDS + 1], mut s: [V; FLIGHT]) -> [V; FLIGHT] {
+    // SAFETY: the module's condition.
+    unsafe {
+        encrypt(
+            &mut s,
+            #[inline(always)]
+            |r, _| keys[r],
+        );
+        s
+    }
+}
+
+/// Encrypts `x` into `out`.
+#[inline(always)]
+pub(in crate::aes) unsafe fn permute<V: Lanes>(key: &Schedule, x: &[Block], out: &mut [Block]) {
+    let batch = FLIGHT * V::BLOCKS;
+    // SAFETY: the module's condition; chunks hold exactly `batch` blocks.
+    unsafe {
+        let keys = broadcast::<V>(key);
+        let (mut xs, mut outs) = (x.chunks_exact(batch), out.chunks_exact_mut(batch));
+        for (x, out) in (&mut xs).zip(&mut outs) {
+            store(permute_batch(&keys, load(x)), out);
+        }
+        let (x, out) = (xs.remainder(), outs.into_remainder());
+        if !x.is_empty() {
+            store_part(permute_batch(&keys, load_part(x)), out);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn from_batch<V: Lanes>(
+    keys: &[V; ROUNDS + 1],
+    px: [V; FLIGHT],
+    tweaks: [V; FLIGHT],
+    sum: [V; FLIGHT],
+) -> [V; FLIGHT] {
+    // SAFETY: the module's condition.
+    unsafe {
+        let mut s = xor(px, tweaks);
+        encrypt(
+            &mut s,
+            #[inline(always)]
+            |r, _| keys[r],
+        );
+        xor(sum, xor(s, px))
+    }
+}
+
+#[inline(always)]
+pub(in crate::aes) unsafe fn tmmo_from<V: Lanes>(
+    p: &Schedule,
+    px: &[Block],
+    tweak: u64,
+    step: u64,
+    out: &mut [Block],
+) {
+    let batch = FLIGHT * V::BLOCKS;
+    // SAFETY: the module's condition; chunks hold exactly `batch` blocks.
+    unsafe {
+        let keys = broadcast::<V>(p);
+        let mut at = tweak;
+        let (mut xs, mut outs) = (px.chunks_exact(batch), out.chunks_exact_mut(batch));
+        for (px, out) in (&mut xs).zip(&mut outs) {
+            store(from_batch(&keys, load(px), count(at, step), load(out)), out);
+            at = at.wrapping_add(step.wrapping_mul(batch as u64));
+        }
+        let (px, out) = (xs.remainder(), outs.into_remainder());
+        if !px.is_empty() {
+            let sum = load_part(out);
+            store_part(from_batch(&keys, load_part(px), count(at, step), sum), out);
+        }
+    }
+}
+
+/// One batch of pairs: `q` and the outputs have room for HALF registers.
+#[inline(always)]
+unsafe fn cot_batch<V: Lanes>(
+    keys: &[V; ROUNDS + 1],
+    delta: [V; HALF],
+    tweak: u64,
+    q: &[Block],
+    out0: &mut [Block],
+    out1: &mut [Block],
+) {
+    // SAFETY: the module's condition.
+    unsafe {
+        let (q, tweaks) = (load::<V, HALF>(q), count::<V, HALF>(tweak, 1));
+        let [a, b, c, d, e, f, g, h] =
+            tmmo_batch(keys, concat(q, xor(q, delta)), concat(tweaks, tweaks));
+        store([a, b, c, d], out0);
+        store([e, f, g, h], out1);
+    }
+}
+
+#[inline(always)]
+pub(in crate::aes) unsafe fn tmmo_cot<V: Lanes>(
+    p: &Schedule,
+    q: &[Block],
+    delta: Block,
+    tweak: u64,
+    [out0, out1]: [&mut [Block]; 2],
+) {
+    let batch = HALF * V::BLOCKS;
+    // SAFETY: the module's condition; chunks hold exactly `batch` blocks and the pads hold WIDEST >= batch.
+    unsafe {
+        let keys = broadcast::<V>(p);
+        let delta = [V::splat(delta); HALF];
+        let mut at = tweak;
+        let mut qs = q.chunks_exact(batch);
+        let (mut outs0, mut outs1) = (out0.chunks_exact_mut(batch), out1.chunks_exact_mut(batch));
+        for ((q, out0), out1) in (&mut qs).zip(&mut outs0).zip(&mut outs1) {
+            cot_batch(&keys, delta, at, q, out0, out1);
+            at = at.wrapping_add(batch as u64);
+        }
+        let q = qs.remainder();
+        if !q.is_empty() {
+            let (mut pad0, mut pad1) = ([Block::ZERO; WIDEST], [Block::ZERO; WIDEST]);
+            let mut pad = [Block::ZERO; WIDEST];
+            pad[..q.len()].copy_from_slice(q);
+            cot_batch(&keys, delta, at, &pad, &mut pad0, &mut pad1);
+            outs0.into_remainder().copy_from_slice(&pad0[..q.len()]);
+            outs1.into_remainder().copy_from_slice(&pad1[..q.len()]);
+        }
+    }
+}
