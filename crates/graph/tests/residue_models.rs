@@ -51,7 +51,8 @@ fn accuracies() {
             continue;
         }
         let g = model(name);
-        let (calibration, test) = images(name, CALIBRATION, test);
+        let n = std::env::var("CAL").map_or(CALIBRATION, |v| v.parse().unwrap());
+        let (calibration, test) = images(name, n, test);
         let c = calibrate(&g, &calibration);
         let samples = inputs(&calibration);
         let floats: Vec<usize> = test.par_iter().map(|(x, _)| top1(&float(&g, x))).collect();
@@ -80,6 +81,21 @@ fn accuracies() {
                 .collect();
             let right = hits.iter().zip(&test).filter(|(p, (_, l))| p.0 == *l).count();
             let same = hits.iter().zip(&floats).filter(|(p, f)| p.0 == **f).count();
+            if std::env::var("SHOW").is_ok() {
+                for (i, (x, _)) in test.iter().enumerate() {
+                    let edge = &m.graph.edges[m.graph.input.0 as usize];
+                    let words = encode_input(edge, x.as_f32().unwrap()).unwrap().words;
+                    for o in m.overflows(&words) {
+                        println!(
+                            "    image {i}: {o:?}, float {} clear {} label {}",
+                            floats[i], hits[i].0, test[i].1
+                        );
+                    }
+                }
+                for l in m.graph.report() {
+                    println!("{} {} {:?} {:?}", l.name, l.op, l.range, l.bits)
+                }
+            }
             let over: usize = hits.iter().map(|h| h.1).sum();
             println!(
                 "  {} levels, {} outputs: {right}, same {same}, overflows {over}, error {:.4}, agreement {:.3}, {took:.1?}",

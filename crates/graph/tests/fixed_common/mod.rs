@@ -1,6 +1,8 @@
 //! Labelled images of the data folder, preprocessed for each network.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, missing_docs)]
 
+pub mod net;
+
 use sordino_graph::fixed::{Calibration, FixedModel, decode_output, encode_input, semantics};
 use sordino_graph::ir::{Graph, Tensor};
 use std::io::Read;

@@ -20,6 +20,8 @@ pub(in crate::fixed) enum CurveKind {
     Identity,
     /// `max(v, 0)`.
     Relu,
+    /// `min(max(v, lo), hi)`.
+    Clip,
     /// Any other.
     Other,
 }
@@ -31,6 +33,10 @@ impl Curve {
 
     pub(in crate::fixed) fn relu(base: EdgeId) -> Self {
         Self { base, f: Arc::new(|v| v.max(0.0)), kind: CurveKind::Relu }
+    }
+
+    pub(in crate::fixed) fn clip(base: EdgeId, lo: f64, hi: f64) -> Self {
+        Self { base, f: Arc::new(move |v| v.max(lo).min(hi)), kind: CurveKind::Clip }
     }
 
     pub(in crate::fixed) fn new(

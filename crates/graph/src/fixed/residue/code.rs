@@ -41,8 +41,9 @@ struct Member<'a> {
     steps: Option<f64>,
 }
 
-/// Candidate steps, from one that holds every value seen to one that clips most of the tail.
-const CANDIDATES: i32 = 40;
+/// Candidate units are powers of `RATIO` times the one that just holds every value seen: from
+/// codes that stay unused for want of steps to those that clip most of a tail.
+const CANDIDATES: std::ops::RangeInclusive<i32> = -30..=40;
 const RATIO: f64 = 1.04;
 
 /// Chooses the unit and range of every group of codes that loses least on the samples.
@@ -88,9 +89,12 @@ pub(super) fn codes(
 fn best(range: Range, members: &[Member<'_>], count: u32) -> Result<Code, Error> {
     let width = range.hi - range.lo;
     let all = if width > 0.0 { width } else { range.magnitude().max(f64::MIN_POSITIVE) };
+    let spaced = CANDIDATES.map(|k| f64::from(count - 1) / all * RATIO.powi(k));
+    // A step per code rounds once only; just below it, for the unit is rounded too.
+    let matched = members.iter().filter_map(|m| m.steps).map(|s| s * (1.0 - 2f64.powi(-14)));
     let mut best: Option<(f64, Code)> = None;
-    for k in 0..=CANDIDATES {
-        let unit = Unit::near(f64::from(count - 1) / all * RATIO.powi(k))?;
+    for unit in spaced.chain(matched) {
+        let unit = Unit::near(unit)?;
         let code = Code { unit, first: first(range, unit.value(), count), count };
         let error = members.iter().map(|m| m.error(code)).sum::<f64>();
         if best.as_ref().is_none_or(|(e, _)| error < *e) {

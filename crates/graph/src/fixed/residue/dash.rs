@@ -133,7 +133,7 @@ impl Dash<'_> {
                 let function = match curve.kind {
                     CurveKind::Identity => Function::Identity,
                     CurveKind::Relu => Function::Relu,
-                    CurveKind::Other => {
+                    CurveKind::Clip | CurveKind::Other => {
                         return Err(Error::Unsupported {
                             node: p.nodes[i].name.clone(),
                             op: "table".into(),

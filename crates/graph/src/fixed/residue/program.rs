@@ -185,7 +185,7 @@ fn layer(l: &Lowered, n: &FixedNode) -> Result<Option<Layer>, Error> {
             (None, Function::Relu) => Layer::Table(Curve::relu(n.inputs[0])),
             (None, Function::ReluMax { hi }) => {
                 let hi = hi as f64 / y.unit();
-                Layer::Table(Curve::new(n.inputs[0], move |v| v.clamp(0.0, hi)))
+                Layer::Table(Curve::clip(n.inputs[0], 0.0, hi))
             }
         },
         FixedOp::SumPool(pool) => Layer::SumPool { pool: pool.clone(), count: y.unit() / x.unit() },
@@ -225,8 +225,8 @@ fn refuse(n: &FixedNode, why: &str, hint: &str) -> Error {
     }
 }
 
-/// Whether nothing but rescaling changes under the function, so that a table keeps the grid of
+/// Whether the function is constant or of slope one everywhere, so that a table keeps the grid of
 /// its operand.
 pub(super) fn keeps_slope(c: &Curve) -> bool {
-    matches!(c.kind, CurveKind::Identity | CurveKind::Relu)
+    c.kind != CurveKind::Other
 }

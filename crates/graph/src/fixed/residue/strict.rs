@@ -19,6 +19,9 @@ const OUTPUT_BITS: u32 = 2;
 /// Least factor between the units of an accumulator and of a value carried to it: their ratio is
 /// rounded to a whole number.
 const MIN_CARRY: f64 = 24.0;
+/// Least number of a table's steps per step of its results for a form to be taken when a later
+/// one has more levels.
+const RESOLUTION: f64 = 0.75;
 /// Fewest steps of a table over the range seen.
 const MIN_STEPS: f64 = 8.0;
 
@@ -145,7 +148,7 @@ impl<'a> Strict<'a> {
         codes: &[Option<Code>],
         worst: &[Worst],
     ) -> Result<(Unit, LookupForm), Failed> {
-        let mut short = None;
+        let (mut short, mut few, mut coarse) = (None, None, None);
         for &form in self.forms {
             let most = self.finest(g, form, worst);
             let mut unit = most;
@@ -162,18 +165,27 @@ impl<'a> Strict<'a> {
             }
             match self.too_coarse(g, unit, units) {
                 None => {
-                    for &(_, _, x, _) in &g.tables {
-                        let r = self.seen.ranges[x];
-                        let steps = (r.hi - r.lo) * unit / form.divisor as f64;
-                        if steps < MIN_STEPS && r.hi > r.lo {
-                            return Err(self.few_steps(x, steps).into());
-                        }
+                    if let Some(e) = self.few_steps(g, unit / form.divisor as f64) {
+                        few = few.or(Some(e));
+                        continue;
                     }
                     // Rounding the unit must not lose what its window has to cover.
-                    return Ok((Unit::near(unit * (1.0 - 2f64.powi(-15)))?, form));
+                    let found = (Unit::near(unit * (1.0 - 2f64.powi(-15)))?, form);
+                    if self.resolves(g, codes, unit / form.divisor as f64) {
+                        return Ok(found);
+                    }
+                    coarse = coarse
+                        .filter(|c: &(Unit, LookupForm)| c.1.levels >= form.levels)
+                        .or(Some(found));
                 }
                 Some(found) => short = Some(found),
             }
+        }
+        if let Some(found) = coarse {
+            return Ok(found);
+        }
+        if let Some(e) = few {
+            return Err(e.into());
         }
         let Some((name, operand, bits)) = short else {
             return Err(Error::Config("no lookup form is given".into()).into());
@@ -189,6 +201,13 @@ impl<'a> Strict<'a> {
             }
         ))
         .into())
+    }
+
+    /// Whether tables with these steps per real unit lose little of their results' resolution.
+    fn resolves(&self, g: &Group<'_>, codes: &[Option<Code>], steps: f64) -> bool {
+        g.tables.iter().all(|&(_, curve, _, y)| {
+            !keeps_slope(curve) || codes[y].is_none_or(|c| steps >= RESOLUTION * c.unit.value())
+        })
     }
 
     /// The finest unit with which every table's window fits the form's period.
@@ -247,11 +266,18 @@ impl<'a> Strict<'a> {
         )))
     }
 
-    fn few_steps(&self, x: Value, steps: f64) -> Error {
-        let name = &self.p.values[x].name;
-        Error::Limit(format!(
-            "the range of '{name}' that inputs reach is {steps:.1} of a table's steps where its window covers all that they could; use the calibrated range or forms with more levels"
-        ))
+    /// Why the range that samples show is too little of a table.
+    fn few_steps(&self, g: &Group<'_>, steps: f64) -> Option<Error> {
+        g.tables.iter().find_map(|&(_, _, x, _)| {
+            let r = self.seen.ranges[x];
+            let seen = (r.hi - r.lo) * steps;
+            (seen < MIN_STEPS && r.hi > r.lo).then(|| {
+                let name = &self.p.values[x].name;
+                Error::Limit(format!(
+                    "the range of '{name}' that inputs reach is {seen:.1} of a table's steps where its window covers all that they could; use the calibrated range or forms with more levels"
+                ))
+            })
+        })
     }
 
     fn lookup(

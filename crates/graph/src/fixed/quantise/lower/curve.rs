@@ -45,14 +45,23 @@ impl Lower<'_> {
         }
         let y = match &n.op {
             Op::Unary(Unary::Neg) => None,
-            Op::Unary(Unary::Relu) => {
+            Op::Unary(f @ (Unary::Relu | Unary::Clip { .. })) => {
                 let x = self.operand(n, 0)?;
+                let (lo, hi) = match *f {
+                    Unary::Clip { lo, hi } => (f64::from(lo), f64::from(hi)),
+                    _ => (0.0, f64::INFINITY),
+                };
                 if x.square == 0.0 && x.offset == 0.0 && x.scale > 0.0 && !self.is_curve(x) {
-                    let y = self.tabulate(&n.name, Curve::relu(x.edge))?;
+                    // A positive factor commutes with bounds.
+                    let curve = match f {
+                        Unary::Relu => Curve::relu(x.edge),
+                        _ => Curve::clip(x.edge, lo / x.scale, hi / x.scale),
+                    };
+                    let y = self.tabulate(&n.name, curve)?;
                     self.set(n.outputs[0], Form { edge: y.edge, ..x });
                     return Ok(true);
                 }
-                self.composed(x, |v| v.max(0.0))
+                self.composed(x, move |v| v.max(lo).min(hi))
             }
             Op::Unary(f) => {
                 let f = f.clone();
