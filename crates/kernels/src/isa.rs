@@ -20,7 +20,7 @@ pub enum Isa {
     Neon,
     /// AVX2, FMA and AES-NI.
     Avx2,
-    /// AVX-512 F, DQ, BW and VL, with AES-NI.
+    /// AVX-512 F, DQ, BW and VL, with AES-NI. Convolutions on labels also use VNNI where the processor has it.
     Avx512,
     /// AVX-512 with IFMA (52-bit multiply-add) and VAES (four AES blocks per instruction).
     Avx512Ifma,

@@ -6,7 +6,8 @@
 //! single-threaded (callers parallelise). Each one looks up the instruction set once per call, see [`isa`], and every
 //! vector path has a scalar twin with identical results.
 //!
-//! *Security*: no function branches on, or indexes by, the value of its data; running time depends on lengths alone.
+//! *Security*: no function branches on, or indexes by, the value of its data; running time depends on lengths alone,
+//! and in [`digits::sample`] on which words are thrown away.
 //! The portable AES comes from the `aes` crate, which is constant-time.
 
 #[cfg(target_endian = "big")]

@@ -92,7 +92,6 @@ unsafe fn from_batch<V: Lanes>(
     keys: &[V; ROUNDS + 1],
     px: [V; FLIGHT],
     tweaks: [V; FLIGHT],
-    sum: [V; FLIGHT],
 ) -> [V; FLIGHT] {
     // SAFETY: the module's condition.
     unsafe {
@@ -102,7 +101,7 @@ unsafe fn from_batch<V: Lanes>(
             #[inline(always)]
             |r, _| keys[r],
         );
-        xor(sum, xor(s, px))
+        xor(s, px)
     }
 }
 
@@ -121,13 +120,14 @@ pub(in crate::aes) unsafe fn tmmo_from<V: Lanes>(
         let mut at = tweak;
         let (mut xs, mut outs) = (px.chunks_exact(batch), out.chunks_exact_mut(batch));
         for (px, out) in (&mut xs).zip(&mut outs) {
-            store(from_batch(&keys, load(px), count(at, step), load(out)), out);
+            let hashes = from_batch(&keys, load(px), count(at, step));
+            store(xor(load(out), hashes), out);
             at = at.wrapping_add(step.wrapping_mul(batch as u64));
         }
         let (px, out) = (xs.remainder(), outs.into_remainder());
         if !px.is_empty() {
-            let sum = load_part(out);
-            store_part(from_batch(&keys, load_part(px), count(at, step), sum), out);
+            let hashes = from_batch(&keys, load_part(px), count(at, step));
+            store_part(xor(load_part(out), hashes), out);
         }
     }
 }
