@@ -7,8 +7,9 @@ use core::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sordino_kernels::digits::{self, Operand, Radix};
+use sordino_kernels::isa::{self, Isa};
 use sordino_kernels::ring::Conv2d;
-use sordino_kernels::{Block, hash, isa};
+use sordino_kernels::{Block, hash};
 
 /// Labels of a tensor.
 const LABELS: usize = 1024;
@@ -103,7 +104,8 @@ fn linear(c: &mut Criterion) {
         ("depthwise", Conv2d { groups: 64, ..base }),
         ("dense", Conv2d { cin: 1024, h: 1, w: 1, kh: 1, kw: 1, pads: [0; 4], cout: 100, ..base }),
     ];
-    for isa in isa::available() {
+    // The scalar twin would take seconds per layer.
+    for isa in isa::available().into_iter().filter(|&isa| isa > Isa::Scalar) {
         let mut group = c.benchmark_group(format!("digits/{}", isa.name()));
         group.sample_size(10);
         group.warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(300));

@@ -14,7 +14,17 @@ type Planes = [[__m512i; 2]; 2];
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
 pub(crate) fn select(table: &[Block], index: &[u8], out: &mut [Block]) {
-    let mut planes = [[[_mm512_setzero_si512(); 2]; 2]; 256 / ENTRIES];
+    match table.len() {
+        0..=16 => select_of::<1>(table, index, out),
+        17..=64 => select_of::<4>(table, index, out),
+        _ => select_of::<16>(table, index, out),
+    }
+}
+
+/// Selection from a table of up to 16 N entries.
+#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+fn select_of<const N: usize>(table: &[Block], index: &[u8], out: &mut [Block]) {
+    let mut planes = [[[_mm512_setzero_si512(); 2]; 2]; N];
     let planes = &mut planes[..table.len().div_ceil(ENTRIES)];
     for (planes, entries) in planes.iter_mut().zip(table.chunks(ENTRIES)) {
         *planes = split(entries);
