@@ -4,10 +4,11 @@
 mod common;
 mod fixed_common;
 
-use fixed_common::{calibrate, clear, float, images, inputs, model, top1};
+use fixed_common::{Labelled, calibrate, clear, float, images, inputs, model, top1};
 use rayon::prelude::*;
-use sordino_graph::fixed::residue::{LookupForm, MAX_ERROR, ResidueOptions, Style, fit, quantise};
-use sordino_graph::fixed::{encode_input, quality};
+use sordino_graph::fixed::residue::{LookupForm, MAX_ERROR, ResidueOptions, Style, fit};
+use sordino_graph::fixed::{FixedModel, encode_input};
+use sordino_graph::ir::Tensor;
 
 const CALIBRATION: usize = 128;
 
@@ -24,20 +25,79 @@ fn menus() -> [Vec<LookupForm>; 3] {
     ]
 }
 
-fn options(forms: Vec<LookupForm>) -> ResidueOptions {
-    let env = |n: &str, d: f64| std::env::var(n).map_or(d, |v| v.parse().unwrap());
-    let mut o = ResidueOptions::new(Style::Strict { forms, weight_bits: env("WB", 7.0) as u32 });
-    o.range = sordino_graph::fixed::residue::RangeMode::Calibrated { margin: env("MARGIN", 1.25) };
-    o
+fn options() -> ResidueOptions {
+    ResidueOptions::new(Style::Strict { forms: Vec::new(), weight_bits: 9 })
+}
+
+fn encoded(m: &FixedModel, x: &Tensor) -> Vec<u64> {
+    let edge = &m.graph.edges[m.graph.input.0 as usize];
+    encode_input(edge, x.as_f32().unwrap()).unwrap().words
+}
+
+/// Right answers, answers equal to `floats`, and inputs with a value outside its window.
+fn score(m: &FixedModel, test: &Labelled, floats: &[usize]) -> (usize, usize, usize) {
+    let one = |((x, label), f): (&(Tensor, usize), &usize)| {
+        let y = top1(&clear(m, x));
+        let over = !m.overflows(&encoded(m, x)).is_empty();
+        (usize::from(y == *label), usize::from(y == *f), usize::from(over))
+    };
+    let add =
+        |a: (usize, usize, usize), b: (usize, usize, usize)| (a.0 + b.0, a.1 + b.1, a.2 + b.2);
+    test.par_iter().zip(floats).map(one).reduce(|| (0, 0, 0), add)
+}
+
+/// `fit` loses at most one point of top-1, with at most `outputs` distinct activations.
+fn keeps_accuracy(name: &str, test: usize, outputs: u32) {
+    if common::data(name).is_none() {
+        return;
+    }
+    let g = model(name);
+    let (calibration, test) = images(name, CALIBRATION, test);
+    let (c, samples) = (calibrate(&g, &calibration), inputs(&calibration));
+    let f = fit(&g, &c, &samples, &options(), &menus(), MAX_ERROR).unwrap();
+    let floats: Vec<usize> = test.par_iter().map(|(x, _)| top1(&float(&g, x))).collect();
+    let right = floats.iter().zip(&test).filter(|(p, (_, l))| *p == l).count();
+    let (ours, same, over) = score(&f.model, &test, &floats);
+    let Style::Strict { forms, .. } = &f.options.style else { unreachable!() };
+    println!(
+        "{name}: float {right}, {} activations {ours} of {}, same {same}, left a window {over}, error {:.4}",
+        forms[0].outputs,
+        test.len(),
+        f.quality.error
+    );
+    assert!(forms[0].outputs <= outputs, "{} activations", forms[0].outputs);
+    assert!(ours * 100 + test.len() >= right * 100, "{right} right in floats, {ours} in residues");
+    assert!(over * 20 <= test.len(), "{over} inputs left a window");
 }
 
 #[test]
-#[ignore = "prints accuracies; minutes"]
-fn accuracies() {
+fn fitted_mnist_networks_keep_their_accuracy_at_6_bits() {
+    keeps_accuracy("mnist_mlp_a", 1000, 61);
+    keeps_accuracy("mnist_network_b", 1000, 61);
+    keeps_accuracy("mnist_cnn_cntk", 1000, 61);
+}
+
+#[test]
+fn fitted_cifar_networks_keep_their_accuracy() {
+    keeps_accuracy("cifar10_resnet8_tiny", 500, 127);
+}
+
+#[test]
+#[ignore = "a minute"]
+fn larger_cifar_networks_keep_their_accuracy() {
+    keeps_accuracy("cifar10_minionn_relu6", 500, 127);
+    keeps_accuracy("cifar10_resnet20", 500, 127);
+    keeps_accuracy("cifar10_resnet20_pt", 500, 127);
+}
+
+/// Prints what each width costs in accuracy; `NETWORK` picks one network.
+#[test]
+#[ignore = "a measurement of minutes"]
+fn accuracies_by_width() {
     if common::data("accuracies").is_none() {
         return;
     }
-    let only = std::env::var("NETS").unwrap_or_default();
+    let only = std::env::var("NETWORK").ok();
     for (name, test) in [
         ("mnist_mlp_a", 1000),
         ("mnist_network_b", 1000),
@@ -46,61 +106,28 @@ fn accuracies() {
         ("cifar10_minionn_relu6", 500),
         ("cifar10_resnet20", 500),
         ("cifar10_resnet20_pt", 500),
+        ("cifar10_densenet40", 100),
     ] {
-        if !only.is_empty() && !only.split(',').any(|n| n == name) {
+        if only.as_ref().is_some_and(|n| n != name) {
             continue;
         }
         let g = model(name);
-        let n = std::env::var("CAL").map_or(CALIBRATION, |v| v.parse().unwrap());
-        let (calibration, test) = images(name, n, test);
-        let c = calibrate(&g, &calibration);
-        let samples = inputs(&calibration);
+        let (calibration, test) = images(name, CALIBRATION, test);
+        let (c, samples) = (calibrate(&g, &calibration), inputs(&calibration));
         let floats: Vec<usize> = test.par_iter().map(|(x, _)| top1(&float(&g, x))).collect();
         let right = floats.iter().zip(&test).filter(|(p, (_, l))| *p == l).count();
         println!("{name}: float {right} of {}", test.len());
         for menu in menus() {
-            let o = options(menu.clone());
-            let t = std::time::Instant::now();
-            let m = match quantise(&g, &c, &samples, &o) {
-                Ok(m) => m,
-                Err(e) => {
-                    println!("  {}: {e}", menu[0].outputs);
-                    continue;
-                }
-            };
-            let took = t.elapsed();
-            let q = quality(&g, &m, &samples).unwrap();
-            let hits: Vec<(usize, usize)> = test
-                .par_iter()
-                .map(|(x, _)| {
-                    let edge = &m.graph.edges[m.graph.input.0 as usize];
-                    let words = encode_input(edge, x.as_f32().unwrap()).unwrap().words;
-                    let over: usize = m.overflows(&words).iter().map(|o| o.values).sum();
-                    (top1(&clear(&m, x)), over)
-                })
-                .collect();
-            let right = hits.iter().zip(&test).filter(|(p, (_, l))| p.0 == *l).count();
-            let same = hits.iter().zip(&floats).filter(|(p, f)| p.0 == **f).count();
-            if std::env::var("SHOW").is_ok() {
-                for (i, (x, _)) in test.iter().enumerate() {
-                    let edge = &m.graph.edges[m.graph.input.0 as usize];
-                    let words = encode_input(edge, x.as_f32().unwrap()).unwrap().words;
-                    for o in m.overflows(&words) {
-                        println!(
-                            "    image {i}: {o:?}, float {} clear {} label {}",
-                            floats[i], hits[i].0, test[i].1
-                        );
-                    }
-                }
-                for l in m.graph.report() {
-                    println!("{} {} {:?} {:?}", l.name, l.op, l.range, l.bits)
-                }
+            let f = fit(&g, &c, &samples, &options(), std::slice::from_ref(&menu), 0.0);
+            match f {
+                Ok(f) => println!(
+                    "  {} activations: (right, same, left a window) {:?}, {:?}",
+                    menu[0].outputs,
+                    score(&f.model, &test, &floats),
+                    f.quality
+                ),
+                Err(e) => println!("  {} activations: {e}", menu[0].outputs),
             }
-            let over: usize = hits.iter().map(|h| h.1).sum();
-            println!(
-                "  {} levels, {} outputs: {right}, same {same}, overflows {over}, error {:.4}, agreement {:.3}, {took:.1?}",
-                menu[0].levels, menu[0].outputs, q.error, q.agreement
-            );
         }
     }
 }

@@ -48,6 +48,8 @@ struct Arrange<'a> {
     nodes: Vec<Node>,
     of: HashMap<EdgeId, Value>,
     parent: Vec<usize>,
+    /// Linear layers that each value has gone through: where values grow, their unit's degree.
+    depth: Vec<usize>,
     /// Accumulators that have a table of their own value.
     coded: HashMap<Value, Value>,
     /// Values carried to an accumulator, for this other accumulator's sake or for a table.
@@ -63,6 +65,7 @@ impl<'a> Arrange<'a> {
             nodes: Vec::new(),
             of: HashMap::new(),
             parent: Vec::new(),
+            depth: Vec::new(),
             coded: HashMap::new(),
             carried: HashMap::new(),
         };
@@ -121,6 +124,7 @@ impl<'a> Arrange<'a> {
         let group = self.values.len();
         self.values.push(Info { name: name.into(), shape, class, group });
         self.parent.push(group);
+        self.depth.push(0);
         group
     }
 
@@ -133,6 +137,8 @@ impl<'a> Arrange<'a> {
         class: Class,
     ) -> Value {
         let output = self.value(name, shape, class);
+        let deepest = inputs.iter().map(|&x| self.depth[x]).max().unwrap_or(0);
+        self.depth[output] = deepest + usize::from(matches!(layer, Layer::Linear(_)));
         self.nodes.push(Node { name: name.into(), layer, inputs, output });
         output
     }
@@ -177,6 +183,7 @@ impl<'a> Arrange<'a> {
                 for x in &mut xs {
                     *x = self.code(*x);
                 }
+                self.level(&mut xs);
                 let classes: HashSet<bool> =
                     xs.iter().map(|&x| self.class(x) == Class::Code).collect();
                 if classes.len() > 1 {
@@ -190,6 +197,7 @@ impl<'a> Arrange<'a> {
                 self.class(xs[0])
             }
             Layer::Add { .. } => {
+                self.level(&mut xs);
                 let main = xs.iter().copied().find(|&x| self.class(x) == Class::Accumulator);
                 let main = match main {
                     Some(m) => m,
@@ -268,6 +276,17 @@ impl<'a> Arrange<'a> {
         }
     }
 
+    /// Where values grow, carries accumulators to the unit of the deepest.
+    fn level(&mut self, xs: &mut [Value]) {
+        let deepest = xs.iter().copied().max_by_key(|&x| self.depth[x]);
+        let Some(main) = deepest.filter(|_| self.rules.grow) else { return };
+        for x in xs {
+            if self.depth[*x] < self.depth[main] {
+                *x = self.carry(*x, Some(main));
+            }
+        }
+    }
+
     /// A value in the unit of accumulators: those of `with`, or of its own.
     fn carry(&mut self, x: Value, with: Option<Value>) -> Value {
         let key = (x, with.map(|w| find(&mut self.parent, w)));
@@ -291,6 +310,9 @@ impl<'a> Arrange<'a> {
         };
         let kernel = Kernel { conv, kernel: vec![1.0], bias: vec![], unit: true };
         let y = self.push(&name, Layer::Linear(kernel), vec![x], shape, Class::Accumulator);
+        if let Some(w) = with {
+            self.depth[y] = self.depth[w];
+        }
         self.carried.insert(key, y);
         y
     }
