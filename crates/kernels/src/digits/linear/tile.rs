@@ -10,7 +10,7 @@ use core::ops::Range;
 use super::{Operand, depthwise, portable};
 
 /// Words of four products that an `i32` holds whatever the weights: 4 * 16000 * 250 * 128 < 2^31.
-const SAFE: usize = 16_000;
+pub(super) const SAFE: usize = 16_000;
 /// Bound on sums that [`Lanes::residues`] reduces in one step, see there.
 const ONE_STEP: usize = 1 << 23;
 /// Most registers of columns in a tile.
@@ -66,10 +66,7 @@ pub(super) unsafe fn conv<L: Lanes>(
     let places: Vec<usize> = (0..layout.blocks)
         .flat_map(|block| taps.iter().map(move |tap| block * layout.block() + tap))
         .collect();
-    let greatest = kernel.iter().map(|weight| weight.unsigned_abs()).max().unwrap_or(0);
-    let p = x.radix.p();
-    let bound = 4 * places.len() * usize::from(p - 1) * usize::from(greatest);
-    let m = Modulus { p: p.into(), inverse: 1.0 / f32::from(p), large: bound >= ONE_STEP };
+    let m = modulus(x, kernel, 4 * places.len());
     let plane = layout.out_rows * layout.out_columns;
     let inner = per_group * taps.len();
     let (mut kernel, mut y, mut at) = (kernel, y, channels.start);
@@ -84,6 +81,15 @@ pub(super) unsafe fn conv<L: Lanes>(
         unsafe { product::<L>(x, digits, &places, &packed, m, out) };
         (kernel, y, at) = (rest, others, end);
     }
+}
+
+/// The reduction of sums of `products` products.
+#[inline(always)]
+pub(super) fn modulus(x: &Operand, kernel: &[i8], products: usize) -> Modulus {
+    let greatest = kernel.iter().map(|weight| weight.unsigned_abs()).max().unwrap_or(0);
+    let p = x.radix.p();
+    let bound = products * usize::from(p - 1) * usize::from(greatest);
+    Modulus { p: p.into(), inverse: 1.0 / f32::from(p), large: bound >= ONE_STEP }
 }
 
 /// Rows of the tile that starts where `rows` are left.

@@ -158,8 +158,13 @@ pub(super) mod avx2 {
 pub(super) mod avx512 {
     use core::ops::Range;
 
-    use super::super::{Operand, layout::Layout, tile};
-    use super::{Vnni, avx2};
+    use core::arch::x86_64::*;
+
+    use super::super::{Operand, layout::Layout, portable, tile};
+    use super::{Lanes, Vnni, avx2};
+
+    /// Columns of a strip of a depthwise convolution.
+    const COLUMNS: usize = 64;
 
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
     pub(crate) fn fill(layout: &Layout, x: &[u8], to: &mut [u8]) {
@@ -178,7 +183,63 @@ pub(super) mod avx512 {
 
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512vnni,fma")]
     fn vnni(x: &Operand, channels: Range<usize>, kernel: &[i8], y: &mut [u8]) {
-        // SAFETY: the features of the register type are enabled here.
-        unsafe { tile::conv::<Vnni>(x, channels, kernel, y) }
+        if x.layout.lanes == 1 {
+            depthwise(x, channels, kernel, y);
+        } else {
+            // SAFETY: the features of the register type are enabled here.
+            unsafe { tile::conv::<Vnni>(x, channels, kernel, y) }
+        }
+    }
+
+    /// Convolutions with one input channel per output channel: the words of a dot product are four taps, brought
+    /// together by unpacking, which packing the sums undoes.
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512vnni,fma")]
+    fn depthwise(x: &Operand, channels: Range<usize>, kernel: &[i8], y: &mut [u8]) {
+        let layout = &x.layout;
+        let (taps, columns, rows) = (layout.taps(), layout.out_columns, layout.out_rows);
+        if taps.len() > tile::SAFE {
+            portable::conv(x, channels, kernel, y);
+            return;
+        }
+        let m = tile::modulus(x, kernel, taps.len().next_multiple_of(4));
+        let furthest = taps.iter().max().copied().unwrap_or(0);
+        let reach = furthest + (rows - 1) * layout.row() + columns.next_multiple_of(COLUMNS);
+        let outputs = x.shape.cout / x.shape.groups;
+        // The weights of missing taps are zero, so that any place will do.
+        let place = |quad: &[usize]| core::array::from_fn(|i| *quad.get(i).unwrap_or(&quad[0]));
+        let places: Vec<[usize; 4]> = taps.chunks(4).map(place).collect();
+        let filters = kernel.chunks_exact(taps.len());
+        for ((o, filter), y) in channels.zip(filters).zip(y.chunks_exact_mut(rows * columns)) {
+            let digits = &x.digits[o / outputs * layout.group()..];
+            assert!(reach <= digits.len(), "the margin of the layout");
+            for (row, y) in y.chunks_exact_mut(columns).enumerate() {
+                for (strip, y) in y.chunks_mut(COLUMNS).enumerate() {
+                    let digits = &digits[row * layout.row() + strip * COLUMNS..];
+                    // SAFETY: the features are enabled here; loads end before `reach`, and the mask keeps the store
+                    // inside the slice.
+                    unsafe {
+                        let mut sums = [Vnni::zero(); 4];
+                        for (places, weights) in places.iter().zip(filter.chunks(4)) {
+                            let mut word = [0; 4];
+                            word[..weights.len()].copy_from_slice(weights);
+                            let weights = Vnni::splat(&word);
+                            let [a, b, c, d] =
+                                places.map(|place| Vnni::load(digits.as_ptr().add(place)));
+                            let (ab, cd) = (_mm512_unpacklo_epi8(a, b), _mm512_unpacklo_epi8(c, d));
+                            sums[0] = Vnni::dot(sums[0], _mm512_unpacklo_epi16(ab, cd), weights);
+                            sums[1] = Vnni::dot(sums[1], _mm512_unpackhi_epi16(ab, cd), weights);
+                            let (ab, cd) = (_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c, d));
+                            sums[2] = Vnni::dot(sums[2], _mm512_unpacklo_epi16(ab, cd), weights);
+                            sums[3] = Vnni::dot(sums[3], _mm512_unpackhi_epi16(ab, cd), weights);
+                        }
+                        let [a, b, c, d] = sums.map(|sum| Vnni::residues(sum, m));
+                        let words = [_mm512_packus_epi32(a, b), _mm512_packus_epi32(c, d)];
+                        let bytes = _mm512_packus_epi16(words[0], words[1]);
+                        let used = u64::MAX >> (COLUMNS - y.len());
+                        _mm512_mask_storeu_epi8(y.as_mut_ptr().cast(), used, bytes);
+                    }
+                }
+            }
+        }
     }
 }
