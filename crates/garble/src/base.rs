@@ -60,9 +60,9 @@ impl Base {
         &self.0
     }
 
-    /// Their product.
+    /// Their product, or the largest number that fits.
     pub fn product(&self) -> u128 {
-        self.0.iter().map(|p| u128::from(p.value())).product()
+        self.0.iter().fold(1, |product, p| product.saturating_mul(p.value().into()))
     }
 
     /// The integer in `[-(P-1)/2, P/2]` with these residues, one per prime.

@@ -1,3 +1,4 @@
+mod masked;
 mod tile;
 
 use crate::machine::{Machine, Source};

@@ -1,3 +1,4 @@
+pub(crate) mod masked;
 mod tile;
 
 use crate::machine::{Machine, Sink};
@@ -59,9 +60,14 @@ impl<S: Sink> Garbler<S> {
         labels
     }
 
-    /// The offsets.
-    pub fn offsets(&self) -> &Offsets {
-        &self.offsets
+    /// Active labels of `values[i % values.len()]` in element `i`: for a peer that obliviously
+    /// chooses one of several. Giving out two labels of one element gives the offset away.
+    pub fn labels_of(&self, zero: &Labels, values: &[u8]) -> Labels {
+        let p = zero.prime();
+        let mut labels = zero.scale(1);
+        let each: Vec<u8> = values.iter().copied().cycle().take(zero.len()).collect();
+        digits::add_each(p.radix(), labels.digits_mut(), &each, self.offsets.get(p));
+        labels
     }
 
     /// Ends garbling.

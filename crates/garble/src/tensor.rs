@@ -120,6 +120,12 @@ impl Labels {
         out
     }
 
+    /// Sums of `count` consecutive elements.
+    pub fn sum_each(&self, count: usize) -> Self {
+        let index: Vec<u32> = (0..self.len() as u32).collect();
+        self.sums(index.chunks_exact(count), 0)
+    }
+
     /// Appends another tensor's labels.
     pub fn extend(&mut self, other: &Self) {
         assert_eq!(self.prime, other.prime, "operands of a concatenation");

@@ -15,3 +15,5 @@ pub(crate) const RING_CHOICES: Kind = Kind::new(0x0213, "ring COT choice correct
 pub(crate) const RING_CORRECTIONS: Kind = Kind::new(0x0214, "ring COT corrections");
 pub(crate) const PRODUCT_CHOICES: Kind = Kind::new(0x0215, "product choice corrections");
 pub(crate) const PRODUCT_CORRECTIONS: Kind = Kind::new(0x0216, "product corrections");
+pub(crate) const BLOCK_CHOICES: Kind = Kind::new(0x0217, "block OT choice corrections");
+pub(crate) const BLOCK_PAIRS: Kind = Kind::new(0x0218, "block OT masked pairs");

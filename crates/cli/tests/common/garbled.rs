@@ -9,9 +9,7 @@ use sordino::engine::garbled::{
 };
 use sordino::engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
 use sordino::engine::twoparty::Unobserved;
-use sordino::graph::fixed::residue::{
-    LookupForm, RescaleForm, ResidueOptions, Style, quantise,
-};
+use sordino::graph::fixed::residue::{LookupForm, RescaleForm, ResidueOptions, Style, quantise};
 use sordino::graph::fixed::{Calibration, FixedModel, encode_input};
 use sordino::graph::ir::{Graph, Tensor};
 use sordino::graph::onnx::load;
@@ -77,12 +75,20 @@ pub(crate) fn zoo(network: Network) -> Float {
 }
 
 fn prepared(float: &Float, style: Style, inputs: impl Iterator<Item = Vec<f32>>) -> Prepared {
-    let calibration = Calibration::run(&float.graph, &float.samples).unwrap();
+    quantised(float, style, inputs).unwrap()
+}
+
+fn quantised(
+    float: &Float,
+    style: Style,
+    inputs: impl Iterator<Item = Vec<f32>>,
+) -> Result<Prepared, sordino::graph::Error> {
+    let calibration = Calibration::run(&float.graph, &float.samples)?;
     let options = ResidueOptions::new(style);
-    let fixed = quantise(&float.graph, &calibration, &float.samples, &options).unwrap();
+    let fixed = quantise(&float.graph, &calibration, &float.samples, &options)?;
     let edge = &fixed.graph.edges[fixed.graph.input.0 as usize];
     let words = inputs.map(|x| encode_input(edge, &x).unwrap().words).collect();
-    Prepared { fixed, words }
+    Ok(Prepared { fixed, words })
 }
 
 fn unseen(network: Network, count: usize) -> impl Iterator<Item = Vec<f32>> {
@@ -103,16 +109,23 @@ pub(crate) fn strict(float: &Float, network: Network, count: usize) -> Prepared 
     prepared(float, menu(), unseen(network, count))
 }
 
-/// The gadgets of Dash and ReDash in a base at least as large as theirs.
+/// The gadgets of Dash and ReDash in a base at least as large as theirs. Where a network does not
+/// rescale, our 8-bit inputs and weights need more room than their coarser ones.
 pub(crate) fn dash_compat(float: &Float, network: Network, count: usize) -> Prepared {
-    let (least, divisor) = match network {
+    let (mut least, divisor) = match network {
         Network::A | Network::D => (9_699_690, 1),
         Network::B | Network::C => (223_092_870, 1),
         _ => (510_510, 31),
     };
-    let modulus = rescale_base(least, divisor).unwrap().product() as u64;
-    let style = Style::DashCompat(RescaleForm { modulus, divisor });
-    prepared(float, style, unseen(network, count))
+    loop {
+        let modulus = rescale_base(least, divisor).unwrap().product() as u64;
+        let style = Style::DashCompat(RescaleForm { modulus, divisor });
+        match quantised(float, style, unseen(network, count)) {
+            Ok(prepared) => return prepared,
+            Err(_) if least < 1 << 44 => least *= 8,
+            Err(e) => panic!("network {} in no base: {e}", network.name()),
+        }
+    }
 }
 
 /// CIFAR-10 ResNet-20 and test images; `None`, after saying so, where the data folder is absent.

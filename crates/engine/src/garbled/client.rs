@@ -133,8 +133,11 @@ impl<'a> GarblerSession<'a> {
     ///
     /// *Security*: the circuit's secret is claimed durably before its first label is sent.
     ///
-    /// *Errors*: [`Error::Garble`] when the returned labels are forged.
+    /// *Errors*: [`Error::Config`] for an input of another length or range, which costs nothing;
+    /// [`Error::Garble`] when the returned labels are forged.
     pub fn infer(&mut self, input: &[u64], progress: &mut dyn Progress) -> Result<Vec<u64>, Error> {
+        // Before a circuit is claimed, on both sides, for an input that does not fit.
+        self.circuit.values(input)?;
         let secret = loop {
             if let Some(secret) = self.claim()? {
                 break secret;

@@ -41,6 +41,18 @@ impl Circuit {
     /// # Errors
     /// [`Error::Config`] for another number of values, or values beyond the input's range.
     pub fn encode(&self, secret: Secret, words: &[u64]) -> Result<(Vec<Labels>, Decoder), Error> {
+        let values = self.values(words)?;
+        let residues: Vec<Vec<u8>> = self
+            .input()
+            .primes()
+            .iter()
+            .map(|p| values.iter().map(|&v| p.reduce(v.into())).collect())
+            .collect();
+        Ok(secret.encode(self.input(), &residues, self.output())?)
+    }
+
+    /// The integers of an encoded input. Errors as [`Self::encode`].
+    pub(super) fn values(&self, words: &[u64]) -> Result<Vec<i64>, Error> {
         let edge = &self.graph.edges[self.graph.input.0 as usize];
         if words.len() != edge.len() {
             return Err(Error::Config(format!(
@@ -56,13 +68,7 @@ impl Circuit {
                 edge.lo, edge.hi
             )));
         }
-        let residues: Vec<Vec<u8>> = self
-            .input()
-            .primes()
-            .iter()
-            .map(|p| values.iter().map(|&v| p.reduce(v.into())).collect())
-            .collect();
-        Ok(secret.encode(self.input(), &residues, self.output())?)
+        Ok(values)
     }
 
     /// Output words from the labels that came back.

@@ -187,7 +187,13 @@ impl Session<'_> {
                 Ok(Some(Ready::from_store(entry, circuit.rows(), self.offer.limits.memory)?))
             }
             Err(sordino_store::Error::Consumed(_) | sordino_store::Error::Unknown(_)) => Ok(None),
-            Err(e) => Err(e.into()),
+            Err(e) => {
+                // Or the garbler would ask for what is damaged in every session.
+                if matches!(e, sordino_store::Error::Corrupt { .. }) {
+                    store.remove(&id)?;
+                }
+                Err(e.into())
+            }
         }
     }
 

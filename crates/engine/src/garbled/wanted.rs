@@ -6,6 +6,9 @@ use sordino_garble::{Base, Prime};
 use sordino_graph::fixed::{FixedGraph, FixedOp};
 use std::collections::BTreeSet;
 
+/// Largest product of the output's moduli: what decoding computes with fits 128 bits.
+const MAX_OUTPUT: u128 = 1 << 112;
+
 /// How maxima are taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PoolBase {
@@ -59,8 +62,16 @@ pub(super) fn wanted(graph: &FixedGraph, ranges: &[Interval]) -> Result<Vec<Base
 
 /// Enough moduli to read every value the output can have.
 fn cover_output(set: &mut BTreeSet<Prime>, range: Interval) -> Result<(), Error> {
-    let values = range.magnitude().saturating_mul(2).saturating_add(1);
+    // At least one modulus, for a constant too.
+    let values = range.magnitude().saturating_mul(2).saturating_add(1).max(2);
     let base = Base::covering(&Base::new(set.iter().copied()), values)?;
+    if base.product() > MAX_OUTPUT {
+        return Err(Error::Config(format!(
+            "the output is needed modulo {} primes, more than can be decoded; let fewer layers \
+             read it",
+            base.primes().len()
+        )));
+    }
     set.extend(base.primes());
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::evaluator::activation;
 use super::linear;
-use super::nonlinear::{product, tournament::Tournament};
+use super::nonlinear::{garbled::GarbledTable, product, tournament::Tournament};
 use super::support::garbled_only;
 use super::{Needs, Settings, Tiles};
 use crate::evaluator::Linear;
@@ -143,8 +143,17 @@ impl Evaluator for CostModel<'_> {
         Ok(())
     }
 
-    fn lookup(&mut self, l: &Layer<'_>, _: u64, _: i64, _: &[i64], _: &()) -> Result<(), Error> {
-        Err(garbled_only(l.node))
+    fn lookup(
+        &mut self,
+        l: &Layer<'_>,
+        divisor: u64,
+        first: i64,
+        values: &[i64],
+        _: &(),
+    ) -> Result<(), Error> {
+        let step = GarbledTable::new(l, divisor, first, values)?;
+        self.tiled(l, l.output().len(), |n| step.needs(n), |m, n| step.cost(m, n));
+        Ok(())
     }
 
     fn rescale(&mut self, l: &Layer<'_>, _: u64, _: u64, _: Function, _: &()) -> Result<(), Error> {

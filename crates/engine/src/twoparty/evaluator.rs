@@ -1,5 +1,5 @@
 use super::linear::LinearSide;
-use super::nonlinear::{activate::Activation, product, tournament};
+use super::nonlinear::{activate::Activation, garbled::GarbledTable, product, tournament};
 use super::support::garbled_only;
 use super::{CotPool, Needs, Tiles};
 use crate::evaluator::Linear;
@@ -206,12 +206,19 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
     fn lookup(
         &mut self,
         l: &Layer<'_>,
-        _: u64,
-        _: i64,
-        _: &[i64],
-        _: &Share<P>,
+        divisor: u64,
+        first: i64,
+        values: &[i64],
+        x: &Share<P>,
     ) -> Result<Share<P>, Error> {
-        Err(garbled_only(l.node))
+        let step = GarbledTable::new(l, divisor, first, values)?;
+        let x = x.reduced(ring_of(l.input(0)));
+        let mut words = Vec::with_capacity(x.len());
+        for tile in self.tiles.split(x.len(), |n| step.needs(n)) {
+            let mut cots = self.draw(l, step.needs(tile.len()))?;
+            words.extend(step.run::<P>(self.lane, &x.expose()[tile], &mut cots, self.rng)?);
+        }
+        Ok(Share::from_protocol(words, ring_of(l.output())))
     }
 
     fn rescale(

@@ -38,10 +38,10 @@ fn shape(conv: &fixed::ConvShape) -> ConvShape {
 }
 
 impl Plans {
-    /// Parameters with room for the widest ring, kernel entries and sums of the graph, which must
-    /// not be one quantised for the garbled backend.
+    /// Parameters with room for the widest ring, kernel entries and sums of the graph, all of whose
+    /// layers must have a meaning on shares.
     pub(crate) fn new(graph: &FixedGraph) -> Result<Self, Error> {
-        super::support::in_words(graph)?;
+        super::support::on_shares(graph)?;
         let linear = || {
             graph.nodes.iter().enumerate().filter_map(|(i, n)| match &n.op {
                 FixedOp::Linear { conv, weight_bits, .. } => {

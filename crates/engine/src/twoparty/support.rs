@@ -1,6 +1,7 @@
 use super::linear;
-use crate::Error;
+use super::nonlinear::garbled::GarbledTable;
 use crate::backend::{Backend, Threat};
+use crate::{Error, Layer};
 use sordino_graph::fixed::{FixedGraph, FixedNode, FixedOp};
 
 /// The two-party backend's entry in the registry.
@@ -25,7 +26,7 @@ impl Backend for TwoPartyBackend {
     }
 }
 
-/// An error for a layer that works on residues instead of words.
+/// An error for a layer that has no meaning on shares.
 pub(super) fn garbled_only(node: &FixedNode) -> Error {
     Error::Unsupported {
         node: node.name.clone(),
@@ -35,9 +36,18 @@ pub(super) fn garbled_only(node: &FixedNode) -> Error {
     }
 }
 
-/// Refuses a graph that was quantised for the garbled backend.
-pub(super) fn in_words(graph: &FixedGraph) -> Result<(), Error> {
-    let residues =
-        |n: &&FixedNode| matches!(n.op, FixedOp::Lookup { .. } | FixedOp::Rescale { .. });
-    graph.nodes.iter().find(residues).map_or(Ok(()), |n| Err(garbled_only(n)))
+/// Refuses a graph with layers that have no meaning on shares, or tables without room in their
+/// rings.
+pub(super) fn on_shares(graph: &FixedGraph) -> Result<(), Error> {
+    for (i, node) in graph.nodes.iter().enumerate() {
+        match &node.op {
+            FixedOp::Lookup { divisor, first, values } => {
+                let layer = Layer { index: i as u32, graph, node };
+                GarbledTable::new(&layer, *divisor, *first, values)?;
+            }
+            FixedOp::Rescale { .. } => return Err(garbled_only(node)),
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -13,6 +13,9 @@ pub struct Form {
     pub rows: u32,
 }
 
+/// The largest divisor worth a form: weights finer than 14 bits gain nothing.
+const MAX_DIVISOR: u64 = 1 << 22;
+
 /// Forms with at least these quotient and result values, cheapest first, each with a larger
 /// divisor than those before it: a larger divisor lets weights be finer, at the price of rows.
 ///
@@ -81,8 +84,9 @@ fn form(primes: &[Prime], top: Prime, outputs: u32) -> Option<Form> {
     };
     let between = Prime::ALL.into_iter().map(|q| u32::from(q.get())).filter(|&q| q >= outputs);
     let spread = between.map(|q| u32::from(top.get()) + fan_out(q)).min()?;
-    Some(Form {
-        divisor: primes.iter().map(|p| p.value()).product(),
+    let divisor = primes.iter().map(|p| p.value()).product();
+    (divisor <= MAX_DIVISOR).then_some(Form {
+        divisor,
         levels: top.get().into(),
         outputs,
         rows: eliminate + spread,

@@ -27,25 +27,40 @@ pub fn lookup(
     values: &[i64],
     wanted: &[Prime],
 ) -> Result<Program, Error> {
+    let mut b = Builder::new();
+    let quotient = divide(&mut b, divisor, first, values.len())?;
+    let out = spread(&mut b, quotient, values, wanted);
+    Ok(b.finish(out))
+}
+
+/// The first half of [`lookup`] alone: the quotient `u / divisor`, modulo `levels`.
+///
+/// *Cost*: `sum_(i<k) (k-i) p_i` rows.
+///
+/// # Errors
+/// As [`lookup`].
+pub fn quotient(divisor: u64, first: i64, levels: usize) -> Result<Program, Error> {
+    let mut b = Builder::new();
+    let out = divide(&mut b, divisor, first, levels)?;
+    Ok(b.finish(vec![out]))
+}
+
+fn divide(b: &mut Builder, divisor: u64, first: i64, levels: usize) -> Result<Slot, Error> {
     let base = Base::factor(divisor)?;
-    let top = Prime::new(values.len() as u64)
+    let top = Prime::new(levels as u64)
         .filter(|top| base.primes().last().is_none_or(|p| p < top))
         .ok_or_else(|| {
             Error::Config(format!(
-                "a table of {} values is not of a prime size above the primes of {divisor}",
-                values.len()
+                "a table of {levels} values is not of a prime size above the primes of {divisor}"
             ))
         })?;
-    let mut b = Builder::new();
     let x = b.input_all(base.primes().iter().copied().chain([top]));
     let shift = i128::from(divisor / 2) - i128::from(first) * i128::from(divisor);
-    let mut residues = Residues::shifted(&mut b, &x, shift);
+    let mut residues = Residues::shifted(b, &x, shift);
     for _ in base.primes() {
-        residues.eliminate(&mut b, &[], |_| 0);
+        residues.eliminate(b, &[], |_| 0);
     }
-    let quotient = residues.slots()[0];
-    let out = spread(&mut b, quotient, values, wanted);
-    Ok(b.finish(out))
+    Ok(residues.slots()[0])
 }
 
 /// Residues of `values[v]` in the wanted primes, through the cheapest intermediate prime.

@@ -8,6 +8,6 @@ mod residues;
 mod sign;
 
 pub use choose::{Form, forms, rescale_base};
-pub use lookup::lookup;
+pub use lookup::{lookup, quotient};
 pub use pool::{convert, maximum};
 pub use relu::{relu_maximum, rescale};

@@ -14,7 +14,8 @@ impl Radices {
     fn new(base: &Base) -> Result<Self, Error> {
         let k = base.primes().len() as u64;
         let rows: u64 = base.primes().iter().map(|p| p.value()).sum();
-        let least = base.product() * u128::from(k) + 1;
+        // A product beyond 128 bits is beyond all radices too.
+        let least = base.product().saturating_mul(k.into()).saturating_add(1);
         let mut best: Option<(u64, Self)> = None;
         for count in 1..=12u32 {
             let radix = (2..=251u64).find(|m| u128::from(*m).pow(count) >= least);

@@ -2,6 +2,7 @@
 
 pub(crate) mod activate;
 pub(crate) mod compare;
+pub(crate) mod garbled;
 pub(crate) mod product;
 pub(crate) mod select;
 pub(crate) mod tournament;
