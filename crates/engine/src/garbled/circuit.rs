@@ -2,7 +2,6 @@ use super::range::intervals;
 use super::support::supported;
 use super::wanted::{PoolBase, pool_base, wanted};
 use super::weights;
-use super::weights;
 use crate::Error;
 use sordino_garble::{Base, Kernel, Prime, Program, gadget};
 use sordino_graph::fixed::semantics::{Tournament, windows};
@@ -108,11 +107,86 @@ impl Circuit {
     }
 
     /// Names network, weights and format: circuits of equal fingerprints are interchangeable.
-    pub fn fingerprint(model: &FixedModel) -> Result<[u8; 32], Error> {
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// Moduli of the input's labels.
+    pub fn input(&self) -> &Base {
+        &self.bases[self.graph.input.0 as usize]
+    }
+
+    /// Moduli of the output's labels.
+    pub fn output(&self) -> &Base {
+        &self.bases[self.graph.output.0 as usize]
+    }
+
+    /// Labels of the input: its elements times its moduli.
+    pub fn input_labels(&self) -> usize {
+        self.graph.edges[self.graph.input.0 as usize].len() * self.input().primes().len()
+    }
+
+    /// Labels of the output.
+    pub fn output_labels(&self) -> usize {
+        self.graph.edges[self.graph.output.0 as usize].len() * self.output().primes().len()
+    }
+
+    /// Table rows of 16 bytes of every layer.
+    pub fn layer_rows(&self) -> Vec<u64> {
+        let rows = |(i, step): (usize, &Step)| {
+            let node = &self.graph.nodes[i];
+            let len = self.graph.edges[node.output.0 as usize].len() as u64;
+            match step {
+                Step::Gadget { program, .. } => len * program.cost().rows as u64,
+                Step::MaxPool { bracket, maximum, convert, .. } => {
+                    let planes = len / bracket.winners().max(1) as u64;
+                    let matches = planes * bracket.comparisons() as u64;
+                    let convert = convert.as_ref().map_or(0, |p| p.cost().rows as u64);
+                    matches * maximum.cost().rows as u64 + len * convert
+                }
+                _ => 0,
+            }
+        };
+        self.steps.iter().enumerate().map(rows).collect()
+    }
+
+    /// Table rows of the whole circuit.
+    pub fn rows(&self) -> u64 {
+        self.layer_rows().iter().sum()
+    }
+
+    /// The smallest entropy of an offset in use, in bits.
+    pub fn lambda(&self) -> f64 {
+        let used = self.bases.iter().flat_map(|b| b.primes());
+        used.map(|p: &Prime| p.lambda()).fold(f64::INFINITY, f64::min)
+    }
+}
+
+fn linear(conv: &ConvShape, weights: &LayerWeights, to: &Base) -> Step {
+    let shape = Conv2d {
+        cin: conv.cin as usize,
+        h: conv.h as usize,
+        w: conv.w as usize,
+        cout: conv.cout as usize,
+        kh: conv.kernel[0] as usize,
+        kw: conv.kernel[1] as usize,
+        stride: conv.stride.map(|v| v as usize),
+        dilation: conv.dilation.map(|v| v as usize),
+        pads: conv.pads.map(|v| v as usize),
+        groups: conv.groups as usize,
+    };
+    Step::Linear {
+        kernel: Kernel::new(shape, &weights.kernel, to.primes().iter().copied()),
+        bias: weights.bias.iter().copied().map(i128::from).collect(),
+    }
+}
+
+fn fingerprint(model: &FixedModel) -> Result<[u8; 32], Error> {
     let mut h = blake3::Hasher::new_derive_key("sordino garbled circuit v1");
     let graph = model.graph.to_bytes()?;
     h.update(&(graph.len() as u64).to_le_bytes());
     h.update(&graph);
+    // As they are sent, so that a bias that is left out equals one of zeros.
     h.update(&weights::to_bytes(model));
     Ok(*h.finalize().as_bytes())
 }
