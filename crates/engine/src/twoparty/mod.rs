@@ -16,7 +16,7 @@
 //!
 //! CrypTFlow2 (CCS 2020) for comparison, multiplexer and tournament; Cheetah (USENIX Security
 //! 2022) for the linear layers; ours: one comparison tree for exact truncation and sign, rings
-//! trimmed per edge with extension after the activation.
+//! trimmed per edge with extension after the activation; tables on shares by garbled circuits.
 
 mod carry;
 mod client;
@@ -30,6 +30,7 @@ mod nonlinear;
 mod server;
 mod support;
 mod tiles;
+mod wide;
 
 pub use client::ClientSession;
 pub use cost::CostModel;
@@ -37,6 +38,7 @@ pub use label::with_label;
 pub use needs::Needs;
 pub use server::{Observer, Offer, ServerModel, Unobserved, serve};
 pub use support::TwoPartyBackend;
+pub use wide::in_wide_rings;
 
 pub(crate) use cots::{CotPool, Cots};
 pub(crate) use tiles::Tiles;
