@@ -6,8 +6,10 @@ mod fixed_common;
 
 use fixed_common::{Labelled, calibrate, clear, float, images, inputs, model, top1};
 use rayon::prelude::*;
-use sordino_graph::fixed::residue::{LookupForm, MAX_ERROR, ResidueOptions, Style, fit};
-use sordino_graph::fixed::{FixedModel, encode_input};
+use sordino_graph::fixed::residue::{
+    LookupForm, MAX_ERROR, RescaleForm, ResidueOptions, Style, fit, quantise,
+};
+use sordino_graph::fixed::{FixedModel, encode_input, quality};
 use sordino_graph::ir::Tensor;
 
 const CALIBRATION: usize = 128;
@@ -24,6 +26,13 @@ fn menus() -> [Vec<LookupForm>; 3] {
         forms(&[7 * 127, 13 * 127, 29 * 127, 7 * 13 * 127, 7 * 29 * 127, 13 * 53 * 127], 251, 251),
     ]
 }
+
+/// Without rescaling in 46 bits, and with a rescaling prime in 25 and 32 bits.
+const DASH: [(u64, u64); 3] = [
+    (7 * 13 * 29 * 31 * 53 * 59 * 61 * 127 * 113, 1),
+    (31 * 53 * 59 * 61 * 7, 31),
+    (31 * 53 * 59 * 61 * 7 * 127, 31),
+];
 
 fn options() -> ResidueOptions {
     ResidueOptions::new(Style::Strict { forms: Vec::new(), weight_bits: 9 })
@@ -117,6 +126,17 @@ fn accuracies_by_width() {
         let floats: Vec<usize> = test.par_iter().map(|(x, _)| top1(&float(&g, x))).collect();
         let right = floats.iter().zip(&test).filter(|(p, (_, l))| *p == l).count();
         println!("{name}: float {right} of {}", test.len());
+        for (modulus, divisor) in DASH {
+            let form = RescaleForm { modulus, divisor };
+            match quantise(&g, &c, &samples, &ResidueOptions::new(Style::DashCompat(form))) {
+                Ok(m) => println!(
+                    "  dash-compat {modulus} / {divisor}: {:?}, {:?}",
+                    score(&m, &test, &floats),
+                    quality(&g, &m, &samples).unwrap()
+                ),
+                Err(e) => println!("  dash-compat {modulus} / {divisor}: {e}"),
+            }
+        }
         for menu in menus() {
             let f = fit(&g, &c, &samples, &options(), std::slice::from_ref(&menu), 0.0);
             match f {

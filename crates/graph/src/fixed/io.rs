@@ -25,7 +25,7 @@ pub fn encode_input(edge: &Edge, values: &[f32]) -> Result<EncodedInput, Error> 
             edge.shape
         )));
     }
-    let scale = f64::from(edge.frac).exp2() * f64::from(edge.divisor);
+    let scale = edge.unit();
     let mut saturated = 0;
     let mut word = |&v: &f32| {
         if !v.is_finite() {

@@ -48,7 +48,7 @@ impl FixedGraph {
     fn layer(&self, n: &FixedNode) -> LayerReport {
         let x = &self.edges[n.inputs[0].0 as usize];
         let y = &self.edges[n.output.0 as usize];
-        let unit = f64::from(y.frac).exp2() * f64::from(y.divisor);
+        let unit = y.unit();
         LayerReport {
             name: n.name.clone(),
             op: n.op.name(),

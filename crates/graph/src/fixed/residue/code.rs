@@ -58,10 +58,8 @@ pub(super) fn codes(
     margin: f64,
 ) -> Result<Vec<Option<Code>>, Error> {
     let mut codes = vec![None; p.values.len()];
-    for group in 0..p.values.len() {
-        if p.values[group].class != Class::Code || p.group(group) != group {
-            continue;
-        }
+    let leads = |&v: &usize| p.values[v].class == Class::Code && p.group(v) == v;
+    for group in (0..p.values.len()).filter(leads) {
         let mut range: Option<Range> = None;
         let mut widen = |r: Range| range = Some(range.map_or(r, |a| a.union(r)));
         let mut members = Vec::new();
@@ -80,10 +78,7 @@ pub(super) fn codes(
         let range = range.unwrap_or(Range::new(0.0, 1.0));
         codes[group] = Some(best(range, &members, count)?);
     }
-    for v in 0..p.values.len() {
-        codes[v] = codes[p.group(v)];
-    }
-    Ok(codes)
+    Ok((0..p.values.len()).map(|v| codes[p.group(v)]).collect())
 }
 
 fn best(range: Range, members: &[Member<'_>], count: u32) -> Result<Code, Error> {

@@ -53,21 +53,15 @@ pub(super) fn correct(
             (lane.words[n.output], lane.real[n.output]) = (words, real);
             Ok(())
         })?;
-        if let (Layer::Linear(k), FixedOp::Linear { weights: id, .. }) = (&n.layer, &node.op) {
-            if !k.unit {
-                let unit = wide.edges[node.output.0 as usize].unit();
-                let errors = means(&lanes, n.output, k.conv.cout as usize, unit);
-                let bias = &mut model.weights.layers[id.0 as usize].bias;
-                bias.resize(k.conv.cout as usize, 0);
-                bias.iter_mut().zip(&errors).for_each(|(b, e)| *b -= e);
-                for lane in &mut lanes {
-                    let words = &mut lane.words[n.output];
-                    let plane = words.len() / errors.len();
-                    for (channel, &e) in words.chunks_exact_mut(plane).zip(&errors) {
-                        channel.iter_mut().for_each(|w| *w = w.wrapping_sub(e as u64));
-                    }
-                }
-            }
+        if let (Layer::Linear(k), FixedOp::Linear { weights: id, .. }) = (&n.layer, &node.op)
+            && !k.unit
+        {
+            let unit = wide.edges[node.output.0 as usize].unit();
+            let errors = means(&lanes, n.output, k.conv.cout as usize, unit);
+            let bias = &mut model.weights.layers[id.0 as usize].bias;
+            bias.resize(errors.len(), 0);
+            bias.iter_mut().zip(&errors).for_each(|(b, e)| *b -= e);
+            lanes.iter_mut().for_each(|lane| subtract(&mut lane.words[n.output], &errors));
         }
         for &x in &n.inputs {
             uses[x] -= 1;
@@ -79,6 +73,13 @@ pub(super) fn correct(
         }
     }
     Ok(())
+}
+
+fn subtract(words: &mut [u64], errors: &[i64]) {
+    let plane = words.len() / errors.len();
+    for (channel, &e) in words.chunks_exact_mut(plane).zip(errors) {
+        channel.iter_mut().for_each(|w| *w = w.wrapping_sub(e as u64));
+    }
 }
 
 /// Mean error per channel in integers.

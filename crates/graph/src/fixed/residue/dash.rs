@@ -29,7 +29,7 @@ impl Dash<'_> {
         let (mut lo, mut hi) = (WEIGHTS.0.ln(), WEIGHTS.1.ln());
         let Some(mut best) = self.fitting(lo.exp())? else {
             return Err(Error::Limit(format!(
-                "values leave modulus {} even with weights of 3 bits; use a larger modulus{}",
+                "values leave modulus {} or 62 bits even with weights of 3 bits; use another modulus{}",
                 self.form.modulus,
                 if self.options.range == RangeMode::Proof {
                     " or the calibrated range"
@@ -55,14 +55,16 @@ impl Dash<'_> {
         let accumulator = |&v: &usize| self.p.values[v].class == Class::Accumulator;
         let within = |(lo, hi): (i128, i128)| -half <= lo && hi <= half;
         let mut values = (0..self.p.values.len()).filter(accumulator);
+        let integers = match integers(self.p, &plan) {
+            Err(Error::Limit(_)) => return Ok(None),
+            other => other?,
+        };
         let fits = match self.options.range {
-            RangeMode::Proof => {
-                let intervals = integers(self.p, &plan)?.intervals;
-                values.all(|v| within(intervals[v]))
-            }
+            RangeMode::Proof => values.all(|v| within(integers.intervals[v])),
             RangeMode::Calibrated { .. } => values
                 .all(|v| plan.admitted[v].is_none_or(|(lo, hi)| within((lo.into(), hi.into())))),
         };
+        let fits = fits && integers.rings(self.p).is_ok();
         Ok(fits.then_some(plan))
     }
 

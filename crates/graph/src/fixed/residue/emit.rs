@@ -141,7 +141,30 @@ impl Integers {
         Ok(model)
     }
 
-    fn rings(&self, p: &Program) -> Result<Vec<u32>, Error> {
+    /// Checks that no input drives a value out of the window of the table that reads it.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] naming the first value that could leave.
+    pub(super) fn proven(&self, p: &Program) -> Result<(), Error> {
+        for (n, op) in p.nodes.iter().zip(&self.ops) {
+            let (lo, hi) = self.intervals[n.inputs[0]];
+            if let Some((a, b)) = op.window()
+                && (lo < a.into() || hi > b.into())
+            {
+                return Err(Error::Limit(format!(
+                    "'{}' could leave its window; use the calibrated range or a larger modulus",
+                    p.values[n.inputs[0]].name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ring bits of every value.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] beyond 62.
+    pub(super) fn rings(&self, p: &Program) -> Result<Vec<u32>, Error> {
         let mut rings: Vec<u32> = self.intervals.iter().map(|&i| bits(i)).collect();
         for (n, op) in p.nodes.iter().zip(&self.ops).rev() {
             let (x, y) = (n.inputs[0], n.output);

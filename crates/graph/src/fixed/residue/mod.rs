@@ -120,6 +120,7 @@ fn integers(
 ) -> Result<FixedModel, Error> {
     let rounded = emit::integers(p, plan)?;
     if options.range == RangeMode::Proof {
+        rounded.proven(p)?;
         return rounded.model(p, plan);
     }
     let mut model = rounded.clone().model(p, plan)?;

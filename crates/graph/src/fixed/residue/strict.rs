@@ -152,11 +152,11 @@ impl<'a> Strict<'a> {
         for &form in self.forms {
             let most = self.finest(g, form, worst);
             let mut unit = most;
-            if let [(_, curve, _, y)] = g.tables[..] {
-                if let (true, Some(code)) = (keeps_slope(curve), codes[y]) {
-                    let d = form.divisor as f64;
-                    unit = on_grid(most / d, code.unit.value()) * d;
-                }
+            if let [(_, curve, _, y)] = g.tables[..]
+                && let (true, Some(code)) = (keeps_slope(curve), codes[y])
+            {
+                let d = form.divisor as f64;
+                unit = on_grid(most / d, code.unit.value()) * d;
             }
             for &(_, k, x) in &g.kernels {
                 if k.largest() > 0.0 {
