@@ -4,7 +4,7 @@
 //! quotient; the client evaluates. A value is `x = a + b mod 2^l` with the server's `a` and the
 //! client's `b`. Both know that `|x| <= B` (the edge's range); with `b' = b + B mod 2^l` the sum
 //! `a + b'` is `x + B + 2^l` as an integer unless `a <= x + B`, which happens with probability
-//! `(2B+1) / 2^l <= 2^-40` because `a` is uniform. So `a` and `b' - B - 2^l` are shares of `x`
+//! `(2B+1) / 2^l <= 2^-40` because `a` is uniform (public coins see to that where it is not). So `a` and `b' - B - 2^l` are shares of `x`
 //! modulo every prime: the server's moves its zero labels, the client's bits choose labels by
 //! oblivious transfer. The result is masked by a random word that is the server's new share.
 //!
@@ -120,6 +120,7 @@ impl GarbledTable {
         rng: &mut SecretRng,
     ) -> Result<Vec<u64>, Error> {
         let cots = cots.split::<P>(self.needs(x.len()))?;
+        let x = &spread::<P>(x);
         match P::ROLE {
             Role::Server => {
                 let mut sender = BlockSender::new(lane, cots.send)?;
@@ -218,4 +219,16 @@ impl GarbledTable {
         let out = evaluator.decrypt_words(&quotient[0], &words)?;
         Ok(out.into_iter().map(|w| self.ring_out.reduce(w)).collect())
     }
+}
+
+/// Moves a share from one party to the other by public coins: those of the input and of padding
+/// are constants, where the argument above needs a uniform one.
+fn spread<P: Party>(x: &[u64]) -> Vec<u64> {
+    let mut coins = vec![0; x.len()];
+    SecretRng::from_seed(*b"sordino: public coins for shares").fill_words(&mut coins);
+    let moved = x.iter().zip(coins).map(|(x, coin)| match P::ROLE {
+        Role::Server => x.wrapping_add(coin),
+        Role::Client => x.wrapping_sub(coin),
+    });
+    moved.collect()
 }
