@@ -1,81 +1,68 @@
 //! A party that misbehaves anywhere in a session: both parties end, the victim with an error, and
-//! nobody panics.
+//! nobody panics. Under the garbled backend, nobody ends with a wrong answer either.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
-use common::{Builder, conv, input};
-use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
-use sordino_engine::twoparty::{ClientSession, Offer, ServerModel, Unobserved, serve, with_label};
-use sordino_engine::{Error, Silent, run_clear};
+use common::garbled::{Garbled, Options};
+use common::{Builder, Deployed, Kind, WISH, conv, input, pool};
+use sordino_engine::Error;
+use sordino_engine::session::{Reveal, Wish};
 use sordino_graph::fixed::*;
-use sordino_wire::{Dir, Fault, Lane, Limits, Message, memory_pair};
+use sordino_wire::{Dir, Fault, Limits, Message, memory_pair};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-const WISH: Wish = Wish {
-    backend: BackendChoice::TwoParty,
-    supply: SupplyChoice::SoftSpoken(4),
-    reveal: Reveal::Label,
-};
 /// More than any session takes; a session that lasts longer hangs.
 const HANG: Duration = Duration::from_secs(120);
 /// How long a party waits for one that says nothing.
 const SILENCE: Duration = Duration::from_millis(1500);
 /// Sessions at a time; most of them wait for a silent party.
 const WORKERS: usize = 24;
-/// How far apart the damaged messages of a fault are.
+/// Messages of a direction up to which each of them is damaged by every fault.
+const FEW: usize = 40;
+/// How far apart the damaged messages of a fault are in longer sessions.
 const STRIDE: usize = 9;
 
 /// Convolution, ReLU, pooling, dense layer.
-fn model() -> FixedModel {
+fn model(kind: Kind) -> FixedModel {
     let mut b = Builder::new(&[1, 1, 6, 6], 20, 3);
+    if kind == Kind::Garbled {
+        b.input_range(0, 15);
+    }
     let x = b.linear(EdgeId(0), conv(1, 6, 6, 2, 3, 1, 0), 20);
-    let x = b.activate(x, 7, Function::Relu, 18);
-    let pool = PoolShape {
-        channels: 2,
-        h: 4,
-        w: 4,
-        kernel: [2, 2],
-        stride: [2, 2],
-        dilation: [1, 1],
-        pads: [0; 4],
+    let x = match kind {
+        Kind::TwoParty => b.activate(x, 7, Function::Relu, 18),
+        Kind::Garbled => b.lookup(x, 7 * 13, (-14..15).map(|t: i64| t.max(0)).collect(), 18),
     };
-    let x = b.push(FixedOp::MaxPool(pool), &[x], &[1, 2, 2, 2], 7, 18);
-    let x = b.push(FixedOp::Rearrange(Rearrange::Reshape), &[x], &[1, 8, 1, 1], 7, 18);
+    let x = b.pool(x, pool(&[1, 2, 4, 4], 2, 2, [0; 4]), true);
+    let x = b.rearrange(x, Rearrange::Reshape, &[1, 8, 1, 1]);
     b.linear(x, conv(8, 1, 1, 3, 1, 1, 0), 18);
     b.done()
 }
 
 struct Setting {
-    model: ServerModel,
+    kind: Kind,
+    deployed: Arc<dyn Deployed>,
     input: Vec<u64>,
-    label: Vec<u64>,
+    want: Vec<u64>,
 }
 
 impl Setting {
-    fn new() -> Arc<Self> {
-        let model = model();
+    fn new(kind: Kind, stored: bool) -> Self {
+        let model = model(kind);
+        let deployed = match kind {
+            Kind::TwoParty => kind.deploy(&model, Wish { reveal: Reveal::Label, ..WISH }).unwrap(),
+            Kind::Garbled => {
+                Arc::new(Garbled::new(&model, Options { stored, ..Options::default() }).unwrap())
+            }
+        };
         let input = input(&model, 5);
-        let graph = with_label(&model.graph);
-        let revealed = FixedModel { graph, weights: model.weights.clone() };
-        let label = run_clear(&revealed, &input).unwrap();
-        Arc::new(Self { model: ServerModel::new(model).unwrap(), input, label })
+        let want = deployed.reference(&input);
+        Self { kind, deployed, input, want }
     }
-}
-
-fn client(lane: Lane, setting: &Setting) -> Result<Vec<u64>, Error> {
-    let mut session = ClientSession::connect(lane, WISH, |_| Ok(()))?;
-    let label = session.infer(&setting.input, &mut Silent)?;
-    session.finish()?;
-    Ok(label)
-}
-
-fn server(lane: &mut Lane, setting: &Setting) -> Result<(), Error> {
-    let offer = Offer { model: &setting.model, card: b"card", label_only: true, max_inferences: 1 };
-    serve(lane, &offer, &mut Unobserved).map(drop)
 }
 
 /// How both parties ended.
@@ -87,7 +74,7 @@ struct Ends {
 }
 
 /// A session in which the sender of `fault`'s direction misbehaves.
-fn session(setting: &Arc<Setting>, fault: Option<(Dir, usize, Fault)>) -> Ends {
+fn session(setting: &Setting, fault: Option<(Dir, usize, Fault)>) -> Ends {
     let (mut ours, mut theirs) = memory_pair();
     if let Some((dir, before, fault)) = fault {
         let faulty = if dir == Dir::Up { &mut ours } else { &mut theirs };
@@ -100,12 +87,14 @@ fn session(setting: &Arc<Setting>, fault: Option<(Dir, usize, Fault)>) -> Ends {
     }
     let (client_done, client_end) = mpsc::channel();
     let (server_done, server_end) = mpsc::channel();
-    let s = setting.clone();
-    thread::spawn(move || client_done.send(client(ours, &s)));
-    let s = setting.clone();
+    let deployed = setting.deployed.clone().fresh();
+    let (d, inputs) = (deployed.clone(), [setting.input.clone()]);
+    thread::spawn(move || {
+        client_done.send(d.client(ours, &inputs).map(|mut report| report.outputs.remove(0)))
+    });
     thread::spawn(move || {
         theirs.record();
-        let end = server(&mut theirs, &s);
+        let end = deployed.server(&mut theirs).map(drop);
         // Nobody receives any more when the test has given up on this party.
         let _ = server_done.send((end, theirs.transcript().messages().to_vec()));
     });
@@ -117,10 +106,13 @@ fn session(setting: &Arc<Setting>, fault: Option<(Dir, usize, Fault)>) -> Ends {
     Ends { client, server, messages }
 }
 
-/// The messages that fault number `which` damages: every `STRIDE`th of those unlike the one
-/// before, from another one on for each fault, and the last of all.
+/// The messages that fault number `which` damages: all of a short session, else every `STRIDE`th
+/// of those unlike the one before, from another one on for each fault, and the last of all.
 fn positions(sent: &[Message], which: usize) -> Vec<usize> {
     let last = sent.len() - 1;
+    if sent.len() <= FEW {
+        return (0..=last).collect();
+    }
     let changes = (0..last).filter(|&i| i == 0 || sent[i] != sent[i - 1]);
     changes.skip(which % STRIDE).step_by(STRIDE).chain([last]).collect()
 }
@@ -156,11 +148,11 @@ fn misbehaved(e: &Error) -> bool {
 }
 
 /// Every fault at messages spread over one direction of the session.
-fn every_fault(dir: Dir) {
-    let setting = Setting::new();
+fn every_fault(kind: Kind, stored: bool, dir: Dir) {
+    let setting = Setting::new(kind, stored);
     let honest = session(&setting, None);
     honest.server.unwrap();
-    assert_eq!(honest.client.unwrap(), setting.label);
+    assert_eq!(honest.client.unwrap(), setting.want);
     let sent: Vec<Message> = honest.messages.into_iter().filter(|m| m.dir == dir).collect();
 
     let flips = [5, 4099, 1_000_003].map(|bit| Fault::Flip { bit });
@@ -173,6 +165,12 @@ fn every_fault(dir: Dir) {
             s.spawn(|| {
                 while let Some(&(n, fault)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let ends = session(&setting, Some((dir, n, fault)));
+                    let kind = sent[n].kind;
+                    if setting.kind == Kind::Garbled
+                        && let Ok(y) = &ends.client
+                    {
+                        assert_eq!(*y, setting.want, "{fault:?} in message {n} ({kind})");
+                    }
                     let (victim, wrong) = match dir {
                         Dir::Up => ("server", ends.server.err()),
                         Dir::Down => ("client", ends.client.err()),
@@ -182,7 +180,6 @@ fn every_fault(dir: Dir) {
                         Notice::Failure => wrong.is_some(),
                         Notice::Misbehaviour => wrong.as_ref().is_some_and(misbehaved),
                     };
-                    let kind = sent[n].kind;
                     assert!(
                         noticed,
                         "{fault:?} in message {n} ({kind}): the {victim} got {wrong:?}"
@@ -195,10 +192,22 @@ fn every_fault(dir: Dir) {
 
 #[test]
 fn a_faulty_client_harms_nobody() {
-    every_fault(Dir::Up);
+    every_fault(Kind::TwoParty, false, Dir::Up);
 }
 
 #[test]
 fn a_faulty_server_harms_nobody() {
-    every_fault(Dir::Down);
+    every_fault(Kind::TwoParty, false, Dir::Down);
+}
+
+#[test]
+fn a_faulty_garbler_harms_nobody() {
+    every_fault(Kind::Garbled, false, Dir::Up);
+    every_fault(Kind::Garbled, true, Dir::Up);
+}
+
+#[test]
+fn a_faulty_evaluator_harms_nobody() {
+    every_fault(Kind::Garbled, false, Dir::Down);
+    every_fault(Kind::Garbled, true, Dir::Down);
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Builder, WISH, conv, input};
+use common::{Builder, WISH, both, conv, input, mentions};
 use sordino_engine::session::{
     self, MAX_CARD, MAX_GRAPH, Refusal, Reveal, SupplyChoice, Terms, VERSION, Wish,
 };
@@ -12,8 +12,7 @@ use sordino_engine::twoparty::{
 };
 use sordino_engine::{Backend, Error, Silent, run_clear};
 use sordino_graph::fixed::*;
-use sordino_wire::{Dir, Fault, Kind, Lane, Limits, Public, memory_pair};
-use std::thread;
+use sordino_wire::{Dir, Fault, Kind, Lane, Limits, Public};
 
 // The first messages of every version have these kinds.
 const HELLO: Kind = Kind::new(0x0001, "hello");
@@ -53,19 +52,6 @@ fn send(lane: &mut Lane, kind: Kind, bytes: &[u8]) {
     lane.flush().unwrap();
 }
 
-/// Runs `ours` against `theirs`. Nobody waits in these tests: a party left alone sees its peer go.
-fn both<A: Send, B: Send>(
-    client: impl FnOnce(Lane) -> A + Send,
-    server: impl FnOnce(Lane) -> B + Send,
-) -> (A, B) {
-    let (up, down) = memory_pair();
-    thread::scope(|s| {
-        let client = s.spawn(|| client(up));
-        let server = s.spawn(|| server(down));
-        (client.join().unwrap(), server.join().unwrap())
-    })
-}
-
 fn serve_with(mut lane: Lane, label_only: bool, max_inferences: u64) -> Result<(), Error> {
     let model = ServerModel::new(model()).unwrap();
     let offer = Offer { model: &model, card: b"card", label_only, max_inferences };
@@ -102,19 +88,11 @@ fn client_hears(answer: &[u8], more: &[(Kind, &[u8])]) -> Error {
     both(|lane| connect(lane).map(drop), server).0.unwrap_err()
 }
 
-#[track_caller]
-fn mentions(text: impl std::fmt::Display, parts: &[&str]) {
-    let text = text.to_string();
-    for part in parts {
-        assert!(text.contains(part), "`{text}` does not mention `{part}`");
-    }
-}
-
 #[test]
 fn the_first_bytes_are_magic_version_and_wish() {
     let hello = |mut lane: Lane| lane.recv_bounded(HELLO, 256).unwrap();
     let (_, seen) = both(|lane| connect(lane).map(drop), hello);
-    assert_eq!(seen, first(VERSION, &[0, 4, 0]));
+    assert_eq!(seen, first(VERSION, &[0, 0, 4, 0]));
 }
 
 #[test]
@@ -179,12 +157,12 @@ fn an_unsupported_wish_is_refused_on_both_sides() {
         mentions(end.unwrap_err(), &[&format!("k={k}"), "use 1, 2, 4 or 8"]);
         mentions(heard, &["closed"]);
 
-        let (answer, e) = server_hears(&first(VERSION, &[0, k, 0]));
+        let (answer, e) = server_hears(&first(VERSION, &[0, 0, k, 0]));
         mentions(e, &[&format!("k={k}")]);
         assert_eq!(answer, first(VERSION, &[1, 3]));
     }
-    // An unknown supply, an unknown disclosure, half a wish, a wish and more.
-    for body in [&[2, 0][..], &[0, 4, 2], &[0], &[0, 4, 0, 0]] {
+    // An unknown backend, supply or disclosure, half a wish, a wish and more.
+    for body in [&[2, 0, 4, 0][..], &[0, 2, 0], &[0, 0, 4, 2], &[0, 0], &[0, 0, 4, 0, 0]] {
         let (answer, e) = server_hears(&first(VERSION, body));
         mentions(e, &["hello message is malformed"]);
         assert_eq!(answer, first(VERSION, &[1, 3]));
@@ -277,7 +255,7 @@ fn no_damaged_graph_makes_a_client_panic() {
 #[test]
 fn a_wrong_confirmation_is_refused() {
     let client = |mut lane: Lane| {
-        send(&mut lane, HELLO, &first(VERSION, &[0, 4, 0]));
+        send(&mut lane, HELLO, &first(VERSION, &[0, 0, 4, 0]));
         let n = model().graph.to_bytes().unwrap().len();
         assert_eq!(lane.recv_bounded(ANSWER, 256).unwrap(), welcome(n, 4));
         lane.recv(GRAPH, n).unwrap();
@@ -294,7 +272,7 @@ fn a_wrong_confirmation_is_refused() {
 fn what_was_changed_on_the_way_is_not_confirmed() {
     // Of the hello, the last byte: the server hears of a client that wants a label.
     let hello = |mut lane: Lane| {
-        lane.inject(0, Fault::Flip { bit: 8 * 10 });
+        lane.inject(0, Fault::Flip { bit: 8 * 11 });
         connect(lane).map(drop)
     };
     let (client, server) = both(hello, honest_server);
