@@ -102,7 +102,7 @@ pub(crate) fn menu() -> Style {
         levels: f.levels,
         outputs: f.outputs,
     };
-    Style::Strict { forms: forms(127, 61).into_iter().map(form).collect(), weight_bits: 7 }
+    Style::Strict { forms: forms(127, 61).into_iter().map(form).collect(), weight_bits: 9 }
 }
 
 pub(crate) fn strict(float: &Float, network: Network, count: usize) -> Prepared {
