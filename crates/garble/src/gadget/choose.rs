@@ -13,8 +13,8 @@ pub struct Form {
     pub rows: u32,
 }
 
-/// The largest divisor worth a form: weights finer than 14 bits gain nothing.
-const MAX_DIVISOR: u64 = 1 << 22;
+/// The largest divisor of a form: accumulators stay within 40 bits.
+const MAX_DIVISOR: u64 = 1 << 31;
 
 /// Forms with at least these quotient and result values, cheapest first, each with a larger
 /// divisor than those before it: a larger divisor lets weights be finer, at the price of rows.

@@ -20,8 +20,9 @@ const BATCH: usize = 96;
 /// accepted ones among w_s, w_(s+1), …, s being n rounded up to whole blocks (8 words).
 ///
 /// *Security*: pseudo-random under AES-128. Which words are rejected decides the running time and says nothing about
-/// those kept. A seed belongs to one radix and to no other generator. A label would run into the next one's counters
-/// after more than a thousand rejections, which happens with probability below 2^-1000.
+/// those kept. Under one seed a label number is used once, whatever the radix (the same number in two radices gives
+/// labels that depend on each other), and the seed belongs to no other generator. A label would run into the next one's
+/// counters after more than a thousand rejections, which happens with probability below 2^-1000.
 ///
 /// # Panics
 /// If `out` is not a whole number of labels.
