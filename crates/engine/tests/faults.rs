@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::fixtures::residues;
 use common::garbled::{Garbled, Options};
 use common::{Builder, Deployed, Kind, WISH, conv, input, pool};
 use sordino_engine::Error;
@@ -43,6 +44,14 @@ fn model(kind: Kind) -> FixedModel {
     b.done()
 }
 
+/// Tables on shares, which need wide rings.
+fn tables_on_shares() -> FixedModel {
+    let mut b = Builder::new(&[1, 1, 2, 3], 60, 3);
+    b.input_range(-100, 100);
+    b.lookup(EdgeId(0), 7, (-14..15).map(|t: i64| t.max(0)).collect(), 18);
+    b.done()
+}
+
 struct Setting {
     kind: Kind,
     deployed: Arc<dyn Deployed>,
@@ -51,15 +60,18 @@ struct Setting {
 }
 
 impl Setting {
-    fn new(kind: Kind, stored: bool) -> Self {
-        let model = model(kind);
-        let deployed = match kind {
-            Kind::TwoParty => kind.deploy(&model, Wish { reveal: Reveal::Label, ..WISH }).unwrap(),
-            Kind::Garbled => {
-                Arc::new(Garbled::new(&model, Options { stored, ..Options::default() }).unwrap())
-            }
-        };
-        let input = input(&model, 5);
+    fn twoparty(model: &FixedModel) -> Self {
+        let label = Wish { reveal: Reveal::Label, ..WISH };
+        Self::new(Kind::TwoParty, model, Kind::TwoParty.deploy(model, label).unwrap())
+    }
+
+    fn garbled(model: &FixedModel, stored: bool) -> Self {
+        let options = Options { stored, ..Options::default() };
+        Self::new(Kind::Garbled, model, Arc::new(Garbled::new(model, options).unwrap()))
+    }
+
+    fn new(kind: Kind, model: &FixedModel, deployed: Arc<dyn Deployed>) -> Self {
+        let input = input(model, 5);
         let want = deployed.reference(&input);
         Self { kind, deployed, input, want }
     }
@@ -147,67 +159,98 @@ fn misbehaved(e: &Error) -> bool {
     e.to_string().starts_with("the peer misbehaved")
 }
 
-/// Every fault at messages spread over one direction of the session.
-fn every_fault(kind: Kind, stored: bool, dir: Dir) {
-    let setting = Setting::new(kind, stored);
-    let honest = session(&setting, None);
+/// Every fault at messages of one direction, which `at` chooses for each.
+fn every_fault(setting: &Setting, dir: Dir, at: impl Fn(&[Message], usize) -> Vec<usize>) {
+    let honest = session(setting, None);
     honest.server.unwrap();
     assert_eq!(honest.client.unwrap(), setting.want);
     let sent: Vec<Message> = honest.messages.into_iter().filter(|m| m.dir == dir).collect();
 
     let flips = [5, 4099, 1_000_003].map(|bit| Fault::Flip { bit });
     let faults = Fault::ALL.into_iter().chain(flips).enumerate();
-    let at = |(i, fault)| positions(&sent, i).into_iter().map(move |n| (n, fault));
-    let cases: Vec<(usize, Fault)> = faults.flat_map(at).collect();
+    let cases: Vec<(usize, Fault)> =
+        faults.flat_map(|(i, fault)| at(&sent, i).into_iter().map(move |n| (n, fault))).collect();
     let next = AtomicUsize::new(0);
     thread::scope(|s| {
         for _ in 0..WORKERS {
             s.spawn(|| {
                 while let Some(&(n, fault)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let ends = session(&setting, Some((dir, n, fault)));
-                    let kind = sent[n].kind;
-                    if setting.kind == Kind::Garbled
-                        && let Ok(y) = &ends.client
-                    {
-                        assert_eq!(*y, setting.want, "{fault:?} in message {n} ({kind})");
-                    }
-                    let (victim, wrong) = match dir {
-                        Dir::Up => ("server", ends.server.err()),
-                        Dir::Down => ("client", ends.client.err()),
-                    };
-                    let noticed = match notice(&sent, n, fault) {
-                        Notice::Nothing => true,
-                        Notice::Failure => wrong.is_some(),
-                        Notice::Misbehaviour => wrong.as_ref().is_some_and(misbehaved),
-                    };
-                    assert!(
-                        noticed,
-                        "{fault:?} in message {n} ({kind}): the {victim} got {wrong:?}"
-                    );
+                    one_fault(setting, &sent, (dir, n, fault));
                 }
             });
         }
     });
 }
 
+fn one_fault(setting: &Setting, sent: &[Message], (dir, n, fault): (Dir, usize, Fault)) {
+    let ends = session(setting, Some((dir, n, fault)));
+    let what = format!("{fault:?} in message {n} ({})", sent[n].kind);
+    // Labels prove themselves.
+    if setting.kind == Kind::Garbled
+        && let Ok(y) = &ends.client
+    {
+        assert_eq!(*y, setting.want, "{what}");
+    }
+    let (victim, wrong) = match dir {
+        Dir::Up => ("server", ends.server.err()),
+        Dir::Down => ("client", ends.client.err()),
+    };
+    let noticed = match notice(sent, n, fault) {
+        Notice::Nothing => true,
+        Notice::Failure => wrong.is_some(),
+        Notice::Misbehaviour => wrong.as_ref().is_some_and(misbehaved),
+    };
+    assert!(noticed, "{what}: the {victim} got {wrong:?}");
+}
+
 #[test]
 fn a_faulty_client_harms_nobody() {
-    every_fault(Kind::TwoParty, false, Dir::Up);
+    every_fault(&Setting::twoparty(&model(Kind::TwoParty)), Dir::Up, positions);
 }
 
 #[test]
 fn a_faulty_server_harms_nobody() {
-    every_fault(Kind::TwoParty, false, Dir::Down);
+    every_fault(&Setting::twoparty(&model(Kind::TwoParty)), Dir::Down, positions);
+}
+
+#[test]
+fn faults_in_tables_on_shares_harm_nobody() {
+    let setting = Setting::twoparty(&tables_on_shares());
+    every_fault(&setting, Dir::Up, |sent, _| named(sent, "block"));
+    every_fault(&setting, Dir::Down, |sent, _| named(sent, "garbled activation"));
 }
 
 #[test]
 fn a_faulty_garbler_harms_nobody() {
-    every_fault(Kind::Garbled, false, Dir::Up);
-    every_fault(Kind::Garbled, true, Dir::Up);
+    for stored in [false, true] {
+        every_fault(&Setting::garbled(&model(Kind::Garbled), stored), Dir::Up, positions);
+    }
 }
 
 #[test]
 fn a_faulty_evaluator_harms_nobody() {
-    every_fault(Kind::Garbled, false, Dir::Down);
-    every_fault(Kind::Garbled, true, Dir::Down);
+    for stored in [false, true] {
+        every_fault(&Setting::garbled(&model(Kind::Garbled), stored), Dir::Down, positions);
+    }
+}
+
+/// Some of which could stand in for others.
+#[test]
+fn faults_in_tables_of_several_messages_harm_nobody() {
+    for stored in [false, true] {
+        let setting = Setting::garbled(&residues(), stored);
+        every_fault(&setting, Dir::Up, |sent, _| {
+            let tables = named(sent, "garbled tables");
+            assert!(tables.len() > 2);
+            tables
+        });
+    }
+}
+
+/// The messages whose kind is called like this.
+fn named(sent: &[Message], name: &str) -> Vec<usize> {
+    let positions: Vec<usize> =
+        (0..sent.len()).filter(|&i| sent[i].kind.name().starts_with(name)).collect();
+    assert!(!positions.is_empty(), "no message is called {name}: {sent:?}");
+    positions
 }

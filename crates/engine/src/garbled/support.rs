@@ -20,7 +20,7 @@ impl Backend for GarbledBackend {
 
     fn supports(&self, graph: &FixedGraph) -> Result<(), Error> {
         graph.validate()?;
-        graph.nodes.iter().try_for_each(|n| supported(n))
+        graph.nodes.iter().try_for_each(supported)
     }
 }
 

@@ -65,7 +65,7 @@ impl Sink for LaneSink<'_> {
 /// A circuit's tables, claimed and ready to be used once.
 pub(super) enum Ready {
     Resident(Tables),
-    Stored(StoredTables),
+    Stored(Box<StoredTables>),
 }
 
 impl Ready {
@@ -73,7 +73,7 @@ impl Ready {
     pub(super) fn from_store(entry: Entry, rows: u64, memory: TableMemory) -> Result<Self, Error> {
         let mut stored = StoredTables { entry, chunk: Vec::new(), buffer: Vec::new(), used: 0 };
         if rows * BLOCK as u64 > memory.resident {
-            return Ok(Self::Stored(stored));
+            return Ok(Self::Stored(Box::new(stored)));
         }
         stored.buffer.reserve_exact(rows as usize);
         stored.read(rows as usize)?;
