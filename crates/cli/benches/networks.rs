@@ -13,7 +13,7 @@ mod loopback;
 
 use loopback::{Case, over_tls, prepare};
 use sordino::engine::run_clear;
-use sordino::engine::session::{Reveal, SupplyChoice, Wish};
+use sordino::engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
 use sordino::engine::twoparty::ServerModel;
 use std::time::Instant;
 

@@ -1,6 +1,7 @@
 //! Exit codes: what a script can tell from how a command ended.
 
 use sordino_engine::Error as Engine;
+use sordino_garble::Error as Garble;
 use sordino_graph::Error as Graph;
 use sordino_he::Error as HeError;
 use sordino_ot::Error as OtError;
@@ -67,6 +68,8 @@ fn engine(e: &Engine) -> Exit {
         Engine::Config(_) => Exit::Usage,
         Engine::Graph(e) => graph(e),
         Engine::Wire(e) | Engine::Ot(OtError::Wire(e)) | Engine::He(HeError::Wire(e)) => wire(e),
+        Engine::Garble(Garble::Config(_)) => Exit::Model,
+        Engine::Garble(Garble::Forged | Garble::Tables(_)) => Exit::Protocol,
         Engine::Peer(_)
         | Engine::Ot(OtError::Peer { .. })
         | Engine::He(HeError::PeerMisbehaved { .. }) => Exit::Protocol,
@@ -100,10 +103,11 @@ mod tests {
     #[test]
     fn codes_survive_context() {
         let closed = || Wire::Closed { what: "testing".into() };
-        let cases: [(anyhow::Error, Exit); 6] = [
+        let cases: [(anyhow::Error, Exit); 7] = [
             (Graph::Decode("x".into()).into(), Exit::Model),
             (Engine::Wire(closed()).into(), Exit::Network),
             (Engine::Peer("x".into()).into(), Exit::Protocol),
+            (Engine::Garble(Garble::Forged).into(), Exit::Protocol),
             (Engine::Config("x".into()).into(), Exit::Usage),
             (std::io::Error::other("x").into(), Exit::Other),
             (Failure::new(Exit::Protocol, closed()).into(), Exit::Protocol),

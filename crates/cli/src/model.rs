@@ -164,6 +164,7 @@ impl Model {
             name: self.name.clone(),
             preprocess: self.prepare.preprocess().cloned(),
             classes: self.classes.names().to_vec(),
+            keeps_circuits: false,
         }
     }
 }
@@ -191,6 +192,8 @@ pub struct Card {
     pub preprocess: Option<Preprocess>,
     /// Names of the classes, or none.
     pub classes: Vec<String>,
+    /// Whether garbled circuits outlive the session that made them.
+    pub keeps_circuits: bool,
 }
 
 impl Card {
@@ -235,6 +238,7 @@ mod tests {
             name: "net".into(),
             preprocess: Some(preprocess),
             classes: vec!["a".into(), "b".into()],
+            keeps_circuits: false,
         };
         let bytes = card.to_bytes().unwrap();
         assert_eq!(Card::from_bytes(&bytes, 48).unwrap(), card);

@@ -6,8 +6,11 @@ use crate::image::{Channels, Layout, Settings};
 use crate::model::{Model, Source};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice};
-use sordino_graph::fixed::{Calibration, FixedModel, QuantiseOptions, quantise};
+use sordino_engine::Backend;
+use sordino_engine::garbled::GarbledBackend;
+use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
+use sordino_engine::twoparty::TwoPartyBackend;
+use sordino_store::{Error as StoreError, Id, Store};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Args)]
@@ -104,62 +107,6 @@ impl PictureArgs {
     }
 }
 
-/// How the network becomes integers.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Fixed point")]
-pub(super) struct QuantiseArgs {
-    /// Sample inputs that show the range of every layer: a folder of pictures, an idx file, …
-    #[arg(long, value_name = "PATH")]
-    pub(super) calibrate: Option<PathBuf>,
-    /// Use at most this many of them
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
-    calibration_samples: u32,
-    /// Bits of operands of linear layers; without this and --weight-bits, the fewest bits that
-    /// keep the samples' outputs close to float
-    #[arg(long, value_name = "BITS")]
-    act_bits: Option<u32>,
-    /// Bits of weights
-    #[arg(long, value_name = "BITS")]
-    weight_bits: Option<u32>,
-    /// How far values may exceed what calibration saw, as a factor
-    #[arg(long, value_name = "FACTOR", default_value_t = QuantiseOptions::default().margin)]
-    margin: f64,
-}
-
-impl QuantiseArgs {
-    /// The network in integers, calibrated on the samples given, or on `inputs` without.
-    pub(super) fn quantise(&self, model: &Model, inputs: &[Vec<f32>]) -> Result<FixedModel> {
-        let mut samples = Vec::new();
-        match &self.calibrate {
-            Some(path) => {
-                for sample in open(path, None, model)?.take(self.calibration_samples as usize) {
-                    samples.push(model.tensor(&sample?.input)?);
-                }
-            }
-            None => {
-                for input in inputs {
-                    samples.push(model.tensor(input)?);
-                }
-            }
-        }
-        if samples.is_empty() {
-            let text = "no sample inputs to calibrate with: give --calibrate PATH";
-            return Err(Failure::new(Exit::Usage, text).into());
-        }
-        let calibration = Calibration::run(&model.graph, &samples)?;
-        let options = QuantiseOptions { margin: self.margin, ..QuantiseOptions::default() };
-        if self.act_bits.is_none() && self.weight_bits.is_none() {
-            return Ok(model.fit(&calibration, &samples, &options)?.model);
-        }
-        let options = QuantiseOptions {
-            act_bits: self.act_bits.unwrap_or(options.act_bits),
-            weight_bits: self.weight_bits.unwrap_or(options.weight_bits),
-            ..options
-        };
-        Ok(quantise(&model.graph, &calibration, &options)?)
-    }
-}
-
 /// Opens data for a model.
 pub(super) fn open(path: &Path, labels: Option<&Path>, model: &Model) -> Result<Dataset> {
     Ok(Dataset::open(path, labels, &model.classes, &model.prepare)?)
@@ -203,6 +150,19 @@ pub(super) enum RevealArg {
     Label,
 }
 
+impl RevealArg {
+    /// # Errors
+    /// [`Exit::Usage`] for a choice that the backend does not have.
+    pub(super) fn check(self, backend: BackendChoice) -> Result<(), Failure> {
+        if self == Self::Label && backend == BackendChoice::Garbled {
+            let text = "--reveal label is not possible with --backend garbled: the data owner \
+                        decodes the scores itself; use --backend twoparty";
+            return Err(Failure::new(Exit::Usage, text));
+        }
+        Ok(())
+    }
+}
+
 impl From<RevealArg> for Reveal {
     fn from(arg: RevealArg) -> Self {
         match arg {
@@ -226,7 +186,58 @@ fn supply(text: &str) -> Result<SupplyChoice, String> {
 }
 
 impl ProtocolArgs {
-    pub(super) fn wish(&self) -> sordino_engine::session::Wish {
-        sordino_engine::session::Wish { backend: sordino_engine::session::BackendChoice::TwoParty, supply: self.supply, reveal: self.reveal.into() }
+    /// # Errors
+    /// [`Exit::Usage`] for a choice that the backend does not have.
+    pub(super) fn wish(&self, backend: BackendChoice) -> Result<Wish, Failure> {
+        self.reveal.check(backend)?;
+        Ok(Wish { backend, supply: self.supply, reveal: self.reveal.into() })
     }
+}
+
+/// A private backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Private {
+    /// Shares, lattice encryption and oblivious transfer: the weights stay with the server
+    Twoparty,
+    /// One garbled circuit, made by the client: one online round; clients get the weights
+    Garbled,
+}
+
+impl Private {
+    /// What it promises.
+    pub(super) fn backend(self) -> &'static dyn Backend {
+        match self {
+            Self::Twoparty => &TwoPartyBackend,
+            Self::Garbled => &GarbledBackend,
+        }
+    }
+}
+
+impl From<Private> for BackendChoice {
+    fn from(arg: Private) -> Self {
+        match arg {
+            Private::Twoparty => Self::TwoParty,
+            Private::Garbled => Self::Garbled,
+        }
+    }
+}
+
+/// Opens a store of circuits. Damaged entries are deleted: whoever names one could not go on to
+/// the next.
+pub(super) fn open_store(dir: &Path) -> Result<Store> {
+    let store = Store::open(dir)?;
+    for damage in store.damaged()? {
+        let id = match &damage {
+            StoreError::Corrupt { path, .. } => path.file_name().and_then(|n| n.to_str()),
+            _ => None,
+        };
+        if let Some(id) = id.and_then(|n| n.parse::<Id>().ok()) {
+            match store.remove(&id) {
+                Ok(()) => eprintln!("warning: removed entry {id} of the store: {damage}"),
+                Err(StoreError::Consumed(_) | StoreError::Unknown(_)) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+    Ok(store)
 }

@@ -1,17 +1,21 @@
-use super::args::{self, ModelArgs, ProtocolArgs, QuantiseArgs};
+use super::args::{self, ModelArgs, Private, ProtocolArgs};
 use super::output;
+use super::quantise::QuantiseArgs;
 use crate::model::Model;
 use crate::predict::{Scores, best};
-use crate::report::{bytes, predict};
+use crate::report::{Forecast, bytes};
+use crate::residue::Integers;
 use anyhow::Result;
 use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
+use sordino_engine::garbled::Circuit;
 use sordino_engine::run_clear;
+use sordino_engine::session::Wish;
 use sordino_graph::fixed::{FixedModel, FixedOp, decode_output, encode_input};
 use sordino_graph::float;
-use sordino_plan::{Cost, Plan, Support, support};
+use sordino_plan::{Cost, Support, support};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -20,6 +24,9 @@ use std::path::PathBuf;
 pub(super) struct Check {
     #[command(flatten)]
     model: ModelArgs,
+    /// For which backend
+    #[arg(long, value_enum, default_value = "twoparty")]
+    backend: Private,
     /// Compare fixed point with float on these inputs, and with their labels if they have any
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
@@ -45,9 +52,11 @@ struct Findings {
     input: Vec<usize>,
     operators: BTreeMap<String, usize>,
     calibrated_on: &'static str,
+    /// Bits of activations, where they are a setting.
+    act_bits: Option<u32>,
     layers: Vec<LayerLine>,
     support: Vec<Support>,
-    plan: Option<Plan>,
+    plan: Option<Forecast>,
     comparison: Option<Comparison>,
 }
 
@@ -75,6 +84,9 @@ struct Comparison {
 
 impl Check {
     pub(super) fn run(&self) -> Result<()> {
+        self.quantise.check(self.backend == Private::Garbled)?;
+        let act_bits = self.quantise.act_bits()?;
+        let wish = self.protocol.wish(self.backend.into())?;
         let model = self.model.load()?;
         let mut operators = BTreeMap::new();
         for node in &model.graph.nodes {
@@ -91,15 +103,15 @@ impl Check {
             let list: Vec<_> = operators.iter().map(|(op, n)| format!("{op} x{n}")).collect();
             output::line(list.join(", "))?;
         }
-        let (fixed, calibrated_on) = self.fixed(&model)?;
-        let support = support(&fixed.graph);
-        let plan = predict(&fixed.graph, self.protocol.wish()).ok();
+        let (Integers { model: fixed, act_bits }, calibrated_on) = self.fixed(&model, act_bits)?;
+        let (support, plan) = self.plan(&fixed, wish);
         let findings = Findings {
             name: model.name.clone(),
             opset: model.graph.opset,
             input: model.input_shape().to_vec(),
             operators,
             calibrated_on,
+            act_bits,
             layers: layers(&fixed),
             support,
             plan,
@@ -108,19 +120,45 @@ impl Check {
         if self.json { output::json(&findings) } else { print(&findings) }
     }
 
-    fn fixed(&self, model: &Model) -> Result<(FixedModel, &'static str)> {
+    /// Whether the backend runs these integers, and at what cost.
+    fn plan(&self, fixed: &FixedModel, wish: Wish) -> (Vec<Support>, Option<Forecast>) {
+        let other = match self.backend {
+            Private::Twoparty => Private::Garbled,
+            Private::Garbled => Private::Twoparty,
+        };
+        let mut support = support(&fixed.graph);
+        // The other backend has integers of its own.
+        support.retain(|s| s.backend != other.backend().name());
+        let plan = match self.backend {
+            Private::Twoparty => Forecast::two_party(&fixed.graph, wish).ok(),
+            Private::Garbled => match Circuit::new(fixed) {
+                Ok(circuit) => Some(Forecast::garbled(&circuit)),
+                Err(why) => {
+                    let garbled = support.iter_mut().find(|s| s.backend == "garbled");
+                    if let Some(garbled) = garbled {
+                        garbled.refusal.get_or_insert(why.to_string());
+                    }
+                    None
+                }
+            },
+        };
+        (support, plan)
+    }
+
+    fn fixed(&self, model: &Model, act_bits: Option<u32>) -> Result<(Integers, &'static str)> {
+        let quantise = |inputs: &[Vec<f32>]| {
+            self.quantise.quantise(model, inputs, self.backend.into(), act_bits)
+        };
         if self.quantise.calibrate.is_some() {
-            return Ok((self.quantise.quantise(model, &[])?, "the samples given"));
+            return Ok((quantise(&[])?, "the samples given"));
         }
         if let Some(data) = &self.data {
             let data = args::open(data, self.labels.as_deref(), model)?;
-            let inputs: Result<Vec<_>, _> = data.take(64).map(|s| s.map(|s| s.input)).collect();
-            return Ok((self.quantise.quantise(model, &inputs?)?, "the first 64 of the data"));
+            let first = data.take(self.quantise.first());
+            let inputs: Result<Vec<_>, _> = first.map(|s| s.map(|s| s.input)).collect();
+            return Ok((quantise(&inputs?)?, "the first of the data"));
         }
-        Ok((
-            self.quantise.quantise(model, &noise(model))?,
-            "noise: give --calibrate for real ranges",
-        ))
+        Ok((quantise(&noise(model))?, "noise: give --calibrate for real ranges"))
     }
 
     fn compare(
@@ -214,7 +252,8 @@ fn layers(fixed: &FixedModel) -> Vec<LayerLine> {
 }
 
 fn print(f: &Findings) -> Result<()> {
-    output::line(format!("\nFixed point, calibrated on {}:", f.calibrated_on))?;
+    let bits = f.act_bits.map(|b| format!(", activations of {b} bits")).unwrap_or_default();
+    output::line(format!("\nFixed point, calibrated on {}{bits}:", f.calibrated_on))?;
     let mut table = Table::new();
     table.load_style(NOTHING).set_header([
         "layer",
@@ -245,17 +284,7 @@ fn print(f: &Findings) -> Result<()> {
         }
     }
     if let Some(plan) = &f.plan {
-        let say = |what: &str, c: &Cost| {
-            output::line(format!(
-                "  {what:<14} {:>9} up  {:>9} down  {:>5} rounds",
-                bytes(c.up),
-                bytes(c.down),
-                c.rounds
-            ))
-        };
-        output::line("Predicted cost of twoparty:")?;
-        say("set-up", &plan.setup)?;
-        say("per inference", &plan.inference())?;
+        cost(plan)?;
     }
     if let Some(c) = &f.comparison {
         output::line(format!(
@@ -273,4 +302,30 @@ fn print(f: &Findings) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn cost(plan: &Forecast) -> Result<()> {
+    let say = |what: &str, c: &Cost| {
+        output::line(format!(
+            "  {what:<14} {:>9} up  {:>9} down  {:>5} rounds",
+            bytes(c.up),
+            bytes(c.down),
+            c.rounds
+        ))
+    };
+    match plan {
+        Forecast::TwoParty(plan) => {
+            output::line("Predicted cost of twoparty:")?;
+            say("set-up", &plan.setup)?;
+            say("per inference", &plan.inference())
+        }
+        Forecast::Garbled(plan) => {
+            output::line("Tables of the garbled circuit:")?;
+            output::line(output::tables(plan))?;
+            output::line(format!("Predicted cost of garbled, lambda {:.0}:", plan.lambda.floor()))?;
+            say("set-up", &plan.setup)?;
+            say("offline", &plan.offline)?;
+            say("online", &plan.online)
+        }
+    }
 }

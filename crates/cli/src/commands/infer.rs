@@ -1,105 +1,50 @@
-use super::args::{self, PictureArgs, ProtocolArgs};
+use super::args::{self, PictureArgs, Private, ProtocolArgs};
+use super::client::{ServerArgs, Session, never_agreed, refused};
 use super::output;
-use super::runner::client_infer;
-use super::serve::size;
 use crate::data::{Classes, Dataset, Prepare};
 use crate::exit::{Exit, Failure};
 use crate::model::Card;
 use crate::predict::{Prediction, Scores};
-use crate::report::{Report, Watch, predict};
+use crate::report::{Account, Forecast, Watch};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 use sordino_engine::Error;
+use sordino_engine::garbled::Circuit;
 use sordino_engine::session::Terms;
-use sordino_engine::twoparty::{ClientSession, TwoPartyBackend};
 use sordino_plan::Promise;
-use sordino_wire::{ClientSecurity, Identity, Limits, Trust, connect};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// Have a server classify pictures that it never sees
 #[derive(Debug, Args)]
 pub(super) struct Infer {
     /// Pictures (.png, .jpg), or inputs as .npy or .pb
     #[arg(required = true, value_name = "IMAGE")]
-    pub(super) images: Vec<PathBuf>,
-    /// The server
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(super) server: String,
+    images: Vec<PathBuf>,
     #[command(flatten)]
-    pub(super) trust: TrustArgs,
+    server: ServerArgs,
+    /// How the server runs its network
+    #[arg(long, value_enum, default_value = "twoparty")]
+    backend: Private,
+    /// Use the circuits that `sordino garble` has put here; without any, garble in the session
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
     /// Names of the classes, one per line, instead of the server's
     #[arg(long, value_name = "FILE")]
-    pub(super) class_names: Option<PathBuf>,
+    class_names: Option<PathBuf>,
     /// Show this many classes
     #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(super) top: usize,
-    /// Give up after so many seconds without an answer
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) idle: u64,
-    /// Give up after so many seconds altogether
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) max_time: u64,
-    /// Give up after so many bytes, both ways, such as 20GB
-    #[arg(long, value_name = "SIZE", default_value = "64GB", value_parser = size)]
-    pub(super) max_bytes: u64,
+    top: usize,
     /// Print JSON
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
     /// Also write predictions and costs to this file, as JSON
     #[arg(long, value_name = "FILE")]
-    pub(super) report: Option<PathBuf>,
+    report: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) protocol: ProtocolArgs,
+    protocol: ProtocolArgs,
     #[command(flatten)]
-    pub(super) picture: PictureArgs,
-}
-
-/// Whom to take for the server; one of the first four is needed.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Trust")]
-pub(super) struct TrustArgs {
-    /// Fingerprint of the server's certificate, as the server prints it
-    #[arg(long, value_name = "sha256:…", required_unless_present_any = ["trust", "ca", "plaintext"])]
-    pin: Vec<sordino_wire::Fingerprint>,
-    /// The server's certificate itself (PEM)
-    #[arg(long, value_name = "FILE", conflicts_with = "pin")]
-    trust: Option<PathBuf>,
-    /// Certificate of the authority that issued the server's (PEM)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["pin", "trust"])]
-    ca: Option<PathBuf>,
-    /// No encryption; loopback addresses only
-    #[arg(long, conflicts_with_all = ["pin", "trust", "ca", "cert"])]
-    plaintext: bool,
-    /// This client's certificate (PEM), for servers that ask for one
-    #[arg(long, value_name = "FILE", requires = "key")]
-    cert: Option<PathBuf>,
-    /// Its private key (PEM)
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    key: Option<PathBuf>,
-}
-
-pub(super) fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
-}
-
-impl TrustArgs {
-    fn security(&self) -> Result<ClientSecurity> {
-        if self.plaintext {
-            return Ok(ClientSecurity::plaintext_loopback());
-        }
-        let trust = match (&self.trust, &self.ca) {
-            (Some(file), _) => Trust::certificates(&read_text(file)?)?,
-            (None, Some(file)) => Trust::authority(&read_text(file)?)?,
-            (None, None) => Trust::pinned(self.pin.iter().copied())?,
-        };
-        let identity = match (&self.cert, &self.key) {
-            (Some(cert), Some(key)) => Some(Identity::read(cert, key)?),
-            _ => None,
-        };
-        Ok(ClientSecurity::tls(&trust, identity.as_ref())?)
-    }
+    picture: PictureArgs,
 }
 
 #[derive(Serialize)]
@@ -107,29 +52,28 @@ struct Answer<'a> {
     model: &'a str,
     promise: &'a Promise,
     predictions: &'a [Prediction],
-    report: &'a Report,
+    report: &'a Account,
 }
 
 impl Infer {
     pub(super) fn run(&self) -> Result<()> {
-        let security = self.trust.security()?;
+        let wish = self.protocol.wish(self.backend.into())?;
+        if self.store.is_some() && self.backend != Private::Garbled {
+            let text = "--store only makes sense with --backend garbled";
+            return Err(Failure::new(Exit::Usage, text).into());
+        }
+        let security = self.server.security()?;
         // Files that are missing are noticed before the server is bothered.
         for image in &self.images {
             std::fs::File::open(image).with_context(|| image.display().to_string())?;
         }
-        let mut lane = connect(&self.server, &security, Duration::from_secs(30))
-            .map_err(|e| Failure::new(Exit::Network, e))?;
-        lane.set_limits(Limits {
-            idle: Some(Duration::from_secs(self.idle)),
-            deadline: Some(Instant::now() + Duration::from_secs(self.max_time)),
-            bytes: Some(self.max_bytes),
-        });
-        let wish = self.protocol.wish();
-        let promise = Promise::new(&TwoPartyBackend, wish.reveal);
+        let store = self.store.as_deref().map(args::open_store).transpose()?;
+        let lane = self.server.connect(&security)?;
+        let promise = Promise::new(self.backend.backend(), wish.reveal);
         let mut prepared = None;
-        let session = ClientSession::connect(lane, wish, |terms| {
+        let session = Session::connect(lane, wish, store.as_ref(), |terms, circuit| {
             // Inputs are read before anything costly happens: what is wrong with them shows here.
-            prepared = Some(self.prepare(terms, &promise));
+            prepared = Some(self.prepare(terms, circuit, &promise));
             match &prepared {
                 Some(Ok(_)) => Ok(()),
                 _ => Err(Error::Config("the inputs do not fit the server's network".into())),
@@ -149,7 +93,7 @@ impl Infer {
         let mut watch = Watch::new(self.json);
         let mut predictions = Vec::new();
         for sample in &samples {
-            let out = client_infer(&mut session, &sample.input, &mut watch)?;
+            let out = session.infer(&sample.input, &mut watch)?;
             watch.stop();
             let new = Prediction::new(&sample.name, &out.values, meaning, &classes, self.top);
             predictions.push(Prediction { saturated: out.saturated, ..new });
@@ -157,9 +101,7 @@ impl Infer {
                 output::prediction(&predictions[predictions.len() - 1])?;
             }
         }
-        let count = samples.len() as u64;
-        let report = Report::new(&session.terms().graph, session.meter(), session.clock(), count);
-        session.finish()?;
+        let report = session.finish()?;
         let answer = Answer {
             model: &card.name,
             promise: &promise,
@@ -178,6 +120,7 @@ impl Infer {
     fn prepare(
         &self,
         terms: &Terms,
+        circuit: Option<&Circuit>,
         promise: &Promise,
     ) -> Result<(Card, Vec<crate::data::Sample>)> {
         let edge = &terms.graph.edges[terms.graph.input.0 as usize];
@@ -192,20 +135,11 @@ impl Infer {
         if !self.json {
             eprintln!("network '{}'", card.name);
             output::promise(promise);
-            output::cost(&predict(&terms.graph, terms.wish)?);
+            output::cost(&match circuit {
+                Some(circuit) => Forecast::garbled(circuit),
+                None => Forecast::two_party(&terms.graph, terms.wish)?,
+            });
         }
         Ok((card, samples))
     }
-}
-
-/// A refusal by the server, or a version that does not fit, is no fault of the command line.
-fn refused(error: Error) -> anyhow::Error {
-    match error {
-        Error::Config(text) => Failure::new(Exit::Protocol, text).into(),
-        other => other.into(),
-    }
-}
-
-fn never_agreed() -> anyhow::Error {
-    Failure::new(Exit::Protocol, "the session ended before its terms were known").into()
 }

@@ -2,11 +2,14 @@
 
 mod args;
 mod check;
+mod client;
 mod demo;
 mod eval;
+mod garble;
 mod infer;
 mod keygen;
 mod output;
+mod quantise;
 mod run;
 mod runner;
 mod serve;
@@ -19,7 +22,7 @@ use std::process::ExitCode;
 /// Run a neural network on data that nobody else may see.
 ///
 /// A model owner serves an ONNX network, a data owner gets the prediction; the model owner never
-/// sees the input, the data owner never sees the weights.
+/// sees the input. With the default backend the data owner never sees the weights either.
 #[derive(Debug, Parser)]
 #[command(name = "sordino", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
@@ -33,6 +36,7 @@ const EXIT_CODES: &str = "Exit codes: 0 success, 2 usage, 3 model unsupported, 4
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Serve>),
+    Garble(Box<garble::Garble>),
     Infer(Box<infer::Infer>),
     Run(Box<run::Run>),
     Eval(Box<eval::Eval>),
@@ -53,6 +57,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match &cli.command {
         Command::Serve(c) => c.run(),
+        Command::Garble(c) => c.run(),
         Command::Infer(c) => c.run(),
         Command::Run(c) => c.run(),
         Command::Eval(c) => c.run(),

@@ -1,10 +1,12 @@
 //! Printing results: text for people, JSON for machines; failures to write are errors.
 
 use crate::predict::Prediction;
-use crate::report::bytes;
+use crate::report::{Forecast, bytes};
 use anyhow::{Context, Result};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
-use sordino_plan::{Plan, Promise};
+use sordino_plan::{GarbledPlan, Plan, Promise};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -56,7 +58,14 @@ pub(super) fn promise(p: &Promise) {
 }
 
 /// Says on stderr what a session will cost.
-pub(super) fn cost(plan: &Plan) {
+pub(super) fn cost(forecast: &Forecast) {
+    match forecast {
+        Forecast::TwoParty(plan) => two_party(plan),
+        Forecast::Garbled(plan) => garbled(plan),
+    }
+}
+
+fn two_party(plan: &Plan) {
     let (setup, each) = (plan.setup, plan.inference());
     eprintln!("once            {} up, {} down", bytes(setup.up), bytes(setup.down));
     eprintln!(
@@ -65,6 +74,38 @@ pub(super) fn cost(plan: &Plan) {
         bytes(each.down),
         each.rounds
     );
+}
+
+fn garbled(plan: &GarbledPlan) {
+    eprintln!("once            {} down: the weights, for the client", bytes(plan.setup.down));
+    eprintln!(
+        "per circuit     {} up ahead of time, for one input ({} rows)",
+        bytes(plan.offline.up),
+        plan.rows
+    );
+    eprintln!(
+        "per input       {} up, {} down, 1 round",
+        bytes(plan.online.up),
+        bytes(plan.online.down)
+    );
+    eprintln!("lambda          {:.0} bits", plan.lambda.floor());
+}
+
+/// A table of what the layers of a circuit take.
+pub(super) fn tables(plan: &GarbledPlan) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["layer", "rows", "tables"]);
+    let mut row = |name: &str, rows: u64, size: u64| {
+        table.add_row([name.to_owned(), rows.to_string(), bytes(size)]);
+    };
+    for l in &plan.layers {
+        row(&l.name, l.rows, l.bytes);
+    }
+    row("circuit", plan.rows, plan.table_bytes);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 /// The chain of causes, without those that a text above them already includes.

@@ -1,12 +1,14 @@
-use super::args::{self, ModelArgs, ProtocolArgs, QuantiseArgs};
+use super::args::{self, ModelArgs, ProtocolArgs};
 use super::output;
-use super::runner::{Backend, Runner};
+use super::quantise::QuantiseArgs;
+use super::runner::{Backend, Runner, Settings};
 use crate::exit::{Exit, Failure};
 use crate::predict::Prediction;
-use crate::report::{Report, Watch};
+use crate::report::{Account, Watch};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
+use sordino_engine::session::BackendChoice;
 use sordino_wire::Network;
 use std::path::PathBuf;
 
@@ -41,14 +43,19 @@ pub(super) struct Run {
 struct Answer<'a> {
     predictions: &'a [Prediction],
     #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<Report>,
+    report: Option<Account>,
 }
 
 impl Run {
     pub(super) fn run(&self) -> Result<()> {
-        if self.network.is_some() && self.backend != Backend::Twoparty {
-            let text = "--network only makes sense with --backend twoparty";
+        if self.network.is_some() && !self.backend.private() {
+            let text = "--network only makes sense with --backend twoparty or garbled";
             return Err(Failure::new(Exit::Usage, text).into());
+        }
+        self.quantise.check(self.backend.integers() == Some(BackendChoice::Garbled))?;
+        let act_bits = self.quantise.act_bits()?;
+        if self.backend.private() {
+            self.backend.integers().map(|b| self.protocol.wish(b)).transpose()?;
         }
         let model = self.model.load()?;
         let samples = args::samples(&self.images, |p| args::open(p, None, &model))?;
@@ -56,14 +63,13 @@ impl Run {
         if self.backend != Backend::Float && self.quantise.calibrate.is_none() {
             eprintln!("note: no --calibrate given; ranges are taken from the inputs themselves");
         }
-        let mut runner = Runner::new(
-            self.backend,
-            &model,
-            &self.quantise,
-            &self.protocol,
-            self.network,
-            &inputs,
-        )?;
+        let settings = Settings {
+            quantise: &self.quantise,
+            protocol: &self.protocol,
+            network: self.network,
+            inputs: &inputs,
+        };
+        let mut runner = Runner::new(self.backend, &model, act_bits, &settings)?;
         let scores = runner.scores();
         let mut watch = Watch::new(self.json);
         let mut predictions = Vec::new();

@@ -1,41 +1,87 @@
-//! One network behind three ways of running it in this process.
+//! One network behind every way of running it in this process.
 
-use super::args::{ProtocolArgs, QuantiseArgs};
+use super::args::ProtocolArgs;
+use super::client::Session;
+use super::quantise::QuantiseArgs;
 use crate::exit::{Exit, Failure};
 use crate::model::Model;
 use crate::predict::Scores;
-use crate::report::{Report, Watch};
+use crate::report::{Account, Watch};
 use anyhow::{Result, anyhow};
 use clap::ValueEnum;
-use sordino_engine::session::Wish;
-use sordino_engine::twoparty::{self, ClientSession, Offer, ServerModel, Unobserved};
+use sordino_engine::garbled::{self, EvaluatorModel, GarbledLimits, GarbledOffer, TableMemory};
+use sordino_engine::session::{BackendChoice, Wish};
+use sordino_engine::twoparty::{self, Offer, ServerModel, Unobserved};
 use sordino_engine::{Error, run_clear_with};
-use sordino_graph::fixed::{FixedGraph, FixedModel, decode_output, encode_input};
+use sordino_graph::fixed::{FixedModel, decode_output, encode_input};
 use sordino_graph::float;
-use sordino_wire::{Network, memory_pair, shaped_pair};
+use sordino_wire::{Lane, Network, memory_pair, shaped_pair};
 use std::thread::JoinHandle;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Backend {
     /// The network as it is, in 32-bit floats
     Float,
-    /// Its fixed-point meaning, on plain integers: what every private backend reveals
+    /// Its fixed-point meaning, on plain integers: what twoparty reveals
     Clear,
     /// Both parties of the two-party protocol, in this process
     Twoparty,
+    /// Its meaning in the integers of garbled circuits: what garbled reveals
+    GarbledClear,
+    /// Garbler and evaluator of a garbled circuit, in this process
+    Garbled,
 }
 
-pub(super) enum Runner<'a> {
+impl Backend {
+    /// The private backend whose integers it computes with, if it does with any.
+    pub(super) fn integers(self) -> Option<BackendChoice> {
+        match self {
+            Self::Float => None,
+            Self::Clear | Self::Twoparty => Some(BackendChoice::TwoParty),
+            Self::GarbledClear | Self::Garbled => Some(BackendChoice::Garbled),
+        }
+    }
+
+    /// Whether two parties talk to each other.
+    pub(super) fn private(self) -> bool {
+        matches!(self, Self::Twoparty | Self::Garbled)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::Clear => "clear",
+            Self::Twoparty => "twoparty",
+            Self::GarbledClear => "garbled-clear",
+            Self::Garbled => "garbled",
+        }
+    }
+}
+
+pub(super) struct Runner<'a> {
+    way: Way<'a>,
+    act_bits: Option<u32>,
+}
+
+enum Way<'a> {
     Float(&'a Model),
-    Clear(FixedModel),
-    TwoParty(Box<Pair>),
+    Clear(Box<FixedModel>),
+    Private(Pair),
 }
 
 /// Both parties, the server in a thread of its own.
-pub(super) struct Pair {
-    client: ClientSession,
+struct Pair {
+    client: Session<'static>,
     server: JoinHandle<Result<(), Error>>,
-    count: u64,
+}
+
+/// What a runner is made from.
+pub(super) struct Settings<'a> {
+    pub(super) quantise: &'a QuantiseArgs,
+    pub(super) protocol: &'a ProtocolArgs,
+    pub(super) network: Option<Network>,
+    /// These calibrate where no calibration samples are given.
+    pub(super) inputs: &'a [Vec<f32>],
 }
 
 /// Decoded output values, and input values that had to be moved into range.
@@ -45,38 +91,44 @@ pub(super) struct Output {
 }
 
 impl<'a> Runner<'a> {
-    /// Prepares a backend; `inputs` calibrate where no calibration samples are given.
+    /// Prepares a backend, with so many bits for activations.
     pub(super) fn new(
         backend: Backend,
         model: &'a Model,
-        quantise: &QuantiseArgs,
-        protocol: &ProtocolArgs,
-        network: Option<Network>,
-        inputs: &[Vec<f32>],
+        act_bits: Option<u32>,
+        settings: &Settings<'_>,
     ) -> Result<Self> {
-        Ok(match backend {
-            Backend::Float => Self::Float(model),
-            Backend::Clear => Self::Clear(quantise.quantise(model, inputs)?),
-            Backend::Twoparty => {
-                let fixed = quantise.quantise(model, inputs)?;
-                Self::TwoParty(Box::new(Pair::new(fixed, protocol.wish(), network)?))
-            }
-        })
+        let Some(integers) = backend.integers() else {
+            return Ok(Self { way: Way::Float(model), act_bits: None });
+        };
+        let fixed = settings.quantise.quantise(model, settings.inputs, integers, act_bits)?;
+        let way = if backend.private() {
+            let wish = settings.protocol.wish(integers)?;
+            Way::Private(Pair::new(fixed.model, wish, settings.network)?)
+        } else {
+            Way::Clear(Box::new(fixed.model))
+        };
+        Ok(Self { way, act_bits: fixed.act_bits })
     }
 
     /// What the output's values mean.
     pub(super) fn scores(&self) -> Scores {
-        match self {
-            Self::Float(model) => Scores::of_float(&model.graph),
-            Self::Clear(fixed) => Scores::of_fixed(&fixed.graph),
-            Self::TwoParty(pair) => Scores::of_fixed(&pair.client.terms().graph),
+        match &self.way {
+            Way::Float(model) => Scores::of_float(&model.graph),
+            Way::Clear(fixed) => Scores::of_fixed(&fixed.graph),
+            Way::Private(pair) => Scores::of_fixed(&pair.client.terms().graph),
         }
+    }
+
+    /// Bits of activations, where they are a setting.
+    pub(super) fn act_bits(&self) -> Option<u32> {
+        self.act_bits
     }
 
     /// Runs the network on one input.
     pub(super) fn infer(&mut self, input: &[f32], watch: &mut Watch) -> Result<Output> {
-        let output = match self {
-            Self::Float(model) => {
+        let output = match &mut self.way {
+            Way::Float(model) => {
                 let outputs = float::run(&model.graph, &[model.tensor(input)?])?;
                 let first = outputs.first().ok_or_else(|| anyhow!("the network has no output"))?;
                 let values = match first.as_i64() {
@@ -85,60 +137,35 @@ impl<'a> Runner<'a> {
                 };
                 Output { values, saturated: 0 }
             }
-            Self::Clear(fixed) => {
+            Way::Clear(fixed) => {
                 let graph = &fixed.graph;
                 let encoded = encode_input(&graph.edges[graph.input.0 as usize], input)?;
                 let words = run_clear_with(fixed, &encoded.words, watch)?;
                 Output { values: decode_output(graph, &words)?, saturated: encoded.saturated }
             }
-            Self::TwoParty(pair) => {
-                let output = client_infer(&mut pair.client, input, watch)?;
-                pair.count += 1;
-                output
-            }
+            Way::Private(pair) => pair.client.infer(input, watch)?,
         };
         watch.stop();
         Ok(output)
     }
 
     /// Ends a session and says what it cost; `None` where nothing was sent.
-    pub(super) fn finish(self) -> Result<Option<Report>> {
-        let Self::TwoParty(pair) = self else { return Ok(None) };
-        let client = pair.client;
-        let graph = &client.terms().graph;
-        let report = Report::new(graph, client.meter(), client.clock(), pair.count);
-        client.finish()?;
+    pub(super) fn finish(self) -> Result<Option<Account>> {
+        let Way::Private(pair) = self.way else { return Ok(None) };
+        let account = pair.client.finish()?;
         pair.server
             .join()
             .map_err(|_| anyhow!("the server's thread panicked: this is a bug"))??;
-        Ok(Some(report))
+        Ok(Some(account))
     }
-}
-
-/// One private inference of real values.
-pub(super) fn client_infer(
-    client: &mut ClientSession,
-    input: &[f32],
-    watch: &mut Watch,
-) -> Result<Output> {
-    let graph: &FixedGraph = &client.terms().graph;
-    let encoded = encode_input(&graph.edges[graph.input.0 as usize], input)?;
-    let words = client.infer(&encoded.words, watch)?;
-    let values = decode_output(&client.terms().graph, &words)?;
-    Ok(Output { values, saturated: encoded.saturated })
 }
 
 impl Pair {
     fn new(fixed: FixedModel, wish: Wish, network: Option<Network>) -> Result<Self> {
-        let model = ServerModel::new(fixed)?;
-        let (near, mut far) = network.map_or_else(memory_pair, shaped_pair);
-        let server = std::thread::spawn(move || {
-            let offer =
-                Offer { model: &model, card: b"", label_only: false, max_inferences: u64::MAX };
-            twoparty::serve(&mut far, &offer, &mut Unobserved).map(drop)
-        });
-        match ClientSession::connect(near, wish, |_| Ok(())) {
-            Ok(client) => Ok(Self { client, server, count: 0 }),
+        let (near, far) = network.map_or_else(memory_pair, shaped_pair);
+        let server = server(fixed, wish.backend, far)?;
+        match Session::connect(near, wish, None, |_, _| Ok(())) {
+            Ok(client) => Ok(Self { client, server }),
             // The server's own error says more than what reached the client.
             Err(e) => match server.join() {
                 Ok(Err(cause)) => Err(Failure::new(Exit::Other, format!("{e} ({cause})")).into()),
@@ -146,4 +173,32 @@ impl Pair {
             },
         }
     }
+}
+
+/// Starts the server's thread.
+fn server(
+    fixed: FixedModel,
+    backend: BackendChoice,
+    mut lane: Lane,
+) -> Result<JoinHandle<Result<(), Error>>, Error> {
+    let (card, inferences): (&[u8], _) = (b"", u64::MAX);
+    Ok(match backend {
+        BackendChoice::TwoParty => {
+            let model = ServerModel::new(fixed)?;
+            std::thread::spawn(move || {
+                let (label_only, max_inferences) = (false, inferences);
+                let offer = Offer { model: &model, card, label_only, max_inferences };
+                twoparty::serve(&mut lane, &offer, &mut Unobserved).map(drop)
+            })
+        }
+        BackendChoice::Garbled => {
+            let model = EvaluatorModel::new(&fixed)?;
+            std::thread::spawn(move || {
+                let memory = TableMemory::default();
+                let limits = GarbledLimits { inferences, circuits: 1, memory };
+                let offer = GarbledOffer { model: &model, card, store: None, limits };
+                garbled::serve(&mut lane, &offer, &mut Unobserved).map(drop)
+            })
+        }
+    })
 }

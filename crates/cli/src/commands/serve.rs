@@ -1,16 +1,20 @@
+mod served;
 mod sessions;
 
-use super::args::{self, ModelArgs, QuantiseArgs, RevealArg};
-use super::infer::read_text;
+use super::args::{self, ModelArgs, Private, RevealArg};
+use super::client::read_text;
 use super::output;
+use super::quantise::QuantiseArgs;
 use crate::exit::{Exit, Failure};
-use crate::report::predict;
+use crate::report::Forecast;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
+use served::Served;
 use sessions::{Inbox, Limits, Service};
-use sordino_engine::session::{BackendChoice, Wish};
-use sordino_engine::twoparty::{ServerModel, TwoPartyBackend};
+use sordino_engine::garbled::EvaluatorModel;
+use sordino_engine::session::Wish;
+use sordino_engine::twoparty::ServerModel;
 use sordino_plan::Promise;
 use sordino_wire::{Identity, Listener, ServerSecurity, Trust};
 use std::path::PathBuf;
@@ -25,6 +29,12 @@ pub(super) struct Serve {
     /// Address to listen at; port 0 lets the system choose
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7766")]
     listen: String,
+    /// How the network is run
+    #[arg(long, value_enum, default_value = "twoparty")]
+    backend: Private,
+    /// Keep circuits that clients garble ahead of time in this folder
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
     /// Reveal at most this to clients
     #[arg(long, value_enum, default_value = "logits")]
     reveal: RevealArg,
@@ -79,6 +89,9 @@ struct LimitArgs {
     /// Length of a session
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
     max_time: u64,
+    /// Circuits in the store, of all clients together
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "store")]
+    max_circuits: usize,
     /// Wait for a silent client
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     max_idle: u64,
@@ -109,17 +122,37 @@ struct Listening {
 
 impl Serve {
     pub(super) fn run(&self) -> Result<()> {
+        self.check()?;
         let (security, fingerprint) = self.security()?;
         // The address is taken first: a port in use shows before minutes of calibration.
         let listener =
             Listener::bind(&self.listen, security).map_err(|e| Failure::new(Exit::Network, e))?;
         let model = self.model.load()?;
-        let fixed = self.quantise.quantise(&model, &[])?;
-        let card = model.card().to_bytes()?;
+        let store = self.store.as_deref().map(args::open_store).transpose()?;
+        let act_bits = self.quantise.act_bits()?;
+        let fixed = self.quantise.quantise(&model, &[], self.backend.into(), act_bits)?;
+        let mut card = model.card();
+        card.keeps_circuits = store.is_some();
+        let reveal = self.reveal.into();
+        let wish = Wish { backend: self.backend.into(), supply: args::SUPPLY, reveal };
+        let (served, forecast) = match self.backend {
+            Private::Twoparty => {
+                let model = ServerModel::new(fixed.model)?;
+                let forecast = Forecast::two_party(model.graph(reveal), wish)?;
+                let label_only = self.reveal == RevealArg::Label;
+                (Served::TwoParty { model: Box::new(model), label_only }, forecast)
+            }
+            Private::Garbled => {
+                let model = EvaluatorModel::new(&fixed.model)?;
+                let forecast = Forecast::garbled(model.circuit());
+                // Without a store, a circuit is made, used and forgotten.
+                let circuits = if store.is_some() { self.limits.max_circuits } else { 1 };
+                (Served::Garbled { model: Box::new(model), store, circuits }, forecast)
+            }
+        };
         let service = Service {
-            model: ServerModel::new(fixed)?,
-            card,
-            label_only: self.reveal == RevealArg::Label,
+            served,
+            card: card.to_bytes()?,
             limits: Limits {
                 sessions: self.limits.max_sessions as usize,
                 inferences: self.limits.max_inferences,
@@ -128,9 +161,7 @@ impl Serve {
                 idle: Duration::from_secs(self.limits.max_idle),
             },
         };
-        let promise = Promise::new(&TwoPartyBackend, self.reveal.into());
-        let wish = Wish { backend: BackendChoice::TwoParty, supply: args::SUPPLY, reveal: self.reveal.into() };
-        let plan = predict(service.model.graph(wish.reveal), wish)?;
+        let promise = Promise::new(self.backend.backend(), reveal);
         let inbox = Inbox::new()?;
         let listening = Listening {
             listening: listener.local_addr()?.to_string(),
@@ -147,10 +178,43 @@ impl Serve {
             }
         }
         if !self.json {
-            output::promise(&promise);
-            output::cost(&plan);
+            self.describe(&promise, &forecast, fixed.act_bits, &service.served)?;
         }
         sessions::serve(inbox, listener, Arc::new(service), self.once)
+    }
+
+    /// What does not fit together on the command line.
+    fn check(&self) -> Result<()> {
+        let garbled = self.backend == Private::Garbled;
+        self.quantise.check(garbled)?;
+        self.reveal.check(self.backend.into())?;
+        if self.store.is_some() && !garbled {
+            let text = "--store only makes sense with --backend garbled";
+            return Err(Failure::new(Exit::Usage, text).into());
+        }
+        Ok(())
+    }
+
+    fn describe(
+        &self,
+        promise: &Promise,
+        forecast: &Forecast,
+        act_bits: Option<u32>,
+        served: &Served,
+    ) -> Result<()> {
+        output::promise(promise);
+        if let Forecast::Garbled(plan) = forecast {
+            eprintln!("warning: every client is sent the weights of this network");
+            eprintln!("{}", output::tables(plan));
+            if let Some(bits) = act_bits {
+                eprintln!("activations     {bits} bits");
+            }
+        }
+        output::cost(forecast);
+        if let Some((own, foreign)) = served.stored()? {
+            eprintln!("stored          {own} circuits of this network, {foreign} of others");
+        }
+        Ok(())
     }
 
     fn security(&self) -> Result<(ServerSecurity, Option<String>)> {

@@ -1,14 +1,16 @@
 //! What a run cost, for people and for machines.
 
+mod forecast;
+mod garbled;
 mod memory;
-mod predict;
 mod progress;
 mod table;
 
+pub use forecast::Forecast;
+pub use garbled::GarbledReport;
 pub use memory::peak_bytes;
-pub use predict::predict;
-pub use progress::Watch;
-pub use table::{bytes, seconds};
+pub use progress::{Garbling, Watch};
+pub use table::{bytes, counted, seconds};
 
 use serde::Serialize;
 use sordino_engine::Clock;
@@ -35,6 +37,26 @@ impl Traffic {
         self.down += count.down;
         self.messages += count.messages;
         self.rounds += count.rounds;
+    }
+}
+
+/// Cost of a session of either backend.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Account {
+    /// Of the two-party backend.
+    TwoParty(Report),
+    /// Of the garbled backend.
+    Garbled(GarbledReport),
+}
+
+impl Account {
+    /// A table for people.
+    pub fn table(&self) -> String {
+        match self {
+            Self::TwoParty(report) => report.table(),
+            Self::Garbled(report) => report.table(),
+        }
     }
 }
 

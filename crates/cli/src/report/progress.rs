@@ -39,3 +39,30 @@ impl Progress for Watch {
         self.step(index as u64, of as u64, name);
     }
 }
+
+/// Shows which layer of which circuit is garbled, and counts circuits.
+pub struct Garbling<'a> {
+    watch: &'a mut Watch,
+    circuits: u64,
+    of: Option<u64>,
+}
+
+impl<'a> Garbling<'a> {
+    /// Shows on `watch` circuits after the first `done`, of so many altogether if that is known.
+    pub fn new(watch: &'a mut Watch, done: u64, of: Option<u64>) -> Self {
+        Self { watch, circuits: done, of }
+    }
+
+    /// Circuits so far.
+    pub fn circuits(&self) -> u64 {
+        self.circuits
+    }
+}
+
+impl Progress for Garbling<'_> {
+    fn layer(&mut self, index: usize, of: usize, name: &str) {
+        self.circuits += u64::from(index == 0);
+        let circuits = self.of.map(|n| format!(" of {n}")).unwrap_or_default();
+        self.watch.layer(index, of, &format!("circuit {}{circuits}: {name}", self.circuits));
+    }
+}

@@ -24,6 +24,11 @@ pub fn seconds(s: f64) -> String {
     }
 }
 
+/// A number of things for people.
+pub fn counted(n: u64, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
 impl Report {
     /// A table for people.
     pub fn table(&self) -> String {
@@ -75,11 +80,7 @@ impl Report {
             bytes(self.total.down),
             self.total.rounds,
             seconds(self.setup_seconds),
-            if self.inferences == 1 {
-                "1 inference".into()
-            } else {
-                format!("{} inferences", self.inferences)
-            },
+            counted(self.inferences, "inference"),
             seconds(self.inference_seconds),
         );
         let memory =

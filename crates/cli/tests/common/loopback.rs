@@ -4,11 +4,14 @@
 use super::common::data;
 use sordino::data::{Classes, Dataset};
 use sordino::engine::Silent;
-use sordino::engine::session::{Reveal, SupplyChoice, Wish};
+use sordino::engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
 use sordino::engine::twoparty::{ClientSession, Offer, ServerModel, Unobserved, serve};
+use sordino::graph::fixed::residue::RangeMode;
 use sordino::graph::fixed::{Calibration, FixedModel, QuantiseOptions, encode_input, quantise};
+use sordino::graph::ir::Tensor;
 use sordino::image::{Channels, Settings};
 use sordino::model::{Model, Source};
+use sordino::residue::{self, Gadgets};
 use sordino::wire::{ClientSecurity, Identity, Listener, Meter, ServerSecurity, Trust, connect};
 use std::time::Duration;
 
@@ -36,6 +39,10 @@ pub(crate) fn mnist_network_b() -> Case {
         inputs: "mnist/t10k-images-idx3-ubyte.gz",
         bits: None,
     }
+}
+
+pub(crate) fn mnist_mlp_a() -> Case {
+    Case { model: "mnist_mlp_a", ..mnist_network_b() }
 }
 
 pub(crate) fn cifar10_resnet20() -> Case {
@@ -75,21 +82,43 @@ pub(crate) struct Prepared {
 
 /// `None`, after saying so, where the data folder is absent.
 pub(crate) fn prepare(case: &Case, count: usize) -> Option<Prepared> {
+    prepare_with(case, count, 64, |model, calibration, seen| match case.bits {
+        None => model.fit(calibration, seen, &QuantiseOptions::default()).unwrap().model,
+        Some((act_bits, weight_bits)) => {
+            let options = QuantiseOptions { act_bits, weight_bits, ..QuantiseOptions::default() };
+            quantise(&model.graph, calibration, &options).unwrap()
+        }
+    })
+}
+
+/// The same in the integers of the garbled backend.
+pub(crate) fn prepare_residues(case: &Case, count: usize) -> Option<Prepared> {
+    let settings = residue::Settings {
+        gadgets: Gadgets::Strict,
+        act_bits: None,
+        weight_bits: residue::WEIGHT_BITS,
+        range: RangeMode::Calibrated { margin: 1.25 },
+    };
+    prepare_with(case, count, 128, |model, calibration, seen| {
+        residue::integers(&model.graph, calibration, seen, &settings).unwrap().model
+    })
+}
+
+fn prepare_with(
+    case: &Case,
+    count: usize,
+    samples: usize,
+    quantise: impl FnOnce(&Model, &Calibration, &[Tensor]) -> FixedModel,
+) -> Option<Prepared> {
     let path = data(&format!("models/{}/model.onnx", case.model))?;
     let (calibrate, inputs) = (data(case.calibrate)?, data(case.inputs)?);
     let source = Source { path, overrides: case.settings.clone(), ..Source::default() };
     let model = Model::load(&source).unwrap();
     let open = |path| Dataset::open(path, None, &Classes::default(), &model.prepare).unwrap();
     let seen: Vec<_> =
-        open(&calibrate).take(64).map(|s| model.tensor(&s.unwrap().input).unwrap()).collect();
+        open(&calibrate).take(samples).map(|s| model.tensor(&s.unwrap().input).unwrap()).collect();
     let calibration = Calibration::run(&model.graph, &seen).unwrap();
-    let fixed = match case.bits {
-        None => model.fit(&calibration, &seen, &QuantiseOptions::default()).unwrap().model,
-        Some((act_bits, weight_bits)) => {
-            let options = QuantiseOptions { act_bits, weight_bits, ..QuantiseOptions::default() };
-            quantise(&model.graph, &calibration, &options).unwrap()
-        }
-    };
+    let fixed = quantise(&model, &calibration, &seen);
     let edge = fixed.graph.edges[fixed.graph.input.0 as usize].clone();
     let samples: Vec<Vec<f32>> = open(&inputs).take(count).map(|s| s.unwrap().input).collect();
     assert_eq!(samples.len(), count);
@@ -97,7 +126,11 @@ pub(crate) fn prepare(case: &Case, count: usize) -> Option<Prepared> {
     Some(Prepared { model, fixed, samples, words })
 }
 
-pub(crate) const WISH: Wish = Wish { backend: BackendChoice::TwoParty, supply: SupplyChoice::SoftSpoken(8), reveal: Reveal::Logits };
+pub(crate) const WISH: Wish = Wish {
+    backend: BackendChoice::TwoParty,
+    supply: SupplyChoice::SoftSpoken(8),
+    reveal: Reveal::Logits,
+};
 
 /// One session of both parties, in two threads of this process.
 pub(crate) struct Session {

@@ -69,12 +69,28 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a free port with these further options.
     pub(crate) fn start(options: &[&str]) -> Self {
-        let (model, samples) = (digits("digits.onnx"), digits("drawn-images-idx3-ubyte.gz"));
+        Self::of(&digits("digits.onnx"), &digits("drawn-images-idx3-ubyte.gz"), options)
+    }
+
+    /// A server of another network, calibrated on these samples.
+    pub(crate) fn of(model: &Path, samples: &Path, options: &[&str]) -> Self {
+        Self::spawn(&mut sordino(&Self::args(model, samples, options)))
+    }
+
+    pub(crate) fn args<'a>(
+        model: &'a Path,
+        samples: &'a Path,
+        options: &[&'a str],
+    ) -> Vec<&'a str> {
         let mut args = vec!["serve", model.to_str().unwrap(), "--json", "--listen", "127.0.0.1:0"];
         args.extend(["--calibrate", samples.to_str().unwrap()]);
         args.extend(options);
-        let mut child =
-            sordino(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        args
+    }
+
+    /// Starts a command that serves.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let at: serde_json::Value = match serde_json::from_str(&line) {
@@ -90,13 +106,25 @@ impl Server {
 
     /// A client's command line for this server.
     pub(crate) fn infer<'a>(&'a self, image: &'a Path, options: &[&'a str]) -> Vec<&'a str> {
-        let mut args = vec!["infer", image.to_str().unwrap(), "--server", &self.addr];
+        let mut args = vec!["infer", image.to_str().unwrap()];
+        self.reach(&mut args, options);
+        args
+    }
+
+    /// A garbler's command line for this server.
+    pub(crate) fn garble<'a>(&'a self, store: &'a Path, options: &[&'a str]) -> Vec<&'a str> {
+        let mut args = vec!["garble", "--store", store.to_str().unwrap()];
+        self.reach(&mut args, options);
+        args
+    }
+
+    fn reach<'a>(&'a self, args: &mut Vec<&'a str>, options: &[&'a str]) {
+        args.extend(["--server", &self.addr]);
         match &self.pin {
             Some(pin) => args.extend(["--pin", pin]),
             None => args.push("--plaintext"),
         }
         args.extend(options);
-        args
     }
 }
 

@@ -1,11 +1,12 @@
 //! Accepting clients and running their sessions, each in a thread of its own: what one client does
 //! or stops doing does not reach the others.
 
+use super::served::Served;
 use crate::exit::{Exit, Failure};
 use crate::report::{bytes, seconds};
 use anyhow::Result;
 use sordino_engine::session::{self, Refusal, Wish};
-use sordino_engine::twoparty::{self, Observer, Offer, ServerModel};
+use sordino_engine::twoparty::Observer;
 use sordino_engine::{Error, Progress};
 use sordino_wire::{Lane, Listener, Meter, Pending};
 use std::cell::Cell;
@@ -32,9 +33,8 @@ pub(super) struct Limits {
 
 /// What is served.
 pub(super) struct Service {
-    pub(super) model: ServerModel,
+    pub(super) served: Served,
     pub(super) card: Vec<u8>,
-    pub(super) label_only: bool,
     pub(super) limits: Limits,
 }
 
@@ -184,7 +184,8 @@ fn spawn(work: impl FnOnce() + Send + 'static) {
 
 fn run(pending: Pending, service: &Service, number: u64, occupied: &Occupied) {
     let peer = pending.peer();
-    let mut log = Log { number, peer, agreed: false, inferences: 0, start: Instant::now() };
+    let start = Instant::now();
+    let mut log = Log { number, peer, agreed: false, inferences: 0, stored: None, start };
     let result = session(pending, service, &mut log);
     occupied.agreed.set(log.agreed);
     match result {
@@ -204,13 +205,10 @@ fn session(pending: Pending, service: &Service, log: &mut Log) -> Result<Option<
         deadline: Some(Instant::now() + service.limits.time),
         bytes: Some(service.limits.bytes),
     });
-    let offer = Offer {
-        model: &service.model,
-        card: &service.card,
-        label_only: service.label_only,
-        max_inferences: service.limits.inferences,
-    };
-    let (meter, _) = twoparty::serve(&mut lane, &offer, log)?;
+    let meter = service.served.run(&mut lane, &service.card, service.limits.inferences, log)?;
+    if let Some((own, _)) = service.served.stored()? {
+        log.stored = Some(own);
+    }
     Ok(Some(meter))
 }
 
@@ -232,14 +230,17 @@ struct Log {
     peer: SocketAddr,
     agreed: bool,
     inferences: u64,
+    /// Circuits that are left in the store.
+    stored: Option<usize>,
     start: Instant,
 }
 
 impl Log {
     fn done(&self, meter: &Meter) {
         let total = meter.total();
+        let stored = self.stored.map(|n| format!(", circuits left: {n}")).unwrap_or_default();
         eprintln!(
-            "session {} {}: done, inferences: {}, {} up, {} down, {}",
+            "session {} {}: done, inferences: {}{stored}, {} up, {} down, {}",
             self.number,
             self.peer,
             self.inferences,
