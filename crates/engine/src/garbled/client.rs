@@ -131,7 +131,8 @@ impl<'a> GarblerSession<'a> {
     ///
     /// *Cost*: as [`super::GarbledCost::infer`] predicts; online one round.
     ///
-    /// *Security*: the circuit's secret is claimed durably before its first label is sent.
+    /// *Security*: the circuit's secret is claimed durably before the server is asked for its
+    /// tables; it is lost when the server does not have them or the session ends there.
     ///
     /// *Errors*: [`Error::Config`] for an input of another length or range, which costs nothing;
     /// [`Error::Garble`] when the returned labels are forged.
@@ -168,18 +169,20 @@ impl<'a> GarblerSession<'a> {
         }
         let Some(store) = self.store else { return Ok(None) };
         for id in self.stored()? {
-            if !self.agreed(id)? {
-                // The server has lost or used the tables: the secret is good for nothing.
-                match store.remove(&id) {
-                    Ok(()) | Err(sordino_store::Error::Consumed(_)) => continue,
-                    Err(e) => return Err(e.into()),
+            // First here, so that of several sessions only one asks for a circuit.
+            let mut entry = match store.claim(&id) {
+                Err(sordino_store::Error::Consumed(_) | sordino_store::Error::Unknown(_)) => {
+                    continue;
                 }
-            }
-            let mut entry = store.claim(&id)?;
+                claimed => claimed?,
+            };
             let bytes = entry.next_chunk(MAX_SECRET)?.unwrap_or_default();
             let secret = Secret::from_bytes(&bytes)?;
             entry.finish()?;
-            return Ok(Some(secret));
+            // Where the server has lost or used the tables, the secret is good for nothing.
+            if self.agreed(id)? {
+                return Ok(Some(secret));
+            }
         }
         Ok(None)
     }

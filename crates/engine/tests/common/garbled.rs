@@ -45,7 +45,16 @@ impl Default for Stores {
 impl Stores {
     /// The evaluator's file of an entry.
     pub fn tables(&self, id: Id) -> PathBuf {
-        self.dir.path().join("evaluator").join("ready").join(id.to_string())
+        self.file("evaluator", id)
+    }
+
+    /// The garbler's file of an entry.
+    pub fn secret(&self, id: Id) -> PathBuf {
+        self.file("garbler", id)
+    }
+
+    fn file(&self, party: &str, id: Id) -> PathBuf {
+        self.dir.path().join(party).join("ready").join(id.to_string())
     }
 }
 

@@ -8,7 +8,9 @@ use crate::{infer, prepare, stored, tiny};
 use sordino_engine::Silent;
 use sordino_engine::garbled::GarblerSession;
 use sordino_store::Id;
-use sordino_wire::{Garbled as Payload, Lane, memory_pair};
+use sordino_wire::{Dir, Fault, Garbled as Payload, Lane, memory_pair};
+use std::slice;
+use std::sync::Barrier;
 
 fn empty(stores: &Stores) -> bool {
     stores.ours.list().unwrap().is_empty() && stores.theirs.list().unwrap().is_empty()
@@ -126,7 +128,7 @@ fn secrets_whose_tables_are_lost_are_discarded() {
         prepare(&deployed);
     }
     let fresh = Stores::default();
-    let client = |lane| deployed.client(lane, std::slice::from_ref(&x)).unwrap().outputs;
+    let client = |lane| deployed.client(lane, slice::from_ref(&x)).unwrap().outputs;
     let server = |mut lane: Lane| deployed.serve_from(&mut lane, Some(&fresh.theirs));
     let (outputs, server) = both(client, server);
     server.unwrap();
@@ -153,4 +155,70 @@ fn secrets_of_another_network_are_left_alone() {
     server.unwrap();
     assert_eq!(y, other.reference(&x));
     assert_eq!(ours.list().unwrap().len(), 1);
+}
+
+/// Two clients of one store, each with one session at a time: no circuit is lost to the other.
+#[test]
+fn sessions_at_once_share_the_prepared_circuits() {
+    let deployed = stored(LIMITS);
+    let x = input(deployed.plain(), 5);
+    for _ in 0..8 {
+        for _ in 0..4 {
+            prepare(&deployed);
+        }
+        let together = Barrier::new(2);
+        let session = || {
+            let client = |lane| {
+                let mut session = deployed.connect(lane).unwrap();
+                together.wait();
+                let made = session.meter().total().up;
+                for _ in 0..2 {
+                    assert_eq!(session.infer(&x, &mut Silent).unwrap(), deployed.reference(&x));
+                }
+                assert!(session.meter().total().up - made < deployed.circuit().rows() * 16);
+                session.finish().unwrap();
+            };
+            both(client, |mut lane| deployed.server(&mut lane)).1.unwrap();
+        };
+        std::thread::scope(|s| [(); 2].map(|()| s.spawn(session)).map(|t| t.join().unwrap()));
+        assert!(empty(deployed.stores()));
+    }
+}
+
+/// Whenever either party vanishes, the other ends, and what both stores then hold serves the next
+/// session.
+#[test]
+fn after_any_end_the_next_session_works() {
+    // Messages of a session that makes a circuit, or uses one: up and down.
+    for (made, messages) in [(false, [8, 9]), (true, [6, 7])] {
+        for (dir, count) in [Dir::Up, Dir::Down].into_iter().zip(messages) {
+            for (n, after) in (0..count).flat_map(|n| [(n, 0), (n, 9), (n, 1 << 20)]) {
+                let deployed = stored(LIMITS);
+                let x = input(deployed.plain(), 5);
+                if made {
+                    prepare(&deployed);
+                }
+                let vanish = |mut lane: Lane, ours| {
+                    if ours == dir {
+                        lane.inject(n, Fault::Vanish { after });
+                    }
+                    lane
+                };
+                let client = |lane| deployed.client(vanish(lane, Dir::Up), slice::from_ref(&x));
+                let server = |lane| deployed.server(&mut vanish(lane, Dir::Down));
+                if let (Ok(report), _) = both(client, server) {
+                    assert_eq!(report.outputs, [deployed.reference(&x)]);
+                }
+
+                let (client, server) = infer(&deployed, &x);
+                assert_eq!(client.unwrap(), deployed.reference(&x));
+                server.unwrap();
+                // Of each circuit the garbler has used or lost its secret; at most the tables of
+                // one that it never asked for are left.
+                let stores = deployed.stores();
+                assert!(stores.ours.list().unwrap().is_empty());
+                assert!(stores.theirs.list().unwrap().len() <= 1);
+            }
+        }
+    }
 }

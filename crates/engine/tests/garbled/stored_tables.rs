@@ -1,5 +1,5 @@
-//! Circuits whose file was damaged: the server fails, the garbler hears of an abort, and the next
-//! session is as good as any.
+//! Entries whose file was damaged: the party that has it fails, its peer hears of the end, and the
+//! next session is as good as any.
 
 use crate::common::garbled::{LIMITS, STREAMED};
 use crate::common::{Deployed, input, mentions};
@@ -79,4 +79,23 @@ fn the_file_of_another_id_is_refused() {
     assert_eq!(client.unwrap(), deployed.reference(&x));
     server.unwrap();
     assert!(!files[1].exists());
+}
+
+/// A secret's header, which makes it no secret at all, and its contents.
+#[test]
+fn a_damaged_secret_costs_its_circuit() {
+    for (at, noticed) in [(10, false), (160, true)] {
+        let deployed = stored(LIMITS);
+        let x = input(deployed.plain(), 1);
+        let id = prepare(&deployed);
+        flip(move |_| at)(&deployed.stores().secret(id));
+        if noticed {
+            let (client, server) = infer(&deployed, &x);
+            mentions(client.unwrap_err(), &["damaged", &id.to_string()]);
+            mentions(server.unwrap_err(), &["closed"]);
+        }
+        let (client, server) = infer(&deployed, &x);
+        assert_eq!(client.unwrap(), deployed.reference(&x));
+        server.unwrap();
+    }
 }

@@ -1,5 +1,5 @@
 //! A circuit of one program, garbled and evaluated in one place.
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
 use sordino_garble::{Base, Decoder, Error, Evaluator, Garbler, Labels, Machine, Prime, Program};
 use sordino_garble::{Secret, Tables};
