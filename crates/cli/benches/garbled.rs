@@ -10,10 +10,13 @@
 mod common;
 #[path = "../tests/common/garbled.rs"]
 mod garbled;
+#[path = "../tests/common/loopback.rs"]
+mod loopback;
 
-use garbled::{Prepared, dash_compat, online, resnet20, strict, zoo};
+use garbled::{dash_compat, online, strict, zoo};
 use sordino::engine::garbled::Circuit;
 use sordino::engine::{Silent, run_clear};
+use sordino::graph::fixed::FixedModel;
 use sordino::graph::zoo::Network;
 use sordino_garble::Tables;
 use sordino_kernels::Block;
@@ -51,8 +54,8 @@ fn peak() -> f64 {
     kib.unwrap_or(0.0) * 1024.0 / 1e6
 }
 
-fn measure(name: &str, style: &str, p: &Prepared) {
-    let circuit = Circuit::new(&p.fixed).unwrap();
+fn measure(name: &str, style: &str, fixed: &FixedModel, inputs: &[Vec<u64>]) {
+    let circuit = Circuit::new(fixed).unwrap();
     let rows = circuit.rows();
     let mut rng = SecretRng::from_os().unwrap();
     let runs = if rows > 50_000_000 { 1 } else { 3 };
@@ -61,7 +64,7 @@ fn measure(name: &str, style: &str, p: &Prepared) {
     // is not garbling.
     let mut memory = vec![Block(1); rows as usize];
     peak();
-    for (words, _) in p.words.iter().zip(0..runs) {
+    for (words, _) in inputs.iter().zip(0..runs) {
         memory.clear();
         let (wall, start) = (Instant::now(), cpu());
         let (tables, secret) = circuit.garble(&mut rng, memory, &mut Silent).unwrap();
@@ -72,14 +75,14 @@ fn measure(name: &str, style: &str, p: &Prepared) {
         let output = circuit.evaluate(&mut tables, labels, &mut Silent).unwrap();
         let evaluate = (wall.elapsed().as_secs_f64(), cpu() - start);
         memory = tables.into_rows();
-        assert_eq!(circuit.decode(decoder, &output).unwrap(), run_clear(&p.fixed, words).unwrap());
+        assert_eq!(circuit.decode(decoder, &output).unwrap(), run_clear(fixed, words).unwrap());
         for (b, v) in best.iter_mut().zip([garble.0, garble.1, evaluate.0, evaluate.1]) {
             *b = b.min(v);
         }
     }
     let held = peak();
     drop(memory);
-    let online = online(&p.fixed, &p.words[0]);
+    let online = online(fixed, &inputs[0]);
     let [gw, gc, ew, ec] = best;
     println!(
         "{name:<10} {style:<12} {rows:>11} rows {:>9.2} MB tables | garble {:>8.1} ms {gc:>6.2} CPU-s \
@@ -101,15 +104,17 @@ fn main() {
     for network in Network::ALL {
         if !skip(network.name()) {
             let model = zoo(network);
-            measure(network.name(), "strict", &strict(&model, network, 3));
+            let p = strict(&model, network, 3);
+            measure(network.name(), "strict", &p.fixed, &p.words);
             if network != Network::E100 {
-                measure(network.name(), "dash-compat", &dash_compat(&model, network, 3));
+                let p = dash_compat(&model, network, 3);
+                measure(network.name(), "dash-compat", &p.fixed, &p.words);
             }
         }
     }
     if !skip("ResNet-20")
-        && let Some(p) = resnet20(3)
+        && let Some(p) = loopback::prepare_residues(&loopback::cifar10_resnet20(), 3)
     {
-        measure("ResNet-20", "strict", &p);
+        measure("ResNet-20", "strict", &p.fixed, &p.words);
     }
 }

@@ -1,24 +1,21 @@
 //! Networks quantised for the garbled backend, and one online inference over TCP and TLS.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use super::common::data;
-use sordino::data::{Classes, Dataset};
 use sordino::engine::Silent;
 use sordino::engine::garbled::{
     EvaluatorModel, GarbledLimits, GarbledOffer, GarblerSession, TableMemory, serve,
 };
 use sordino::engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
 use sordino::engine::twoparty::Unobserved;
-use sordino::graph::fixed::residue::{LookupForm, RescaleForm, ResidueOptions, Style, quantise};
+use sordino::graph::fixed::residue::{RescaleForm, ResidueOptions, Style, quantise};
 use sordino::graph::fixed::{Calibration, FixedModel, encode_input};
 use sordino::graph::ir::{Graph, Tensor};
 use sordino::graph::onnx::load;
 use sordino::graph::passes::simplify;
 use sordino::graph::zoo::{Network, dash};
-use sordino::image::Settings;
-use sordino::model::{Model, Source};
+use sordino::residue::{WEIGHT_BITS, menu};
 use sordino::wire::{ClientSecurity, Identity, Listener, Phase, ServerSecurity, Trust, connect};
-use sordino_garble::gadget::{forms, rescale_base};
+use sordino_garble::gadget::rescale_base;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -74,10 +71,6 @@ pub(crate) fn zoo(network: Network) -> Float {
     Float { graph, samples }
 }
 
-fn prepared(float: &Float, style: Style, inputs: impl Iterator<Item = Vec<f32>>) -> Prepared {
-    quantised(float, style, inputs).unwrap()
-}
-
 fn quantised(
     float: &Float,
     style: Style,
@@ -95,18 +88,10 @@ fn unseen(network: Network, count: usize) -> impl Iterator<Item = Vec<f32>> {
     (0..count as u64).map(move |i| picture(network.input(), 1000 + i).as_f32().unwrap().to_vec())
 }
 
-/// Six-bit activations.
-pub(crate) fn menu() -> Style {
-    let form = |f: sordino_garble::gadget::Form| LookupForm {
-        divisor: f.divisor,
-        levels: f.levels,
-        outputs: f.outputs,
-    };
-    Style::Strict { forms: forms(127, 61).into_iter().map(form).collect(), weight_bits: 9 }
-}
-
+/// Tables with six-bit activations.
 pub(crate) fn strict(float: &Float, network: Network, count: usize) -> Prepared {
-    prepared(float, menu(), unseen(network, count))
+    let style = Style::Strict { forms: menu(6).unwrap(), weight_bits: WEIGHT_BITS };
+    quantised(float, style, unseen(network, count)).unwrap()
 }
 
 /// The gadgets of Dash and ReDash in a base at least as large as theirs. Where a network does not
@@ -126,23 +111,6 @@ pub(crate) fn dash_compat(float: &Float, network: Network, count: usize) -> Prep
             Err(e) => panic!("network {} in no base: {e}", network.name()),
         }
     }
-}
-
-/// CIFAR-10 ResNet-20 and test images; `None`, after saying so, where the data folder is absent.
-pub(crate) fn resnet20(count: usize) -> Option<Prepared> {
-    let path = data("models/cifar10_resnet20/model.onnx")?;
-    let (train, test) = (data("cifar10/train_4000.bin")?, data("cifar10/test_500.bin")?);
-    let overrides = Settings {
-        mean: Some(vec![0.485, 0.456, 0.406]),
-        std: Some(vec![0.229, 0.224, 0.225]),
-        ..Settings::default()
-    };
-    let model = Model::load(&Source { path, overrides, ..Source::default() }).unwrap();
-    let open = |path| Dataset::open(path, None, &Classes::default(), &model.prepare).unwrap();
-    let samples =
-        open(&train).take(CALIBRATION).map(|s| model.tensor(&s.unwrap().input).unwrap()).collect();
-    let inputs = open(&test).take(count).map(|s| s.unwrap().input);
-    Some(prepared(&Float { graph: model.graph.clone(), samples }, menu(), inputs))
 }
 
 /// What one inference took online.
