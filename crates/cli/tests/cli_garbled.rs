@@ -74,7 +74,9 @@ fn stored_circuits_are_used_once_and_then_made_anew() {
     let names = made["circuits"].as_array().unwrap().iter().map(|n| n.as_str().unwrap().to_owned());
     let mut names: Vec<String> = names.collect();
     let (mut theirs, mut ours) = (stored(&stores.evaluator()), stored(&stores.garbler()));
-    (names.sort(), theirs.sort(), ours.sort());
+    for names in [&mut names, &mut theirs, &mut ours] {
+        names.sort();
+    }
     assert!(names == theirs && theirs == ours);
 
     let (model, samples, seven) =

@@ -186,6 +186,7 @@ fn whoever_is_killed_no_circuit_is_used_twice() {
         let delay = whole.mul_f64((state >> 11) as f64 / (1u64 << 53) as f64);
         let moment = format!("kill {kill}, garble {garble}, server {server}, after {delay:?}");
         let (made, done) = world.interrupted(garble, server, delay);
+        println!("{moment}: {} stored, to its end: {done}", made.len());
         let used = usize::from(!garble);
         let usable = world.before.usable();
         world.check(used, &made, &moment);
