@@ -9,6 +9,7 @@ use serde_json::Value;
 use sordino::graph::zoo::{Network, dash};
 use sordino::store::Store;
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -124,10 +125,19 @@ impl World {
         reported(&ok(&self.server().garble(&store, &["--count", count])))
     }
 
-    /// Starts a client, and kills it or its server after `delay`. What the client reported as
+    /// Starts a client, and kills it or its server `delay` after it has come as far as `progress`:
+    /// circuits reported as stored, or taken out of the evaluator's store. What it reported as
     /// stored, and whether it got to its end.
-    fn interrupted(&mut self, garble: bool, server: bool, delay: Duration) -> (Vec<String>, bool) {
+    fn interrupted(
+        &mut self,
+        (garble, server): (bool, bool),
+        progress: usize,
+        delay: Duration,
+    ) -> (Vec<String>, bool) {
         let (image, store) = (self.image.clone(), self.store("garbler"));
+        let spent = self.store("evaluator").join("spent");
+        let used = |dir: &Path| dir.read_dir().unwrap().count();
+        let used_before = used(&spent);
         let evaluator = self.server();
         let args = match garble {
             true => evaluator.garble(&store, &["--count", "3"]),
@@ -136,6 +146,15 @@ impl World {
         };
         let mut command = sordino(&args);
         let mut client = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdout = BufReader::new(client.stdout.take().unwrap());
+        let mut text = String::new();
+        if garble {
+            while reported(&text).len() < progress && stdout.read_line(&mut text).unwrap() > 0 {}
+        } else {
+            while used(&spent) < used_before + progress && client.try_wait().unwrap().is_none() {
+                std::thread::yield_now();
+            }
+        }
         std::thread::sleep(delay);
         if server {
             evaluator.child.kill().unwrap();
@@ -143,11 +162,12 @@ impl World {
         } else {
             client.kill().unwrap();
         }
-        let out = client.wait_with_output().unwrap();
+        stdout.read_to_string(&mut text).unwrap();
+        let done = client.wait().unwrap().success();
         if server {
             self.restart();
         }
-        (reported(&String::from_utf8_lossy(&out.stdout)), out.status.success())
+        (reported(&text), done)
     }
 }
 
@@ -182,10 +202,19 @@ fn whoever_is_killed_no_circuit_is_used_twice() {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        let whole = if garble { garbling } else { inference };
-        let delay = whole.mul_f64((state >> 11) as f64 / (1u64 << 53) as f64);
-        let moment = format!("kill {kill}, garble {garble}, server {server}, after {delay:?}");
-        let (made, done) = world.interrupted(garble, server, delay);
+        let random = (state >> 11) as f64 / (1u64 << 53) as f64;
+        // From the start, or from a moment when something has been stored or is being used.
+        let progress = kill / 4 % if garble { 3 } else { 2 };
+        let span = match (garble, progress) {
+            (true, _) => garbling / 3,
+            (false, 0) => inference,
+            (false, _) => inference / 4,
+        };
+        let delay = span.mul_f64(random);
+        let moment = format!(
+            "kill {kill}, garble {garble}, server {server}, {delay:?} after progress {progress}"
+        );
+        let (made, done) = world.interrupted((garble, server), progress, delay);
         println!("{moment}: {} stored, to its end: {done}", made.len());
         let used = usize::from(!garble);
         let usable = world.before.usable();
