@@ -66,13 +66,14 @@ fn measure(name: &str, style: &str, fixed: &FixedModel, inputs: &[Vec<u64>]) {
     peak();
     for (words, _) in inputs.iter().zip(0..runs) {
         memory.clear();
+        let id = rng.block();
         let (wall, start) = (Instant::now(), cpu());
-        let (tables, secret) = circuit.garble(&mut rng, memory, &mut Silent).unwrap();
+        let (tables, secret) = circuit.garble(id, &mut rng, memory, &mut Silent).unwrap();
         let garble = (wall.elapsed().as_secs_f64(), cpu() - start);
         let (labels, decoder) = circuit.encode(secret, words).unwrap();
         let (wall, start) = (Instant::now(), cpu());
         let mut tables = Tables::new(tables);
-        let output = circuit.evaluate(&mut tables, labels, &mut Silent).unwrap();
+        let output = circuit.evaluate(id, &mut tables, labels, &mut Silent).unwrap();
         let evaluate = (wall.elapsed().as_secs_f64(), cpu() - start);
         memory = tables.into_rows();
         assert_eq!(circuit.decode(decoder, &output).unwrap(), run_clear(fixed, words).unwrap());

@@ -14,8 +14,6 @@ pub const ACT_BITS: RangeInclusive<u32> = 6..=8;
 /// Bits of weights at least, in strict style, unless something else is asked for.
 pub const WEIGHT_BITS: u32 = 9;
 
-/// Largest divisor that a lookup form may have.
-const DIVISOR: u64 = 1 << 31;
 /// The prime that Dash's rescaling divides by.
 const DASH_DIVISOR: u64 = 31;
 /// Least moduli of Dash's rescaling, tried in turn.
@@ -69,8 +67,7 @@ pub fn menu(bits: u32) -> Result<Vec<LookupForm>, Error> {
         }
     };
     let form = |f: Form| LookupForm { divisor: f.divisor, levels: f.levels, outputs: f.outputs };
-    let forms = gadget::forms(levels, outputs).into_iter().map(form);
-    Ok(forms.filter(|f| f.divisor <= DIVISOR).collect())
+    Ok(gadget::forms(levels, outputs).into_iter().map(form).collect())
 }
 
 /// The network in integers for the garbled backend.

@@ -33,7 +33,7 @@ fn gadgets(c: &mut Criterion) {
         group.bench_function("garble (per row)", |b| {
             b.iter_batched_ref(
                 || {
-                    let mut g = Garbler::new(&[1; 32], Vec::<Block>::with_capacity(rows));
+                    let mut g = Garbler::new(&[1; 32], Block(7), Vec::<Block>::with_capacity(rows));
                     let x = inputs(&mut g, &program);
                     (g, x)
                 },
@@ -41,7 +41,7 @@ fn gadgets(c: &mut Criterion) {
                 BatchSize::PerIteration,
             );
         });
-        let mut g = Garbler::new(&[1; 32], Vec::new());
+        let mut g = Garbler::new(&[1; 32], Block(7), Vec::new());
         let x = inputs(&mut g, &program);
         g.run(&program, &x.iter().collect::<Vec<_>>()).expect("garbles");
         let tables = g.finish();
@@ -49,7 +49,7 @@ fn gadgets(c: &mut Criterion) {
         group.throughput(Throughput::Elements((LANES * program.cost().gates) as u64));
         group.bench_function("evaluate (per gate)", |b| {
             b.iter_batched_ref(
-                || Evaluator::new(Tables::new(tables.clone()), 0),
+                || Evaluator::new(Tables::new(tables.clone()), Block(7), 0),
                 |e| e.run(&program, &x.iter().collect::<Vec<_>>()).expect("evaluates"),
                 BatchSize::PerIteration,
             );
@@ -75,7 +75,7 @@ fn linear(c: &mut Criterion) {
     group.sample_size(10);
     for p in [7, 13, 61, 127].map(|p| Prime::new(p).expect("allowed")) {
         let kernel = Kernel::new(shape, &weights, [p]);
-        let x = Garbler::new(&[1; 32], Vec::<Block>::new()).input(p, shape.input_len());
+        let x = Garbler::new(&[1; 32], Block(7), Vec::<Block>::new()).input(p, shape.input_len());
         let products = shape.output_len() * 64 * 9 * p.digits();
         group.throughput(Throughput::Elements(products as u64));
         group.bench_function(format!("mod {p}"), |b| b.iter(|| convolve(&kernel, &x)));

@@ -1,7 +1,7 @@
 use crate::garbler::{Seeds, fresh};
 use crate::{Base, Error, Labels, Offsets, Prime};
 use sordino_kernels::{Block, digits};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// What a garbler keeps of a circuit until its input is known: the seed, and the outputs' zero
 /// labels. Not `Clone`: it encodes one input.
@@ -25,8 +25,9 @@ impl Secret {
     }
 
     /// For storage: secret bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.seed.to_vec();
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(32 + 16 * self.outputs.len()));
+        bytes.extend_from_slice(&self.seed);
         bytes.extend_from_slice(bytemuck::cast_slice(&self.outputs));
         bytes
     }
@@ -124,8 +125,7 @@ impl Decoder {
             }
             let n = p.digits();
             let colours = label.digits().chunks_exact(n).zip(zero.digits().chunks_exact(n));
-            let values: Vec<u8> =
-                colours.map(|(l, z)| p.reduce(i128::from(l[0]) - i128::from(z[0]))).collect();
+            let values: Vec<u8> = colours.map(|(l, z)| p.plus(l[0], p.minus(z[0]))).collect();
             let mut expected = Labels::from_digits(p, zero.digits().to_vec());
             digits::add_each(p.radix(), expected.digits_mut(), &values, self.offsets.get(p));
             // All digits are compared, so that time does not show where they differ.

@@ -5,6 +5,8 @@ use crate::machine::{Machine, Source};
 use crate::tiles::Run;
 use crate::{Error, Labels, Program};
 use rayon::prelude::*;
+use sordino_kernels::Block;
+use sordino_kernels::hash::Tmmo;
 use tile::evaluate;
 
 /// The party that evaluates a circuit: its tensors are active labels.
@@ -13,13 +15,15 @@ use tile::evaluate;
 /// nothing of the values.
 pub struct Evaluator<S> {
     source: S,
+    hash: Tmmo,
     next: u64,
 }
 
 impl<S: Source> Evaluator<S> {
-    /// An evaluator whose circuit takes `inputs` labels in all and whose tables come from `source`.
-    pub fn new(source: S, inputs: usize) -> Self {
-        Self { source, next: inputs as u64 }
+    /// An evaluator of the circuit `id`, which takes `inputs` labels in all and whose tables come
+    /// from `source`.
+    pub fn new(source: S, id: Block, inputs: usize) -> Self {
+        Self { source, hash: Tmmo::new(id), next: inputs as u64 }
     }
 
     /// Ends evaluation.
@@ -30,7 +34,7 @@ impl<S: Source> Evaluator<S> {
 
 impl<S: Source> Machine for Evaluator<S> {
     fn run(&mut self, program: &Program, inputs: &[&Labels]) -> Result<Vec<Labels>, Error> {
-        let run = Run::new(program, inputs, self.next);
+        let run = Run::new(program, inputs, &self.hash, self.next);
         self.next += run.gates();
         let mut results = Vec::new();
         for group in run.groups() {

@@ -5,7 +5,9 @@ use crate::machine::{Machine, Sink};
 use crate::tiles::Run;
 use crate::{Error, Labels, Offsets, Prime, Program};
 use rayon::prelude::*;
+use sordino_kernels::hash::Tmmo;
 use sordino_kernels::{Block, digits};
+use std::iter::repeat_n;
 use tile::Tile;
 use zeroize::Zeroize;
 
@@ -39,6 +41,7 @@ impl Drop for Seeds {
 /// for one circuit only.
 pub struct Garbler<S> {
     seeds: Seeds,
+    hash: Tmmo,
     offsets: Offsets,
     next: u64,
     rows: Vec<Block>,
@@ -46,11 +49,12 @@ pub struct Garbler<S> {
 }
 
 impl<S: Sink> Garbler<S> {
-    /// A garbler with a secret uniform seed that sends its tables to `sink`.
-    pub fn new(seed: &[u8; 32], sink: S) -> Self {
+    /// A garbler with a secret uniform seed that sends its tables to `sink`. `id` is public and
+    /// different for every circuit: the evaluator gives the same.
+    pub fn new(seed: &[u8; 32], id: Block, sink: S) -> Self {
         let seeds = Seeds::new(seed);
         let offsets = Offsets::new(seeds.offsets);
-        Self { seeds, offsets, next: 0, rows: Vec::new(), sink }
+        Self { seeds, hash: Tmmo::new(id), offsets, next: 0, rows: Vec::new(), sink }
     }
 
     /// Fresh zero labels: those of the circuit's input, drawn before anything else.
@@ -70,6 +74,13 @@ impl<S: Sink> Garbler<S> {
         labels
     }
 
+    /// Adds values known to the garbler alone, given modulo the labels' prime, over and over.
+    pub fn add_residues(&self, x: &mut Labels, residues: &[u8]) {
+        let p = x.prime();
+        let negated: Vec<u8> = residues.iter().map(|&v| p.minus(v)).cycle().take(x.len()).collect();
+        digits::add_each(p.radix(), x.digits_mut(), &negated, self.offsets.get(p));
+    }
+
     /// Ends garbling.
     pub fn finish(self) -> S {
         self.sink
@@ -85,7 +96,7 @@ pub(crate) fn fresh(seed: Block, first: u64, prime: Prime, len: usize) -> Labels
 
 impl<S: Sink> Machine for Garbler<S> {
     fn run(&mut self, program: &Program, inputs: &[&Labels]) -> Result<Vec<Labels>, Error> {
-        let run = Run::new(program, inputs, self.next);
+        let run = Run::new(program, inputs, &self.hash, self.next);
         self.next += run.gates();
         let (seed, offsets) = (self.seeds.labels, &self.offsets);
         let mut results = Vec::new();
@@ -113,13 +124,8 @@ impl<S: Sink> Machine for Garbler<S> {
 
     fn add_constants(&self, x: &mut Labels, values: &[i128], repeat: usize) {
         let p = x.prime();
-        let negated: Vec<u8> = values.iter().map(|&v| p.reduce(-v)).collect();
-        let each: Vec<u8> = negated
-            .iter()
-            .flat_map(|&v| std::iter::repeat_n(v, repeat))
-            .cycle()
-            .take(x.len())
-            .collect();
-        digits::add_each(p.radix(), x.digits_mut(), &each, self.offsets.get(p));
+        let residues: Vec<u8> = values.iter().map(|&v| p.reduce(v)).collect();
+        let each: Vec<u8> = residues.iter().flat_map(|&v| repeat_n(v, repeat)).collect();
+        self.add_residues(x, &each);
     }
 }

@@ -84,9 +84,44 @@ impl Prime {
         (self.digits() - 1) as f64 * f64::from(self.0).log2()
     }
 
-    /// `v mod p`.
+    /// `v mod p` of a public value: takes time that depends on it.
     pub fn reduce(self, v: i128) -> u8 {
         v.rem_euclid(i128::from(self.0)) as u8
+    }
+
+    /// `v mod p` of a secret value, in constant time: by products and masks.
+    pub fn residue(self, v: u64) -> u8 {
+        let p = self.value();
+        // The reciprocal is too small by less than one, so the quotient is too small by at most one.
+        let reciprocal = u128::from(u64::MAX / p);
+        let quotient = (u128::from(v) * reciprocal >> 64) as u64;
+        let rest = v.wrapping_sub(quotient.wrapping_mul(p));
+        let once = Self::less(rest, p, rest.wrapping_sub(p));
+        Self::less(once, p, once.wrapping_sub(p)) as u8
+    }
+
+    /// `v mod p` of a secret signed value, in constant time.
+    pub fn residue_signed(self, v: i64) -> u8 {
+        let shifted = self.residue((v as u64) ^ 1 << 63);
+        self.plus(shifted, self.reduce(-(1i128 << 63)))
+    }
+
+    /// `a + b mod p` of residues, in constant time.
+    pub fn plus(self, a: u8, b: u8) -> u8 {
+        let (sum, p) = (u64::from(a) + u64::from(b), self.value());
+        Self::less(sum, p, sum.wrapping_sub(p)) as u8
+    }
+
+    /// `-a mod p` of a residue, in constant time.
+    pub fn minus(self, a: u8) -> u8 {
+        let (difference, p) = (self.value() - u64::from(a), self.value());
+        Self::less(difference, p, difference.wrapping_sub(p)) as u8
+    }
+
+    /// `a` if it is below `p`, else `other`; without a branch.
+    fn less(a: u64, p: u64, other: u64) -> u64 {
+        let below = (a.wrapping_sub(p) >> 63).wrapping_neg();
+        a & below | other & !below
     }
 
     /// The inverse of `v`, which is not a multiple of `p`.
@@ -121,6 +156,23 @@ mod tests {
             let enough =
                 bits > 0 && (f64::from(128 / bits) - 1.0) * (p as f64).log2() >= LAMBDA && p <= 251;
             assert_eq!(Prime::new(p).is_some(), is_prime(p) && enough, "{p}");
+        }
+    }
+
+    #[test]
+    fn secret_residues_equal_public_ones() {
+        for p in Prime::ALL {
+            let near = |v: u64| [v.wrapping_sub(1), v, v.wrapping_add(1)];
+            let m = p.value() * 0x0123_4567_89ab;
+            for v in [0, p.value(), m, 1 << 63, u64::MAX / p.value() * p.value()].map(near).concat()
+            {
+                assert_eq!(p.residue(v), p.reduce(v.into()), "{v} mod {p}");
+                assert_eq!(p.residue_signed(v as i64), p.reduce((v as i64).into()), "{v} mod {p}");
+            }
+            for a in 0..p.get() {
+                assert_eq!(p.minus(a), p.reduce(-i128::from(a)));
+                assert_eq!(p.plus(a, p.get() - 1), p.reduce(i128::from(a) - 1));
+            }
         }
     }
 

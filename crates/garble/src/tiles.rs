@@ -1,6 +1,7 @@
 //! How a program's elements are cut: tiles that fit the cache, groups that bound memory.
 
 use crate::{Labels, Program};
+use sordino_kernels::hash::Tmmo;
 use std::ops::Range;
 
 /// Elements that one thread runs together.
@@ -15,6 +16,8 @@ pub(crate) struct Run<'a> {
     pub(crate) lanes: usize,
     /// Rows of one element.
     pub(crate) rows: usize,
+    /// The circuit's hash.
+    pub(crate) hash: &'a Tmmo,
     /// Number of the first gate; gate `g` of element `i` is `first + g * lanes + i`.
     pub(crate) first: u64,
 }
@@ -22,14 +25,19 @@ pub(crate) struct Run<'a> {
 impl<'a> Run<'a> {
     /// # Panics
     /// If the operands are not those of the program: a bug of the caller, never of a peer.
-    pub(crate) fn new(program: &'a Program, inputs: &'a [&'a Labels], first: u64) -> Self {
+    pub(crate) fn new(
+        program: &'a Program,
+        inputs: &'a [&'a Labels],
+        hash: &'a Tmmo,
+        first: u64,
+    ) -> Self {
         let lanes = inputs.first().map_or(0, |x| x.len());
         assert!(inputs.iter().all(|x| x.len() == lanes), "operands of different sizes");
         assert!(
             program.inputs().eq(inputs.iter().map(|x| x.prime())),
             "operands of other moduli than the program's"
         );
-        Self { program, inputs, lanes, rows: program.cost().rows, first }
+        Self { program, inputs, lanes, rows: program.cost().rows, hash, first }
     }
 
     /// Gates of all elements.

@@ -7,6 +7,7 @@ use common::{encode, evaluate, expected, garble, operands, prime};
 use proptest::prelude::*;
 use sordino_garble::{Base, Builder, Evaluator, Garbler, Kernel, Labels, Machine, Program};
 use sordino_garble::{Secret, Tables, convolve, gadget};
+use sordino_kernels::Block;
 use sordino_kernels::ring::Conv2d;
 
 fn check(program: &Program, lanes: usize, seed: u64) {
@@ -91,14 +92,14 @@ fn a_layer() {
     let x: Vec<i128> = (0..shape.input_len()).map(|i| (i as i128 * 31) % 61).collect();
 
     let seed = [9; 32];
-    let mut garbler = Garbler::new(&seed, Vec::new());
+    let mut garbler = Garbler::new(&seed, Block(7), Vec::new());
     let zeros: Vec<Labels> = base.primes().iter().map(|&p| garbler.input(p, x.len())).collect();
     let outputs = run(&mut garbler, &kernel, &bias, &program, &zeros);
     let tables = garbler.finish();
     let residues: Vec<Vec<u8>> =
         base.primes().iter().map(|p| x.iter().map(|&v| p.reduce(v)).collect()).collect();
     let (active, decoder) = Secret::new(seed, &outputs).encode(&base, &residues, &base).unwrap();
-    let mut evaluator = Evaluator::new(Tables::new(tables), 4 * x.len());
+    let mut evaluator = Evaluator::new(Tables::new(tables), Block(7), 4 * x.len());
     let out = run(&mut evaluator, &kernel, &bias, &program, &active);
 
     let words: Vec<u64> = x.iter().map(|&v| v as u64).collect();

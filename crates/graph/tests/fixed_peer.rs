@@ -222,6 +222,62 @@ fn every_rule_is_checked() {
     }
 }
 
+/// Small graphs that would make a party reserve gigabytes.
+#[test]
+fn graphs_that_are_small_only_on_the_wire_are_refused() {
+    let one = |op, out: &[u32]| FixedGraph {
+        name: "bomb".into(),
+        edges: vec![edge(&[1, 1, 1, 1], 0, 32), edge(out, 0, 32)],
+        nodes: vec![FixedNode { name: "n".into(), op, inputs: vec![EdgeId(0)], output: EdgeId(1) }],
+        input: EdgeId(0),
+        output: EdgeId(1),
+        finish: Finish::None,
+    };
+    let conv = ConvShape {
+        cin: 1,
+        h: 1,
+        w: 1,
+        cout: 1,
+        kernel: [3, 3],
+        stride: [1, 1],
+        dilation: [65535, 65535],
+        pads: [65535; 4],
+        groups: 1,
+    };
+    let weights = WeightId(0);
+    let g = one(FixedOp::Linear { conv, weights, weight_bits: 8, weight_frac: 0 }, &[1, 1, 1, 1]);
+    let text = g.validate().unwrap_err().to_string();
+    assert!(text.contains("padded operand"), "{text}");
+
+    let mut g = one(FixedOp::Rearrange(Rearrange::Reshape), &[1, 1, 1, 1]);
+    g.edges[0].shape = vec![1, 1, 300, 300];
+    g.edges.truncate(1);
+    g.nodes.clear();
+    for i in 0..3u32 {
+        let size = 300 - i * 10;
+        let pool = PoolShape {
+            channels: 1,
+            h: size,
+            w: size,
+            kernel: [200, 200],
+            stride: [1, 1],
+            dilation: [1, 1],
+            pads: [95, 95, 95, 94],
+        };
+        let (h, w) = pool.output();
+        g.edges.push(edge(&[1, 1, h, w], 0, 32));
+        g.nodes.push(FixedNode {
+            name: format!("{i}"),
+            op: FixedOp::MaxPool(pool),
+            inputs: vec![EdgeId(i)],
+            output: EdgeId(i + 1),
+        });
+    }
+    g.output = EdgeId(3);
+    let text = g.validate().unwrap_err().to_string();
+    assert!(text.contains("windows"), "{text}");
+}
+
 #[test]
 fn weights_that_do_not_fit_are_refused_without_being_shown() {
     let changes: [fn(&mut Weights); 5] = [

@@ -6,10 +6,11 @@ use core::hint::black_box;
 use core::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use sordino_kernels::Block;
 use sordino_kernels::digits::{self, Operand, Radix};
+use sordino_kernels::hash::Tmmo;
 use sordino_kernels::isa::{self, Isa};
 use sordino_kernels::ring::Conv2d;
-use sordino_kernels::{Block, hash};
 
 /// Labels of a tensor.
 const LABELS: usize = 1024;
@@ -20,6 +21,7 @@ fn rows(c: &mut Criterion) {
         group.sample_size(10);
         group.warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(200));
         isa::with(isa, || {
+            let tmmo = Tmmo::new(Block(5));
             for p in [7, 13, 61, 127, 251] {
                 let (r, rows) = (Radix::new(p), usize::from(p));
                 let mut labels = vec![0; 2 * r.digits()];
@@ -33,10 +35,10 @@ fn rows(c: &mut Criterion) {
                     b.iter(|| digits::keys(r, zero, delta, black_box(&mut out)));
                 });
                 group.bench_function(format!("permute/{p}"), |b| {
-                    b.iter(|| hash::permute(&out, black_box(&mut px)));
+                    b.iter(|| tmmo.permute(&out, black_box(&mut px)));
                 });
                 group.bench_function(format!("tmmo_from/{p}"), |b| {
-                    b.iter(|| hash::tmmo_from(&px, 5, 0, black_box(&mut out)));
+                    b.iter(|| tmmo.mask(&px, 5, 0, black_box(&mut out)));
                 });
                 group.bench_function(format!("select/{p}"), |b| {
                     b.iter(|| digits::select(&px, &index, black_box(&mut out)));

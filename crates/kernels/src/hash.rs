@@ -2,7 +2,8 @@
 //!
 //! *Security*: modelled with AES under a public key as an ideal permutation. The keys are digits of pi.
 
-use crate::{Block, aes};
+use crate::Block;
+use crate::aes::{self, Key};
 
 /// `out[i]` = H(x\[i\], tweak + i) with H(x, t) = P(P(x) ^ t) ^ P(x), P being AES under a fixed public key.
 ///
@@ -19,23 +20,36 @@ pub fn tmmo(x: &[Block], tweak: u64, out: &mut [Block]) {
     aes::tmmo(x, tweak, out);
 }
 
-/// `out[i]` = P(x\[i\]): the part of [`tmmo`] that does not depend on the tweak, for inputs hashed under several.
+/// The hash of [`tmmo`] under a public key of its own, in two halves, for inputs hashed under several tweaks.
 ///
-/// # Panics
-/// If the lengths differ.
-pub fn permute(x: &[Block], out: &mut [Block]) {
-    assert_eq!(x.len(), out.len(), "hash output length");
-    aes::permute(x, out);
-}
+/// *Security*: as for [`tmmo`], with AES under this key as the ideal permutation. A key per circuit keeps hash values
+/// of different circuits apart: an adversary cannot search for inputs to all of them at once (Guo, Katz, Wang, Weng,
+/// Yu, "Better concrete security for half-gates garbling (in the multi-instance setting)", eprint 2019/1168).
+pub struct Tmmo(Key);
 
-/// `out[i]` ^= H(x\[i\], tweak + i step) for `px[i]` = P(x\[i\]), see [`permute`]; H as in [`tmmo`]. Tweaks are modulo
-/// 2^64.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn tmmo_from(px: &[Block], tweak: u64, step: u64, out: &mut [Block]) {
-    assert_eq!(px.len(), out.len(), "hash output length");
-    aes::tmmo_from(px, tweak, step, out);
+impl Tmmo {
+    /// The hash under a public key.
+    pub fn new(key: Block) -> Self {
+        Self(Key::new(key))
+    }
+
+    /// `out[i]` = P(x\[i\]): the part that does not depend on the tweak.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn permute(&self, x: &[Block], out: &mut [Block]) {
+        assert_eq!(x.len(), out.len(), "hash output length");
+        self.0.permute(x, out);
+    }
+
+    /// `out[i]` ^= H(x\[i\], tweak + i step) for `px[i]` = P(x\[i\]). Tweaks are modulo 2^64.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn mask(&self, px: &[Block], tweak: u64, step: u64, out: &mut [Block]) {
+        assert_eq!(px.len(), out.len(), "hash output length");
+        self.0.tmmo_from(px, tweak, step, out);
+    }
 }
 
 /// Both keys of a correlated OT: `out0[i]` = H(q\[i\], tweak + i) and `out1[i]` = H(q\[i\] ^ delta, tweak + i), H as in

@@ -2,7 +2,7 @@
 
 use crate::Block;
 use crate::digits::{self, Operand, Radix};
-use crate::hash::{ggm_double, permute, tmmo, tmmo_cot, tmmo_from};
+use crate::hash::{Tmmo, ggm_double, tmmo, tmmo_cot};
 use crate::isa::{self, Isa};
 use crate::ntt::{Ntt, find_primes};
 use crate::prg::{Prg, expand};
@@ -40,8 +40,9 @@ fn aes() -> Vec<Vec<Block>> {
     let mut columns = zeros(128);
     transpose128(&rows[..128], &mut columns);
     let (mut permuted, mut shared) = (zeros(BLOCKS), x.clone());
-    permute(&x, &mut permuted);
-    tmmo_from(&permuted, u64::MAX - 5, 3, &mut shared);
+    let hash = Tmmo::new(x[2]);
+    hash.permute(&x, &mut permuted);
+    hash.mask(&permuted, u64::MAX - 5, 3, &mut shared);
     vec![stream, rows, hashes, out0, out1, children, columns, permuted, shared]
 }
 

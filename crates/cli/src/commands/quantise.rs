@@ -7,6 +7,7 @@ use crate::residue::{self, Gadgets, Integers, WEIGHT_BITS};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use sordino_engine::session::BackendChoice;
+use sordino_engine::twoparty::in_wide_rings;
 use sordino_graph::fixed::residue::{RangeMode, ResidueOptions, Style};
 use sordino_graph::fixed::{Calibration, QuantiseOptions, quantise};
 use sordino_graph::ir::Tensor;
@@ -44,6 +45,18 @@ pub(super) struct QuantiseArgs {
     /// How far values of garbled circuits may go [default: calibrated]
     #[arg(long, value_enum)]
     range: Option<RangeArg>,
+    /// How twoparty computes activations: by transfers, with the fewest bytes, or by garbled
+    /// tables, in one round each and for any function
+    #[arg(long, value_enum, default_value = "ot")]
+    nonlinear: NonlinearArg,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum, PartialEq, Eq)]
+enum NonlinearArg {
+    /// Comparisons by oblivious transfer
+    Ot,
+    /// Garbled tables on shares
+    Garbled,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -67,8 +80,17 @@ impl QuantiseArgs {
     /// [`Exit::Usage`] for options that only garbled circuits have, unless there are some.
     pub(super) fn check(&self, garbled: bool) -> Result<(), Failure> {
         let usage = |text: &str| Err(Failure::new(Exit::Usage, text));
-        if !garbled && (self.style.is_some() || self.range.is_some()) {
-            return usage("--style and --range only make sense with --backend garbled");
+        let on_shares = self.nonlinear == NonlinearArg::Garbled;
+        if garbled && on_shares {
+            return usage("--nonlinear is for --backend twoparty; --backend garbled garbles all");
+        }
+        if on_shares && matches!(self.style, Some(StyleArg::DashCompat)) {
+            return usage("--nonlinear garbled has tables only: leave out --style dash-compat");
+        }
+        if !garbled && !on_shares && (self.style.is_some() || self.range.is_some()) {
+            return usage(
+                "--style and --range only make sense with --backend garbled or --nonlinear garbled",
+            );
         }
         if self.range == Some(RangeArg::Proof) && self.margin.is_some() {
             return usage("--margin widens a calibrated range; leave it out with --range proof");
@@ -122,8 +144,8 @@ impl QuantiseArgs {
         act_bits: Option<u32>,
     ) -> Result<Integers> {
         let count = self.calibration_samples.unwrap_or(match backend {
-            BackendChoice::TwoParty => SAMPLES,
-            BackendChoice::Garbled => RESIDUE_SAMPLES,
+            BackendChoice::TwoParty if self.nonlinear == NonlinearArg::Ot => SAMPLES,
+            _ => RESIDUE_SAMPLES,
         });
         let mut samples = Vec::new();
         match &self.calibrate {
@@ -144,10 +166,17 @@ impl QuantiseArgs {
         }
         let calibration = Calibration::run(&model.graph, &samples)?;
         match backend {
-            BackendChoice::TwoParty => self.rings(model, &calibration, &samples, act_bits),
-            BackendChoice::Garbled => {
+            BackendChoice::TwoParty if self.nonlinear == NonlinearArg::Ot => {
+                self.rings(model, &calibration, &samples, act_bits)
+            }
+            _ => {
                 let settings = self.residues(act_bits);
-                Ok(residue::integers(&model.graph, &calibration, &samples, &settings)?)
+                let mut integers =
+                    residue::integers(&model.graph, &calibration, &samples, &settings)?;
+                if backend == BackendChoice::TwoParty {
+                    integers.model = in_wide_rings(integers.model);
+                }
+                Ok(integers)
             }
         }
     }

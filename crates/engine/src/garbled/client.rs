@@ -1,5 +1,6 @@
 use super::messages::{
-    BLOCK, FINGERPRINT, INPUT, OUTPUT, Request, Status, WEIGHTS, pack, receive_public, unpack,
+    BLOCK, FINGERPRINT, INPUT, OUTPUT, Request, Status, WEIGHTS, number, pack, receive_public,
+    unpack,
 };
 use super::tables::LaneSink;
 use super::{Circuit, weights};
@@ -10,11 +11,14 @@ use sordino_garble::Secret;
 use sordino_secret::{Disclosure, Ledger, SecretRng};
 use sordino_store::{Id, Store};
 use sordino_wire::{Garbled, Lane, Meter, Phase, Public};
+use zeroize::Zeroizing;
 
 /// Kind of the entries that hold a garbler's secrets.
 const SECRET: &str = "garbler-secret";
 /// Bytes of one chunk of such an entry that are accepted.
 const MAX_SECRET: usize = 1 << 30;
+/// Circuits of the store that one inference gives up because the server lacks their tables.
+const MAX_LOST: u32 = 3;
 
 /// The data owner's side of a garbled session.
 pub struct GarblerSession<'a> {
@@ -111,7 +115,7 @@ impl<'a> GarblerSession<'a> {
         Request::Store(id).send(&mut self.lane)?;
         expect_ok(Status::receive(&mut self.lane)?, "take a circuit")?;
         let sink = LaneSink::new(&mut self.lane);
-        let (sink, secret) = self.circuit.garble(&mut self.rng, sink, progress)?;
+        let (sink, secret) = self.circuit.garble(number(id), &mut self.rng, sink, progress)?;
         sink.finish()?;
         expect_ok(Status::receive(&mut self.lane)?, "store the circuit")?;
         match self.store {
@@ -168,6 +172,7 @@ impl<'a> GarblerSession<'a> {
             }
         }
         let Some(store) = self.store else { return Ok(None) };
+        let mut lost = 0;
         for id in self.stored()? {
             // First here, so that of several sessions only one asks for a circuit.
             let mut entry = match store.claim(&id) {
@@ -176,12 +181,16 @@ impl<'a> GarblerSession<'a> {
                 }
                 claimed => claimed?,
             };
-            let bytes = entry.next_chunk(MAX_SECRET)?.unwrap_or_default();
+            let bytes = Zeroizing::new(entry.next_chunk(MAX_SECRET)?.unwrap_or_default());
             let secret = Secret::from_bytes(&bytes)?;
             entry.finish()?;
             // Where the server has lost or used the tables, the secret is good for nothing.
             if self.agreed(id)? {
                 return Ok(Some(secret));
+            }
+            lost += 1;
+            if lost == MAX_LOST {
+                break;
             }
         }
         Ok(None)

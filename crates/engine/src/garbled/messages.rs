@@ -93,6 +93,11 @@ impl Status {
     }
 }
 
+/// A circuit's id as its hash takes it.
+pub(super) fn number(id: Id) -> Block {
+    Block(u128::from_le_bytes(id.to_bytes()))
+}
+
 /// Lengths of the messages that carry `len` bytes.
 pub(super) fn chunks(len: usize) -> impl Iterator<Item = usize> {
     (0..len).step_by(CHUNK).map(move |at| CHUNK.min(len - at))

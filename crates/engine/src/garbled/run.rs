@@ -7,17 +7,18 @@ use sordino_kernels::Block;
 use sordino_secret::SecretRng;
 
 impl Circuit {
-    /// Garbles with a fresh secret seed; the tables go to `sink`. Memory: the widest cut of the
+    /// Garbles circuit number `id`, public and never used before, with a fresh secret seed; the tables go to `sink`. Memory: the widest cut of the
     /// graph in labels, and 32 MiB of tables.
     pub fn garble<S: Sink>(
         &self,
+        id: Block,
         rng: &mut SecretRng,
         sink: S,
         progress: &mut dyn Progress,
     ) -> Result<(S, Secret), Error> {
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
-        let mut garbler = Garbler::new(&seed, sink);
+        let mut garbler = Garbler::new(&seed, id, sink);
         let len = self.graph.edges[self.graph.input.0 as usize].len();
         let input: Vec<Labels> =
             self.input().primes().iter().map(|&p| garbler.input(p, len)).collect();
@@ -25,14 +26,15 @@ impl Circuit {
         Ok((garbler.finish(), Secret::new(seed, &output)))
     }
 
-    /// Evaluates on active labels; the tables come from `source`.
+    /// Evaluates circuit number `id` on active labels; the tables come from `source`.
     pub fn evaluate<S: Source>(
         &self,
+        id: Block,
         source: S,
         input: Vec<Labels>,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Labels>, Error> {
-        let mut evaluator = Evaluator::new(source, self.input_labels());
+        let mut evaluator = Evaluator::new(source, id, self.input_labels());
         party::run(self, &mut evaluator, input, progress)
     }
 
@@ -46,7 +48,7 @@ impl Circuit {
             .input()
             .primes()
             .iter()
-            .map(|p| values.iter().map(|&v| p.reduce(v.into())).collect())
+            .map(|p| values.iter().map(|&v| p.residue_signed(v)).collect())
             .collect();
         Ok(secret.encode(self.input(), &residues, self.output())?)
     }
@@ -90,8 +92,9 @@ pub fn run_garbled(
 ) -> Result<Vec<u64>, Error> {
     let mut rng = SecretRng::from_os()?;
     let rows: Vec<Block> = Vec::with_capacity(circuit.rows() as usize);
-    let (tables, secret) = circuit.garble(&mut rng, rows, progress)?;
+    let id = rng.block();
+    let (tables, secret) = circuit.garble(id, &mut rng, rows, progress)?;
     let (labels, decoder) = circuit.encode(secret, input)?;
-    let output = circuit.evaluate(Tables::new(tables), labels, progress)?;
+    let output = circuit.evaluate(id, Tables::new(tables), labels, progress)?;
     circuit.decode(decoder, &output)
 }

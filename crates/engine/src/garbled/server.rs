@@ -1,6 +1,6 @@
 use super::messages::{
-    BLOCK, CHUNK, FINGERPRINT, INPUT, OUTPUT, Request, Status, TABLES, WEIGHTS, pack, send_public,
-    unpack,
+    BLOCK, CHUNK, FINGERPRINT, INPUT, OUTPUT, Request, Status, TABLES, WEIGHTS, number, pack,
+    send_public, unpack,
 };
 use super::tables::{Ready, TableMemory};
 use super::{Circuit, weights};
@@ -118,7 +118,7 @@ impl Session<'_> {
                         continue;
                     };
                     Status::Ok.send(self.lane)?;
-                    self.evaluate(ready, observer)?;
+                    self.evaluate(id, ready, observer)?;
                     count += 1;
                     observer.inferred(count, self.lane.meter());
                 }
@@ -197,13 +197,13 @@ impl Session<'_> {
         }
     }
 
-    fn evaluate(&mut self, ready: Ready, observer: &mut dyn Observer) -> Result<(), Error> {
+    fn evaluate(&mut self, id: Id, ready: Ready, observer: &mut dyn Observer) -> Result<(), Error> {
         let circuit = &self.offer.model.circuit;
         self.lane.meter_mut().set(Phase::Online, None);
         let bytes = self.lane.recv(INPUT, circuit.input_labels() * BLOCK)?;
         let len = circuit.input_labels() / circuit.input().primes().len().max(1);
         let labels = unpack(circuit.input(), len, &bytes);
-        let output = circuit.evaluate(ready, labels, observer)?;
+        let output = circuit.evaluate(number(id), ready, labels, observer)?;
         self.lane.send(OUTPUT, Garbled::pod(&pack(&output)))?;
         Ok(self.lane.flush()?)
     }

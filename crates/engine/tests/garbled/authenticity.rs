@@ -59,13 +59,15 @@ struct Once<'a> {
     want: Vec<u64>,
 }
 
+const ID: Block = Block(11);
+
 impl<'a> Once<'a> {
     fn new(circuit: &'a Circuit) -> Self {
         let mut rng = SecretRng::from_os().unwrap();
-        let (rows, secret) = circuit.garble(&mut rng, Vec::new(), &mut Silent).unwrap();
+        let (rows, secret) = circuit.garble(ID, &mut rng, Vec::new(), &mut Silent).unwrap();
         let input = input(&tiny(1), 4);
         let want = sordino_engine::run_clear(&tiny(1), &input).unwrap();
-        Self { circuit, rows, secret: secret.to_bytes(), input, want }
+        Self { circuit, rows, secret: secret.to_bytes().to_vec(), input, want }
     }
 
     fn secret(&self) -> Secret {
@@ -76,7 +78,7 @@ impl<'a> Once<'a> {
         let (labels, _) = self.circuit.encode(self.secret(), &self.input).unwrap();
         let mut rows = self.rows.clone();
         damage(&mut rows);
-        self.circuit.evaluate(Tables::new(rows), labels, &mut Silent).unwrap()
+        self.circuit.evaluate(ID, Tables::new(rows), labels, &mut Silent).unwrap()
     }
 
     /// Whether the garbler accepts these labels; fails if it does with a wrong answer.

@@ -158,7 +158,7 @@ fn an_id_is_good_for_one_inference() {
         let client = |lane| {
             let mut raw = Raw::connect(lane, deployed.circuit());
             assert_eq!(raw.ask(USE, id(1)).unwrap(), ABSENT);
-            let (rows, secret) = raw.garble();
+            let (rows, secret) = raw.garble(id(1));
             assert_eq!(raw.store(id(1), &rows).unwrap(), OK);
             assert_eq!(raw.ask(USE, id(2)).unwrap(), ABSENT);
             assert_eq!(raw.ask(USE, id(1)).unwrap(), OK);
@@ -180,7 +180,7 @@ fn a_stored_id_is_never_given_twice() {
     for taken in [unused, used] {
         let client = |lane| {
             let mut raw = Raw::connect(lane, deployed.circuit());
-            let (rows, _) = raw.garble();
+            let (rows, _) = raw.garble(taken);
             raw.store(taken, &rows)
         };
         let (client, server) = both(client, |mut lane| deployed.server(&mut lane));
@@ -299,7 +299,7 @@ fn noise_is_evaluated_without_harm() {
     let deployed = stored(LIMITS);
     let client = |lane| {
         let mut raw = Raw::connect(lane, deployed.circuit());
-        let (mut rows, secret) = raw.garble();
+        let (mut rows, secret) = raw.garble(id(1));
         for (i, row) in rows.iter_mut().enumerate() {
             row.0 = u128::MAX / (3 + i as u128);
         }

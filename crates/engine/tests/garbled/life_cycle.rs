@@ -102,7 +102,7 @@ fn a_client_that_dies_while_it_sends_tables_leaves_nothing() {
     let client = |lane| {
         let mut raw = Raw::connect(lane, deployed.circuit());
         assert_eq!(raw.ask(STORE, Id::random().unwrap()).unwrap(), OK);
-        let (rows, _) = raw.garble();
+        let (rows, _) = raw.garble(Id::from_bytes([9; 16]));
         // A part of the message it should be.
         raw.lane.send(TABLES, Payload::pod(&rows[1..])).unwrap();
     };

@@ -60,9 +60,10 @@ impl<'a> Raw<'a> {
     }
 
     /// Makes a circuit, here only.
-    pub(crate) fn garble(&self) -> (Vec<Block>, Secret) {
+    pub(crate) fn garble(&self, id: Id) -> (Vec<Block>, Secret) {
         let mut rng = SecretRng::from_os().unwrap();
-        self.circuit.garble(&mut rng, Vec::new(), &mut sordino_engine::Silent).unwrap()
+        let id = Block(u128::from_le_bytes(id.to_bytes()));
+        self.circuit.garble(id, &mut rng, Vec::new(), &mut sordino_engine::Silent).unwrap()
     }
 
     pub(crate) fn store(&mut self, id: Id, rows: &[Block]) -> Result<u8, Error> {

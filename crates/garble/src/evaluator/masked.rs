@@ -2,7 +2,7 @@ use super::Evaluator;
 use crate::garbler::masked::WORD;
 use crate::machine::Source;
 use crate::{Error, Labels};
-use sordino_kernels::{Block, hash};
+use sordino_kernels::Block;
 
 impl<S: Source> Evaluator<S> {
     /// The words that the garbler encrypted under the labels held.
@@ -19,7 +19,7 @@ impl<S: Source> Evaluator<S> {
         self.next += x.len() as u64;
         let keys = x.pack();
         let mut permuted = vec![Block::ZERO; keys.len()];
-        hash::permute(&keys, &mut permuted);
+        self.hash.permute(&keys, &mut permuted);
         let words = rows.as_chunks::<WORD>().0;
         let mut out: Vec<Block> = x
             .digits()
@@ -27,7 +27,7 @@ impl<S: Source> Evaluator<S> {
             .zip(words.chunks_exact(size))
             .map(|(label, rows)| Block(u64::from_le_bytes(rows[usize::from(label[0])]).into()))
             .collect();
-        hash::tmmo_from(&permuted, first, 1, &mut out);
+        self.hash.mask(&permuted, first, 1, &mut out);
         Ok(out.iter().map(|b| b.0 as u64).collect())
     }
 }

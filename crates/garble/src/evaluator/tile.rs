@@ -1,6 +1,6 @@
 use crate::tiles::{Run, TILE};
 use crate::{Prime, Slot, Step};
-use sordino_kernels::{Block, digits, hash};
+use sordino_kernels::{Block, digits};
 use std::ops::Range;
 
 /// Active labels of every wire for some elements of a program.
@@ -58,7 +58,7 @@ impl Tile<'_> {
         let p = self.run.program.prime(s);
         let slot = &self.slots[s.0 as usize];
         digits::pack(p.radix(), slot, &mut self.keys[..self.lanes]);
-        hash::permute(&self.keys[..self.lanes], &mut self.permuted[..self.lanes]);
+        self.run.hash.permute(&self.keys[..self.lanes], &mut self.permuted[..self.lanes]);
         for (lane, label) in slot.chunks_exact(p.digits()).enumerate() {
             self.offsets[lane] = lane * self.run.rows + row + usize::from(label[0]);
         }
@@ -72,7 +72,7 @@ impl Tile<'_> {
         }
         let id = self.run.first + gate * self.run.lanes as u64 + self.start as u64;
         let labels = &mut labels[..self.lanes];
-        hash::tmmo_from(&self.permuted[..self.lanes], id, 1, labels);
+        self.run.hash.mask(&self.permuted[..self.lanes], id, 1, labels);
         digits::unpack(p.radix(), labels, out);
     }
 

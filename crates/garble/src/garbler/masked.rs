@@ -2,7 +2,7 @@ use super::Garbler;
 use crate::Labels;
 use crate::machine::Sink;
 use rayon::prelude::*;
-use sordino_kernels::{Block, digits, hash};
+use sordino_kernels::{Block, digits};
 
 /// Bytes of a masked word.
 pub(crate) const WORD: usize = 8;
@@ -23,7 +23,7 @@ impl<S: Sink> Garbler<S> {
         let size = usize::from(p.get());
         let first = self.next;
         self.next += x.len() as u64;
-        let offset = self.offsets.get(p);
+        let (offset, hash) = (self.offsets.get(p), &self.hash);
         let values: Vec<u8> = (0..p.get()).collect();
         let mut out = vec![0; x.len() * size * WORD];
         let element = |(i, out): (usize, &mut [u8])| {
@@ -31,12 +31,12 @@ impl<S: Sink> Garbler<S> {
             let mut keys = vec![Block::ZERO; size];
             let mut permuted = keys.clone();
             digits::keys(p.radix(), zero, offset, &mut keys);
-            hash::permute(&keys, &mut permuted);
+            hash.permute(&keys, &mut permuted);
             let table: Vec<Block> = (0..size).map(|v| Block(words(i, v).into())).collect();
             let mut index = vec![0; size];
             digits::rotate(&values, zero[0], &mut index);
             digits::select(&table, &index, &mut keys);
-            hash::tmmo_from(&permuted, first + i as u64, 0, &mut keys);
+            hash.mask(&permuted, first + i as u64, 0, &mut keys);
             for (to, row) in out.as_chunks_mut::<WORD>().0.iter_mut().zip(&keys) {
                 *to = (row.0 as u64).to_le_bytes();
             }

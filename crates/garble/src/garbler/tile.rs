@@ -1,6 +1,6 @@
 use crate::tiles::Run;
 use crate::{Offsets, Prime, Slot, Step};
-use sordino_kernels::{Block, digits, hash};
+use sordino_kernels::{Block, digits};
 use std::ops::Range;
 
 /// The largest modulus, as a buffer size.
@@ -93,7 +93,7 @@ impl<'a> Tile<'a> {
         let at = lane * p.digits();
         let zero = &self.slots[s.0 as usize][at..at + p.digits()];
         digits::keys(p.radix(), zero, self.offsets.get(p), &mut self.keys[..n]);
-        hash::permute(&self.keys[..n], &mut self.permuted[..n]);
+        self.run.hash.permute(&self.keys[..n], &mut self.permuted[..n]);
         zero[0]
     }
 
@@ -104,7 +104,7 @@ impl<'a> Tile<'a> {
         let at = lane * self.run.rows + row;
         let rows = &mut self.rows[at..at + n];
         digits::select(&self.labels[..used], &self.index[..n], rows);
-        hash::tmmo_from(&self.permuted[..n], id, 0, rows);
+        self.run.hash.mask(&self.permuted[..n], id, 0, rows);
     }
 
     fn project(&mut self, from: Slot, outputs: &[(Slot, Vec<u8>)], row: usize, gate: u64) {
@@ -147,7 +147,7 @@ impl<'a> Tile<'a> {
             digits::ladder(r, &factor[part.clone()], offset, &mut self.labels[..used]);
             self.write(lane, row, ids[0], colour, &values, used);
             let mut step = vec![0; n];
-            let negated = p.reduce(-i128::from(self.label(x, lane)[0]));
+            let negated = p.minus(self.label(x, lane)[0]);
             digits::add_each(r, &mut step, &[negated], offset);
             digits::ladder(r, &mask[part.clone()], &step, &mut self.labels[..used]);
             self.write(lane, row + small, ids[1], colour, &values, used);
@@ -159,7 +159,7 @@ impl<'a> Tile<'a> {
             let at = lane * self.run.rows + row + 2 * small;
             let rows = &mut self.rows[at..at + size];
             digits::ladder(r, &product[part], &step, rows);
-            hash::tmmo_from(&self.permuted[..size], ids[2], 0, rows);
+            self.run.hash.mask(&self.permuted[..size], ids[2], 0, rows);
         }
         let slot = &mut self.slots[to.0 as usize];
         digits::add(r, &product, &mask, slot);

@@ -12,7 +12,7 @@ pub fn prime(p: u64) -> Prime {
 /// Garbles a program whose operands have distinct ascending primes, on `lanes` elements.
 pub fn garble(program: &Program, lanes: usize, seed: u8) -> (Vec<Block>, Secret) {
     let seed = [seed; 32];
-    let mut garbler = Garbler::new(&seed, Vec::new());
+    let mut garbler = Garbler::new(&seed, Block(7), Vec::new());
     let inputs: Vec<Labels> = program.inputs().map(|p| garbler.input(p, lanes)).collect();
     let outputs = garbler.run(program, &inputs.iter().collect::<Vec<_>>()).unwrap();
     (garbler.finish(), Secret::new(seed, &outputs))
@@ -33,7 +33,7 @@ pub fn evaluate(
     labels: &[Labels],
 ) -> Result<Vec<Labels>, Error> {
     let inputs = labels.iter().map(Labels::len).sum();
-    let mut evaluator = Evaluator::new(Tables::new(tables), inputs);
+    let mut evaluator = Evaluator::new(Tables::new(tables), Block(7), inputs);
     let out = evaluator.run(program, &labels.iter().collect::<Vec<_>>())?;
     assert_eq!(evaluator.finish().left(), 0);
     Ok(out)

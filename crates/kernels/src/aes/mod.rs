@@ -15,7 +15,7 @@ mod wide;
 mod x86;
 
 /// Keys of the fixed permutations: the first digits of pi, so that nothing is hidden in them.
-const FIXED: [Block; 3] = [
+pub(crate) const FIXED: [Block; 3] = [
     Block(0x243f_6a88_85a3_08d3_1319_8a2e_0370_7344),
     Block(0xa409_3822_299f_31d0_082e_fa98_ec4e_6c89),
     Block(0x4528_21e6_38d0_1377_be54_66cf_34e9_0c6c),
@@ -69,6 +69,23 @@ impl Key {
             Self::X86(_, schedule) => unsafe { x86::ni::permute(schedule, x, out) },
         }
     }
+
+    /// `out[i]` ^= P(px[i] ^ (tweak + i step)) ^ px[i], see [`crate::hash::Tmmo`].
+    pub(crate) fn tmmo_from(&self, px: &[Block], tweak: u64, step: u64, out: &mut [Block]) {
+        match self {
+            Self::Scalar(cipher) => scalar::tmmo_from(cipher, px, tweak, step, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the level in the key was detected when the key was made.
+            Self::X86(Isa::Avx512Ifma, schedule) => unsafe {
+                x86::vaes::tmmo_from(schedule, px, tweak, step, out);
+            },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::X86(_, schedule) => unsafe {
+                x86::ni::tmmo_from(schedule, px, tweak, step, out);
+            },
+        }
+    }
 }
 
 /// Rows of `row` blocks: block j of row i is the encryption of counter + j under `keys[i]`.
@@ -94,36 +111,6 @@ pub(crate) fn tmmo(x: &[Block], tweak: u64, out: &mut [Block]) {
         // SAFETY: as above.
         Isa::Avx2 | Isa::Avx512 => unsafe { x86::ni::tmmo(&fixed_schedules()[0], x, tweak, out) },
         _ => scalar::tmmo(&fixed_ciphers()[0], x, tweak, out),
-    }
-}
-
-/// `out[i]` = P(x[i]), see [`crate::hash::permute`].
-pub(crate) fn permute(x: &[Block], out: &mut [Block]) {
-    match isa::active() {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `active` returns only levels whose features were detected.
-        Isa::Avx512Ifma => unsafe { x86::vaes::permute(&fixed_schedules()[0], x, out) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx2 | Isa::Avx512 => unsafe { x86::ni::permute(&fixed_schedules()[0], x, out) },
-        _ => scalar::permute(&fixed_ciphers()[0], x, out),
-    }
-}
-
-/// The second half of [`tmmo`], see [`crate::hash::tmmo_from`].
-pub(crate) fn tmmo_from(px: &[Block], tweak: u64, step: u64, out: &mut [Block]) {
-    match isa::active() {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `active` returns only levels whose features were detected.
-        Isa::Avx512Ifma => unsafe {
-            x86::vaes::tmmo_from(&fixed_schedules()[0], px, tweak, step, out);
-        },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx2 | Isa::Avx512 => unsafe {
-            x86::ni::tmmo_from(&fixed_schedules()[0], px, tweak, step, out);
-        },
-        _ => scalar::tmmo_from(&fixed_ciphers()[0], px, tweak, step, out),
     }
 }
 

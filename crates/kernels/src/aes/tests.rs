@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::hash::{ggm_double, permute, tmmo, tmmo_cot, tmmo_from};
+use crate::hash::{Tmmo, ggm_double, tmmo, tmmo_cot};
 use crate::isa::Isa;
 use crate::prg::{Prg, expand};
 
@@ -64,14 +64,14 @@ fn hash_matches_its_definition() {
 fn the_shared_permutation_makes_the_hash() {
     let x = blocks(29, 3);
     let (mut px, mut out, mut sum) = (x.clone(), x.clone(), x.clone());
-    permute(&x, &mut px);
+    Tmmo::new(super::FIXED[0]).permute(&x, &mut px);
     tmmo(&x, u64::MAX - 9, &mut out);
-    tmmo_from(&px, u64::MAX - 9, 1, &mut sum);
+    Tmmo::new(super::FIXED[0]).mask(&px, u64::MAX - 9, 1, &mut sum);
     assert!(out.iter().zip(&x).zip(sum).all(|((hash, x), sum)| *hash ^ *x == sum));
     let mut last = [Block::ZERO];
     tmmo(&x[28..], 7 + 28 * 1000, &mut last);
     let mut stepped = vec![Block::ZERO; 29];
-    tmmo_from(&px, 7, 1000, &mut stepped);
+    Tmmo::new(super::FIXED[0]).mask(&px, 7, 1000, &mut stepped);
     assert_eq!(stepped[28], last[0]);
 }
 
@@ -112,9 +112,9 @@ fn run_all(n: usize, row: usize, seed: u64, tweak: u64) -> Outputs {
     let mut children = vec![Block::ZERO; 2 * n];
     ggm_double(&x, &mut children);
     let mut permuted = vec![Block::ZERO; n];
-    permute(&x, &mut permuted);
+    Tmmo::new(super::FIXED[0]).permute(&x, &mut permuted);
     let mut shared = x;
-    tmmo_from(&permuted, tweak, STEP, &mut shared);
+    Tmmo::new(super::FIXED[0]).mask(&permuted, tweak, STEP, &mut shared);
     [stream, rows, hash, out0, out1, children, permuted, shared]
 }
 

@@ -4,9 +4,9 @@
 //! quotient; the client evaluates. A value is `x = a + b mod 2^l` with the server's `a` and the
 //! client's `b`. Both know that `|x| <= B` (the edge's range); with `b' = b + B mod 2^l` the sum
 //! `a + b'` is `x + B + 2^l` as an integer unless `a <= x + B`, which happens with probability
-//! `(2B+1) / 2^l <= 2^-40` because `a` is uniform (public coins see to that where it is not). So `a` and `b' - B - 2^l` are shares of `x`
-//! modulo every prime: the server's moves its zero labels, the client's bits choose labels by
-//! oblivious transfer. The result is masked by a random word that is the server's new share.
+//! `(2B+1) / 2^l <= 2^-40` because `a` is uniform (public coins see to that where it is not). So
+//! `a` and `b' - B - 2^l` are shares of `x` modulo every prime: the server's moves its zero
+//! labels, the client's bits choose labels by oblivious transfer. The result is masked by a random word that is the server's new share.
 //!
 //! *Cost*: one transfer of two blocks per bit of each residue, the gadget's rows, and 8 bytes per
 //! value of the quotient; one round for as many elements as transfers fit in memory.
@@ -96,6 +96,11 @@ impl GarbledTable {
         Needs::server(n * self.transfers())
     }
 
+    /// Blocks of a part: the circuit's public number, then the tables.
+    fn rows(&self, n: usize) -> usize {
+        1 + n * self.program.cost().rows
+    }
+
     fn parts(n: usize) -> impl Iterator<Item = Range<usize>> {
         (0..n).step_by(PART).map(move |i| i..(i + PART).min(n))
     }
@@ -106,7 +111,7 @@ impl GarbledTable {
         for part in Self::parts(n) {
             let n = part.len();
             block::cost_pairs(m, Role::Server, n * self.transfers());
-            m.message(Role::Server.sends(), n * self.program.cost().rows * size_of::<Block>());
+            m.message(Role::Server.sends(), self.rows(n) * size_of::<Block>());
             m.message(Role::Server.sends(), n * self.values.len() * 8);
         }
     }
@@ -144,12 +149,10 @@ impl GarbledTable {
         let mut at = 0;
         for part in Self::parts(x.len()) {
             for &p in &self.primes {
+                let constant = p.reduce(-i128::from(self.bound) - (1i128 << self.ring_in.bits()));
                 for &word in &x[part.clone()] {
                     let shifted = self.ring_in.reduce(word.wrapping_add(self.bound));
-                    let share = i128::from(shifted)
-                        - i128::from(self.bound)
-                        - (1i128 << self.ring_in.bits());
-                    let residue = p.reduce(share);
+                    let residue = p.plus(p.residue(shifted), constant);
                     for i in 0..Self::bits(p) {
                         bits.set(at, u64::from(residue >> i & 1));
                         at += 1;
@@ -169,7 +172,8 @@ impl GarbledTable {
     ) -> Result<Vec<u64>, Error> {
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
-        let mut garbler = Garbler::new(&seed, Vec::new());
+        let id = rng.block();
+        let mut garbler = Garbler::new(&seed, id, vec![id]);
         let mut pairs = Vec::with_capacity(x.len() * self.transfers());
         let mut inputs = Vec::with_capacity(self.primes.len());
         for &p in &self.primes {
@@ -179,8 +183,8 @@ impl GarbledTable {
             let one = garbler.labels_of(&zero, &steps);
             pairs.extend(zero.pack().into_iter().zip(one.pack()).map(|(a, b)| [a, b]));
             let mut label = zero.sum_each(bits);
-            let own: Vec<i128> = x.iter().map(|&w| self.ring_in.reduce(w).into()).collect();
-            garbler.add_constants(&mut label, &own, 1);
+            let own: Vec<u8> = x.iter().map(|&w| p.residue(self.ring_in.reduce(w))).collect();
+            garbler.add_residues(&mut label, &own);
             inputs.push(label);
         }
         sender.send(lane, &pairs)?;
@@ -211,10 +215,12 @@ impl GarbledTable {
             rest = tail;
             inputs.push(Labels::unpack(p, own).sum_each(bits));
         }
-        let rows = lane.recv(ROWS, n * self.program.cost().rows * size_of::<Block>())?;
-        let rows = rows.as_chunks().0.iter().map(|c| Block(u128::from_le_bytes(*c))).collect();
+        let rows = lane.recv(ROWS, self.rows(n) * size_of::<Block>())?;
+        let mut rows = rows.as_chunks().0.iter().map(|c| Block(u128::from_le_bytes(*c)));
+        let id = rows.next().unwrap_or(Block::ZERO);
+        let rows = rows.collect();
         let words = lane.recv(WORDS, n * self.values.len() * 8)?;
-        let mut evaluator = Evaluator::new(Tables::new(rows), blocks.len());
+        let mut evaluator = Evaluator::new(Tables::new(rows), id, blocks.len());
         let quotient = evaluator.run(&self.program, &inputs.iter().collect::<Vec<_>>())?;
         let out = evaluator.decrypt_words(&quotient[0], &words)?;
         Ok(out.into_iter().map(|w| self.ring_out.reduce(w)).collect())

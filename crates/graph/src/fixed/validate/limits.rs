@@ -21,9 +21,10 @@ pub const TENSOR: u64 = 1 << 27;
 pub const ELEMENTS: u64 = 1 << 29;
 /// Multiply-accumulates, comparisons and additions in windows together.
 pub const WORK: u64 = 1 << 39;
-/// Elements in all windows of one maximum pool, counted per window.
-pub const WINDOWS: u64 = 1 << 27;
-/// Kernel entries of one layer.
+/// Elements in the windows of one channel of every pool together, counted per window: backends
+/// keep them.
+pub const WINDOWS: u64 = 1 << 24;
+/// Kernel entries of all layers together.
 pub const KERNEL: u64 = 1 << 28;
 /// Padding, stride, dilation and kernel extent of a window.
 pub const WINDOW: u32 = 1 << 16;
@@ -42,6 +43,8 @@ pub const PERIOD: u64 = 1 << 62;
 pub(super) struct Budget {
     elements: u64,
     work: u64,
+    windows: u64,
+    kernels: u64,
 }
 
 impl Budget {
@@ -49,6 +52,16 @@ impl Budget {
         at_most("elements of a tensor", n, TENSOR)?;
         self.elements += n;
         at_most("elements of all tensors", self.elements, ELEMENTS)
+    }
+
+    pub(super) fn windows(&mut self, n: u64) -> Result<(), Error> {
+        self.windows = self.windows.saturating_add(n);
+        at_most("elements in the windows of all pools", self.windows, WINDOWS)
+    }
+
+    pub(super) fn kernel(&mut self, n: u64) -> Result<(), Error> {
+        self.kernels = self.kernels.saturating_add(n);
+        at_most("kernel entries of all layers", self.kernels, KERNEL)
     }
 
     pub(super) fn work(&mut self, n: u64) -> Result<(), Error> {

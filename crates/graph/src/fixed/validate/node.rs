@@ -37,7 +37,7 @@ pub(super) fn check(
         FixedOp::Linear { conv, weights: id, weight_bits, weight_frac } => {
             next_id(*id, weights)?;
             local_ring(x.ring, y.ring)?;
-            budget.work(conv_shape(conv, x, y)?)?;
+            conv_shape(conv, x, y, budget)?;
             ensure((1..=32).contains(weight_bits), || format!("{weight_bits}-bit kernel"))?;
             ensure(weight_frac.abs() <= limits::FRAC, || {
                 format!("{weight_frac} kernel fraction bits")
@@ -75,15 +75,13 @@ pub(super) fn check(
         }
         FixedOp::SumPool(pool) => {
             local_ring(x.ring, y.ring)?;
-            budget.work(pool_shape(pool, x, y)?)
+            pool_shape(pool, x, y, budget)
         }
         FixedOp::MaxPool(pool) => {
             local_ring(x.ring, y.ring)?;
             ensure(x.frac == y.frac && x.divisor == y.divisor, || scales(x, y))?;
-            let visits = pool_shape(pool, x, y)?;
-            limits::at_most("elements in a pool's windows", visits, limits::WINDOWS)?;
-            windows_hit(pool)?;
-            budget.work(visits)
+            pool_shape(pool, x, y, budget)?;
+            windows_hit(pool)
         }
         FixedOp::Add { shl, .. } => (0..2).try_for_each(|i| aligned(xs[i], shl[i], y)),
         FixedOp::Mul => {
@@ -170,29 +168,31 @@ fn concat(axis: usize, shl: &[u32], xs: &[&Edge], y: &Edge) -> Result<(), Error>
     })
 }
 
-/// Returns the multiply-accumulates.
-fn conv_shape(c: &ConvShape, x: &Edge, y: &Edge) -> Result<u64, Error> {
+fn conv_shape(c: &ConvShape, x: &Edge, y: &Edge, budget: &mut Budget) -> Result<(), Error> {
     let groups = c.groups;
     ensure(groups > 0 && c.cin.is_multiple_of(groups) && c.cout.is_multiple_of(groups), || {
         format!("{} groups of {} and {} channels", groups, c.cin, c.cout)
     })?;
     let [oh, ow] = window([c.h, c.w], c.kernel, c.stride, c.dilation, c.pads)?;
     elements("operand", &[c.cin, c.h, c.w], x)?;
+    // Extents and paddings were bounded above, so these sums fit.
+    let padded = [c.cin, c.h + c.pads[0] + c.pads[1], c.w + c.pads[2] + c.pads[3]];
+    limits::product("elements of a padded operand", &padded, limits::TENSOR)?;
     let outputs = elements("result", &[c.cout, oh, ow], y)?;
     let taps = [c.cin / groups, c.kernel[0], c.kernel[1]];
     let kernel = [c.cout, taps[0], taps[1], taps[2]];
-    limits::product("kernel entries of a layer", &kernel, limits::KERNEL)?;
-    Ok(outputs * limits::product("taps of a kernel", &taps, limits::KERNEL)?)
+    budget.kernel(limits::product("kernel entries of a layer", &kernel, limits::KERNEL)?)?;
+    budget.work(outputs * limits::product("taps of a kernel", &taps, limits::KERNEL)?)
 }
 
-/// Returns the elements visited.
-fn pool_shape(p: &PoolShape, x: &Edge, y: &Edge) -> Result<u64, Error> {
+fn pool_shape(p: &PoolShape, x: &Edge, y: &Edge, budget: &mut Budget) -> Result<(), Error> {
     let [oh, ow] = window([p.h, p.w], p.kernel, p.stride, p.dilation, p.pads)?;
     elements("operand", &[p.channels, p.h, p.w], x)?;
     elements("result", &[p.channels, oh, ow], y)?;
     let plane = [oh, ow, p.kernel[0], p.kernel[1]];
     let visits = limits::product("elements in the windows of a channel", &plane, limits::TENSOR)?;
-    Ok(visits * u64::from(p.channels))
+    budget.windows(visits)?;
+    budget.work(visits * u64::from(p.channels))
 }
 
 /// Every window of a maximum holds at least one element that is not padding.
