@@ -129,6 +129,24 @@ fn one_process_takes_what_twoparty_refuses() {
     fails(&dash, 3, &["relu3", "strict"]);
 }
 
+/// Weights stay private, activations are garbled tables on shares.
+#[test]
+fn garbled_tables_on_shares() {
+    let (model, samples, five) =
+        (digits("digits.onnx"), digits("drawn-images-idx3-ubyte.gz"), image(5));
+    let run = |options: &[&str]| {
+        let args = ["run", model.to_str().unwrap(), five.to_str().unwrap(), "--json"];
+        let calibrated = ["--calibrate", samples.to_str().unwrap()];
+        json(&[&args[..], &calibrated, options].concat())
+    };
+    let shared = run(&["--backend", "twoparty", "--nonlinear", "garbled"]);
+    assert_eq!(top(&shared), top(&run(&["--backend", "garbled-clear"])));
+    let options = ["--backend", "garbled", "--nonlinear", "garbled"];
+    let args = ["run", model.to_str().unwrap(), five.to_str().unwrap()];
+    let calibrated = ["--calibrate", samples.to_str().unwrap()];
+    fails(&[&args[..], &calibrated, &options].concat(), 2, &["--nonlinear", "twoparty"]);
+}
+
 #[test]
 fn dash_compat_equals_its_clear_run() {
     let (model, samples, two) =

@@ -102,10 +102,15 @@ impl<S: Sink> Machine for Garbler<S> {
         let mut results = Vec::new();
         for group in run.groups() {
             let size = group.len() * run.rows;
-            if self.rows.len() < size {
-                self.rows.resize(size, Block::ZERO);
-            }
-            let mut rest = &mut self.rows[..size];
+            let room = self.sink.room(size)?;
+            let in_place = room.is_some();
+            let mut rest = match room {
+                Some(room) => room,
+                None => {
+                    self.rows.resize(size.max(self.rows.len()), Block::ZERO);
+                    &mut self.rows[..size]
+                }
+            };
             let mut work = Vec::new();
             for range in Run::tiles(group) {
                 let (rows, tail) = rest.split_at_mut(range.len() * run.rows);
@@ -117,7 +122,9 @@ impl<S: Sink> Machine for Garbler<S> {
                 .map(|(range, rows)| Tile::new(&run, seed, offsets, range, rows).garble())
                 .collect();
             results.extend(garbled);
-            self.sink.put(&self.rows[..size])?;
+            if !in_place {
+                self.sink.put(&self.rows[..size])?;
+            }
         }
         Ok(run.collect(results.into_iter()))
     }

@@ -14,7 +14,10 @@
 //! Against an evaluator who deviates at will, with an honest garbler who uses a circuit once:
 //! * *Privacy, obliviousness*: active labels and tables show nothing but the program; decoding
 //!   stays with the garbler. *Authenticity*: labels of other outputs than the true ones cannot be
-//!   made, so a wrong answer is rejected, up to a probability of about `2^-112`.
+//!   made, so a wrong answer is rejected. The advantage of an adversary with `T` calls of AES
+//!   against one circuit of `C` rows is about `T * 2^-112 + T * C * 2^-128`; every circuit hashes
+//!   under a public key of its own, so that many circuits do not add up in `C`.
+//! * *Selective*: for inputs that do not depend on the tables.
 //! * *Assumption*: the hash TMMO is tweakable circular correlation robust for differences that
 //!   are multiples of the offsets, jointly over several prime moduli. With AES under a public key
 //!   as an ideal permutation this is proved for the binary field and one offset (Guo, Katz, Wang,

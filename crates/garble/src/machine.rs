@@ -5,6 +5,13 @@ use sordino_kernels::Block;
 pub trait Sink {
     /// Takes the next rows.
     fn put(&mut self, rows: &[Block]) -> Result<(), Error>;
+
+    /// Room for the next `count` rows, which are then written there and not [`put`](Self::put);
+    /// none when the sink has no memory of its own.
+    fn room(&mut self, count: usize) -> Result<Option<&mut [Block]>, Error> {
+        let _ = count;
+        Ok(None)
+    }
 }
 
 impl Sink for Vec<Block> {
@@ -20,7 +27,7 @@ pub trait Source {
     fn take(&mut self, count: usize) -> Result<&[Block], Error>;
 }
 
-/// Tables in memory, read once.
+/// Tables in memory, written once or read once.
 pub struct Tables {
     rows: Vec<Block>,
     used: usize,
@@ -40,6 +47,25 @@ impl Tables {
     /// Rows not read yet.
     pub fn left(&self) -> usize {
         self.rows.len() - self.used
+    }
+}
+
+/// A circuit that has exactly this many rows, garbled in place.
+impl Sink for Tables {
+    fn put(&mut self, rows: &[Block]) -> Result<(), Error> {
+        let room = self.room(rows.len())?;
+        room.into_iter().for_each(|room| room.copy_from_slice(rows));
+        Ok(())
+    }
+
+    fn room(&mut self, count: usize) -> Result<Option<&mut [Block]>, Error> {
+        let from = self.used;
+        let room =
+            self.rows.get_mut(from..).and_then(|r| r.get_mut(..count)).ok_or_else(|| {
+                Error::Tables(format!("no room for {count} more rows after {from}"))
+            })?;
+        self.used += count;
+        Ok(Some(room))
     }
 }
 

@@ -8,8 +8,8 @@
 //!
 //! Against a malicious server, with an honest garbler, in the model and under the assumptions of
 //! [`sordino_garble`]. The server learns nothing of input, activations or output, and cannot make
-//! the garbler accept a wrong output except with probability about 2^-112. A damaged or exchanged
-//! table leads to an abort or to the right answer. **The weights are known to both**: the server computes on
+//! the garbler accept a wrong output, within the bounds stated there. A damaged or exchanged table
+//! leads to an abort or to the right answer. **The weights are known to both**: the server computes on
 //! labels with them, and so does the garbler. A circuit is used once: its secret is claimed
 //! in the garbler's store, durably, before the first label leaves, and its tables in the server's
 //! before the garbler is told to go ahead.

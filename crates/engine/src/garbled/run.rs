@@ -91,10 +91,10 @@ pub fn run_garbled(
     progress: &mut dyn Progress,
 ) -> Result<Vec<u64>, Error> {
     let mut rng = SecretRng::from_os()?;
-    let rows: Vec<Block> = Vec::with_capacity(circuit.rows() as usize);
+    let rows = Tables::new(vec![Block::ZERO; circuit.rows() as usize]);
     let id = rng.block();
     let (tables, secret) = circuit.garble(id, &mut rng, rows, progress)?;
     let (labels, decoder) = circuit.encode(secret, input)?;
-    let output = circuit.evaluate(id, Tables::new(tables), labels, progress)?;
+    let output = circuit.evaluate(id, Tables::new(tables.into_rows()), labels, progress)?;
     circuit.decode(decoder, &output)
 }
