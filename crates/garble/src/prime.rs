@@ -94,7 +94,7 @@ impl Prime {
         let p = self.value();
         // The reciprocal is too small by less than one, so the quotient is too small by at most one.
         let reciprocal = u128::from(u64::MAX / p);
-        let quotient = (u128::from(v) * reciprocal >> 64) as u64;
+        let quotient = ((u128::from(v) * reciprocal) >> 64) as u64;
         let rest = v.wrapping_sub(quotient.wrapping_mul(p));
         let once = Self::less(rest, p, rest.wrapping_sub(p));
         Self::less(once, p, once.wrapping_sub(p)) as u8
@@ -102,7 +102,7 @@ impl Prime {
 
     /// `v mod p` of a secret signed value, in constant time.
     pub fn residue_signed(self, v: i64) -> u8 {
-        let shifted = self.residue((v as u64) ^ 1 << 63);
+        let shifted = self.residue((v as u64) ^ (1 << 63));
         self.plus(shifted, self.reduce(-(1i128 << 63)))
     }
 
@@ -121,7 +121,7 @@ impl Prime {
     /// `a` if it is below `p`, else `other`; without a branch.
     fn less(a: u64, p: u64, other: u64) -> u64 {
         let below = (a.wrapping_sub(p) >> 63).wrapping_neg();
-        a & below | other & !below
+        (a & below) | (other & !below)
     }
 
     /// The inverse of `v`, which is not a multiple of `p`.
