@@ -8,8 +8,7 @@ pub trait Sink {
 
     /// Room for the next `count` rows, which are then written there and not [`put`](Self::put);
     /// none when the sink has no memory of its own.
-    fn room(&mut self, count: usize) -> Result<Option<&mut [Block]>, Error> {
-        let _ = count;
+    fn room(&mut self, _count: usize) -> Result<Option<&mut [Block]>, Error> {
         Ok(None)
     }
 }

@@ -174,7 +174,7 @@ impl QuantiseArgs {
                 let mut integers =
                     residue::integers(&model.graph, &calibration, &samples, &settings)?;
                 if backend == BackendChoice::TwoParty {
-                    integers.model = in_wide_rings(integers.model);
+                    integers.model = in_wide_rings(integers.model)?;
                 }
                 Ok(integers)
             }

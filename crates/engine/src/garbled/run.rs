@@ -7,7 +7,8 @@ use sordino_kernels::Block;
 use sordino_secret::SecretRng;
 
 impl Circuit {
-    /// Garbles circuit number `id`, public and never used before, with a fresh secret seed; the tables go to `sink`. Memory: the widest cut of the
+    /// Garbles circuit number `id`, public and never used before, with a fresh secret seed; the
+    /// tables go to `sink`. Memory: the widest cut of the
     /// graph in labels, and 32 MiB of tables.
     pub fn garble<S: Sink>(
         &self,

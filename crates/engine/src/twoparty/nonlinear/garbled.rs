@@ -12,7 +12,8 @@
 //! value of the quotient; one round for as many elements as transfers fit in memory.
 //!
 //! *Security*: semi-honest, either party; the assumptions of `sordino_garble` and `sordino_ot`.
-//! Fresh offsets for every part of a layer. An element is wrong with probability at most 2^-40.
+//! Fresh offsets and a fresh hash key for every part of a layer. An element is wrong with
+//! probability at most 2^-40, over the shares, or for constant shares over the fixed coins.
 //!
 //! *Source*: Gazelle and Delphi for garbled activations on shares; the gadget is ours.
 
@@ -32,6 +33,8 @@ const WORDS: Kind = Kind::new(0x0411, "garbled activation results");
 const PART: usize = 4096;
 /// Bits by which the ring exceeds twice the edge's range.
 const SLACK: u32 = 40;
+/// The largest magnitude for which a ring of 64 bits has that room.
+pub(crate) const MAX_BOUND: u64 = (1 << (63 - SLACK)) - 1;
 
 /// The public shape of a table on shares.
 pub(crate) struct GarbledTable {
@@ -59,7 +62,7 @@ impl GarbledTable {
         let (edge, out) = (l.input(0), l.output());
         let bound = edge.lo.unsigned_abs().max(edge.hi.unsigned_abs());
         if edge.ring < 64 && u128::from(bound) * 2 + 1 > 1u128 << edge.ring.saturating_sub(SLACK)
-            || bound >= 1 << (63 - SLACK)
+            || bound > MAX_BOUND
         {
             return Err(Error::Unsupported {
                 node: l.node.name.clone(),
