@@ -1,7 +1,5 @@
-#![allow(clippy::unwrap_used)]
-
-use super::{Network, dash};
 use crate::ir::{Graph, Op, Tensor, Unary, ValueId};
+use crate::zoo::{Network, dash};
 use crate::{float, load};
 
 /// What the imported graph costs: multiply-accumulates, elements through activations, elements
