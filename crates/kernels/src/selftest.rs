@@ -80,7 +80,7 @@ fn ntt() -> Vec<Vec<u64>> {
             let ntt = Ntt::new(DEGREE, p);
             let a: Vec<u64> = words(DEGREE).map(|word| word % p).collect();
             let b: Vec<u64> = a.iter().rev().map(|word| p - 1 - word).collect();
-            let mut out = vec![a.clone(); 8];
+            let mut out = vec![a.clone(); 10];
             ntt.forward(&mut out[0]);
             ntt.inverse(&mut out[1]);
             ntt.mul(&a, &b, &mut out[2]);
@@ -89,6 +89,12 @@ fn ntt() -> Vec<Vec<u64>> {
             ntt.add(&mut out[5], &b);
             ntt.sub(&mut out[6], &b);
             ntt.neg(&mut out[7]);
+            let (mut x, mut y) = (a.clone(), b.clone());
+            ntt.factors(&mut x);
+            ntt.factors(&mut y);
+            ntt.mul_matrix(7, DEGREE / 8, &x[..7 * 8], &y, &mut out[8], DEGREE / 8);
+            let (sum, rest) = out.split_at_mut(9);
+            ntt.add_products([&mut sum[0], &mut rest[0]], &[[&x[..], &y[..]]; 5], &[&y[..]; 5]);
             out
         })
         .collect()

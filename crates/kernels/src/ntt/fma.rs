@@ -14,6 +14,7 @@
 
 use core::arch::x86_64::*;
 
+use super::sums::Accumulate;
 use super::wide::Field;
 
 /// 1.5 * 2^52: adding it leaves no fraction bits.
@@ -124,12 +125,70 @@ macro_rules! arithmetic {
     };
 }
 
+/// Products that one sum takes: their number times p is at most 2^52.
+fn terms(p: u64) -> usize {
+    ((1 << 52) / p).min(1 << 20) as usize
+}
+
+/// Where the high halves of sums start: 1.5 * 2^(m + 52), so that they are multiples of 2^m, for the least m for which
+/// K = `terms` products of factors balanced in p/2 stay below 2^(m + 51).
+///
+/// Then the low halves, K values of at most 2^(m - 1), add up to at most (K p)^2 / 3 / 2^51 < 2^52, exactly, and a high
+/// half is at most K p^2 / 3 < 2^51 p, so that it is reduced by one rounded quotient.
+fn sum_start(p: u64) -> f64 {
+    let bound = terms(p) as f64 * (p as f64) * (p as f64) / 3.0;
+    let m = (bound.log2().ceil() as i32 - 51).max(0);
+    1.5 * 2_f64.powi(m + 52)
+}
+
+/// Stamps [`Accumulate`]: the high halves of the products are summed where the rounding of the multiply-add cuts
+/// every sum at the same bit, and the low halves, what it cut off, apart. Both sums are exact: four operations for a
+/// product, and no reduction.
+macro_rules! accumulation {
+    ($add:ident, $sub:ident, $fma:ident, $fms:ident, $fnma:ident) => {
+        type Sum = [Self::V; 2];
+
+        fn terms(p: u64) -> usize {
+            terms(p)
+        }
+
+        #[inline(always)]
+        unsafe fn balance(self, value: Self::V) -> Self::V {
+            unsafe { self.settle(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn start(self, value: Self::V) -> Self::Sum {
+            [self.start, value]
+        }
+
+        #[inline(always)]
+        unsafe fn accumulate(self, [high, low]: Self::Sum, a: Self::V, b: Self::V) -> Self::Sum {
+            unsafe {
+                let sum = $fma(a, b, high);
+                let rest = $fms(a, b, $sub(sum, high));
+                [sum, $add(low, rest)]
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn fold(self, [high, low]: Self::Sum) -> Self::V {
+            unsafe {
+                let high = $sub(high, self.start);
+                let q = $sub($fma(high, self.inverse, self.round), self.round);
+                self.settle($add($fnma(q, self.p, high), low))
+            }
+        }
+    };
+}
+
 /// Eight doubles: AVX-512 F and DQ.
 #[derive(Clone, Copy)]
 pub(super) struct Doubles8 {
     p: __m512d,
     inverse: __m512d,
     round: __m512d,
+    start: __m512d,
     integer_p: __m512i,
 }
 
@@ -141,6 +200,7 @@ impl Doubles8 {
             p: _mm512_set1_pd(p as f64),
             inverse: _mm512_set1_pd(1.0 / p as f64),
             round: _mm512_set1_pd(ROUND),
+            start: _mm512_set1_pd(sum_start(p)),
             integer_p: _mm512_set1_epi64(p as i64),
         }
     }
@@ -208,12 +268,18 @@ impl Field for Doubles8 {
     }
 }
 
+// SAFETY: for all methods, the trait's condition.
+impl Accumulate for Doubles8 {
+    accumulation!(_mm512_add_pd, _mm512_sub_pd, _mm512_fmadd_pd, _mm512_fmsub_pd, _mm512_fnmadd_pd);
+}
+
 /// Four doubles: AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub(super) struct Doubles4 {
     p: __m256d,
     inverse: __m256d,
     round: __m256d,
+    start: __m256d,
 }
 
 impl Doubles4 {
@@ -224,6 +290,7 @@ impl Doubles4 {
             p: _mm256_set1_pd(p as f64),
             inverse: _mm256_set1_pd(1.0 / p as f64),
             round: _mm256_set1_pd(ROUND),
+            start: _mm256_set1_pd(sum_start(p)),
         }
     }
 }
@@ -290,4 +357,9 @@ impl Field for Doubles4 {
             (_mm256_unpacklo_pd(low, high), _mm256_unpackhi_pd(low, high))
         }
     }
+}
+
+// SAFETY: for all methods, the trait's condition.
+impl Accumulate for Doubles4 {
+    accumulation!(_mm256_add_pd, _mm256_sub_pd, _mm256_fmadd_pd, _mm256_fmsub_pd, _mm256_fnmadd_pd);
 }

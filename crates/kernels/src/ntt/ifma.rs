@@ -4,6 +4,7 @@
 use core::arch::x86_64::*;
 use core::marker::PhantomData;
 
+use super::sums::Accumulate;
 use super::wide::Field;
 
 /// The two multiply-add instructions, so that tests can imitate them.
@@ -43,6 +44,9 @@ pub(super) struct Integers8<M> {
     barrett: __m512i,
     /// 52 - k.
     align: __m128i,
+    /// 1 and 2^52 modulo p, with their quotients.
+    one: [__m512i; 2],
+    two52: [__m512i; 2],
     multiplier: PhantomData<M>,
 }
 
@@ -52,6 +56,10 @@ impl<M: MultiplyAdd> Integers8<M> {
     pub(super) fn new(p: u64) -> Self {
         let bits = u64::BITS - p.leading_zeros();
         let barrett = ((1_u128 << (bits + 51)) / u128::from(p)) as i64;
+        let factor = |w: u64| {
+            let (w, quotient) = Self::encode(w, p);
+            [_mm512_set1_epi64(w as i64), _mm512_set1_epi64(quotient as i64)]
+        };
         Self {
             p: _mm512_set1_epi64(p as i64),
             twice_p: _mm512_set1_epi64(2 * p as i64),
@@ -59,6 +67,8 @@ impl<M: MultiplyAdd> Integers8<M> {
             mask: _mm512_set1_epi64((1 << 52) - 1),
             barrett: _mm512_set1_epi64(barrett),
             align: _mm_cvtsi64_si128(52 - i64::from(bits)),
+            one: factor(1),
+            two52: factor((1 << 52) % p),
             multiplier: PhantomData,
         }
     }
@@ -205,5 +215,43 @@ impl<M: MultiplyAdd> Field for Integers8<M> {
     #[inline(always)]
     unsafe fn difference(self, u: Self::V, v: Self::V) -> Self::V {
         unsafe { _mm512_add_epi64(_mm512_sub_epi64(u, v), self.twice_p) }
+    }
+}
+
+// SAFETY: for all methods, the trait's condition.
+impl<M: MultiplyAdd> Accumulate for Integers8<M> {
+    /// Low and high words.
+    type Sum = [__m512i; 2];
+
+    /// The high words, below p^2 / 2^52 each, add up to less than 2^51.
+    fn terms(p: u64) -> usize {
+        let bits = u64::BITS - p.leading_zeros();
+        1 << (103_u32.saturating_sub(2 * bits)).min(11)
+    }
+
+    #[inline(always)]
+    unsafe fn balance(self, value: Self::V) -> Self::V {
+        value
+    }
+
+    #[inline(always)]
+    unsafe fn start(self, value: Self::V) -> Self::Sum {
+        unsafe { [value, _mm512_setzero_si512()] }
+    }
+
+    #[inline(always)]
+    unsafe fn accumulate(self, [low, high]: Self::Sum, a: Self::V, b: Self::V) -> Self::Sum {
+        unsafe { [M::low(low, a, b), M::high(high, a, b)] }
+    }
+
+    /// Below 4p.
+    #[inline(always)]
+    unsafe fn fold(self, [low, high]: Self::Sum) -> Self::V {
+        unsafe {
+            let high = _mm512_add_epi64(high, _mm512_srli_epi64::<52>(low));
+            let low = _mm512_and_si512(low, self.mask);
+            let [low, high] = self.mul_by([low, high], [self.one, self.two52]);
+            _mm512_add_epi64(low, high)
+        }
     }
 }

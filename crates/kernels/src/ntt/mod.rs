@@ -7,6 +7,7 @@ mod ifma;
 mod pointwise;
 mod prime;
 mod scalar;
+mod sums;
 #[cfg(target_arch = "x86_64")]
 mod wide;
 #[cfg(target_arch = "x86_64")]
@@ -16,12 +17,15 @@ pub use prime::find_primes;
 
 use crate::isa::{self, Isa};
 use scalar::Modulus;
+use sums::Matrix;
 
 /// The negacyclic transform of degree n modulo p: products in the transformed domain are products in
 /// Z_p\[X\]/(X^n + 1).
 ///
 /// All inputs must be fully reduced (below p) and all outputs are. The order of the transformed values is internal,
 /// but the same on every instruction set and machine, so that they may be exchanged or derived from a shared seed.
+/// The transform of a polynomial in X^r (r a power of two) is constant on runs of r values, which are its transform of
+/// degree n / r as a polynomial in X^r.
 ///
 /// *Cost*: two tables of 16 n bytes.
 pub struct Ntt {
@@ -31,6 +35,9 @@ pub struct Ntt {
     isa: Isa,
     tables: Tables,
 }
+
+/// Factors come in multiples of the widest register.
+const FACTORS: usize = 8;
 
 enum Tables {
     Scalar(scalar::Tables),
@@ -58,9 +65,9 @@ impl Ntt {
     /// Precomputes the transform.
     ///
     /// # Panics
-    /// If `n` is not a power of two in 8..=32768, or `p` is not a prime below 2^50 with p = 1 mod 2n.
+    /// If `n` is not a power of two in 1..=32768, or `p` is not a prime below 2^50 with p = 1 mod 2n.
     pub fn new(n: usize, p: u64) -> Self {
-        assert!(n.is_power_of_two() && (8..=32768).contains(&n), "transform degree {n}");
+        assert!(n.is_power_of_two() && (1..=32768).contains(&n), "transform degree {n}");
         assert!(
             p < 1 << 50 && p % (2 * n as u64) == 1 && prime::is_prime(p),
             "transform prime {p}"
@@ -136,6 +143,60 @@ impl Ntt {
         assert!(a.len() == b.len() && a.len() == acc.len(), "operand lengths differ");
         let m = &self.modulus;
         dispatch!(self.isa, mul_acc(m, acc, a, b), m.mul_acc_slice(acc, a, b));
+    }
+
+    /// Turns values below p into factors for [`Ntt::mul_matrix`] and [`Ntt::add_products`], in place. Their form depends
+    /// on the instruction set.
+    ///
+    /// # Panics
+    /// If the length is not a multiple of 8.
+    pub fn factors(&self, a: &mut [u64]) {
+        assert!(a.len().is_multiple_of(FACTORS), "factors come in eights");
+        dispatch!(self.isa, multiplicand(self.modulus.p, a), ());
+    }
+
+    /// The product of a `rows` x k matrix `w` and a k x `width` matrix `a` of factors, both row-major; row r of the
+    /// result, reduced, is written to `out[r * stride..][..width]`.
+    ///
+    /// *Cost*: about 0.3 cycles per product and value with AVX-512 and primes of 45 bits.
+    ///
+    /// # Panics
+    /// If `width` is not a multiple of 8, or a length does not match.
+    pub fn mul_matrix(
+        &self,
+        rows: usize,
+        width: usize,
+        w: &[u64],
+        a: &[u64],
+        out: &mut [u64],
+        stride: usize,
+    ) {
+        if rows == 0 {
+            return;
+        }
+        let terms = w.len() / rows;
+        let matrix = Matrix { rows, terms, width, stride, w, a };
+        matrix.check(FACTORS, out);
+        let (p, m) = (self.modulus.p, &self.modulus);
+        dispatch!(self.isa, matrix(p, &matrix, out), m.mul_matrix(&matrix, out));
+    }
+
+    /// `out[i] += a[0][i] w[0] + a[1][i] w[1] + ...` element by element, for factors `a` and `w` and reduced `out`.
+    ///
+    /// # Panics
+    /// If lengths differ or are no multiples of 8.
+    pub fn add_products(&self, out: [&mut [u64]; 2], a: &[[&[u64]; 2]], w: &[&[u64]]) {
+        let n = out[0].len();
+        let fits = |slice: &[u64]| slice.len() == n;
+        assert!(
+            n.is_multiple_of(FACTORS)
+                && fits(out[1])
+                && a.len() == w.len()
+                && a.as_flattened().iter().chain(w).all(|slice| fits(slice)),
+            "extents of sums of products"
+        );
+        let (p, m) = (self.modulus.p, &self.modulus);
+        dispatch!(self.isa, products(p, out, a, w), m.add_products(out, a, w));
     }
 
     /// `a *= scalar` for a `scalar` below p.

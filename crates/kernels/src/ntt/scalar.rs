@@ -1,6 +1,7 @@
 //! The portable twin: Harvey's lazy butterflies with Shoup quotients on 64-bit integers.
 
 use super::prime::{inv_mod, mul_mod, pow_mod, primitive_root};
+use super::sums::Matrix;
 
 /// A prime modulus with its Barrett constant.
 pub(super) struct Modulus {
@@ -41,6 +42,27 @@ impl Modulus {
         let factor = Factor::new(scalar, self.p);
         for a in a {
             *a = reduce(factor.mul_lazy(*a, self.p), self.p);
+        }
+    }
+
+    pub(super) fn mul_matrix(&self, m: &Matrix<'_>, out: &mut [u64]) {
+        for row in 0..m.rows {
+            let out = &mut out[row * m.stride..][..m.width];
+            out.fill(0);
+            let w = &m.w[row * m.terms..][..m.terms];
+            for (w, a) in w.iter().zip(m.a.chunks_exact(m.width.max(1))) {
+                for (out, a) in out.iter_mut().zip(a) {
+                    *out = self.add(*out, self.mul(*a, *w));
+                }
+            }
+        }
+    }
+
+    pub(super) fn add_products(&self, out: [&mut [u64]; 2], a: &[[&[u64]; 2]], w: &[&[u64]]) {
+        for (i, out) in out.into_iter().enumerate() {
+            for (a, w) in a.iter().zip(w) {
+                self.mul_acc_slice(out, a[i], w);
+            }
         }
     }
 
@@ -152,7 +174,7 @@ pub(super) fn powers_bit_reversed(n: usize, root: u64, p: u64) -> Vec<u64> {
     let mut powers = vec![0; n];
     let mut power = 1;
     for i in 0..n {
-        powers[(i as u32).reverse_bits() as usize >> (32 - bits)] = power;
+        powers[(i as u64).reverse_bits().checked_shr(64 - bits).unwrap_or(0) as usize] = power;
         power = mul_mod(power, root, p);
     }
     debug_assert_eq!(power, pow_mod(root, n as u64, p));

@@ -76,11 +76,72 @@ fn run_all(ntt: &Ntt, a: &[u64], b: &[u64]) -> Vec<Vec<u64>> {
     ]
 }
 
+/// Sums of products with the extents given, from factors of reproducible values (all the greatest if `extreme`).
+fn run_sums(ntt: &Ntt, [rows, terms, width]: [usize; 3], extreme: bool) -> Vec<Vec<u64>> {
+    let p = ntt.p();
+    let draw = |n: usize, seed: u64| if extreme { vec![p - 1; n] } else { values(n, p, seed) };
+    let factors = |mut a: Vec<u64>| {
+        let rest = a.len().next_multiple_of(8);
+        a.resize(rest, 0);
+        ntt.factors(&mut a);
+        a
+    };
+    let (w, a) = (factors(draw(rows * terms, 1)), factors(draw(terms * width, 2)));
+    let stride = width + 3;
+    let mut matrix = vec![7; rows * stride];
+    ntt.mul_matrix(rows, width, &w[..rows * terms], &a, &mut matrix, stride);
+
+    let (mut x, mut y) = (draw(width, 3), draw(width, 4));
+    let b = factors(draw(terms * width, 5));
+    let pairs: Vec<[&[u64]; 2]> =
+        a.chunks(width.max(1)).zip(b.chunks(width.max(1))).map(|(a, b)| [a, b]).collect();
+    let c = factors(draw(terms * width, 6));
+    let w: Vec<&[u64]> = c.chunks(width.max(1)).collect();
+    ntt.add_products([&mut x, &mut y], &pairs, &w);
+    vec![matrix, x, y]
+}
+
+#[test]
+fn sums_of_products_equal_scalar_whatever_their_length() {
+    for bits in [50, 49, 45, 31, 20] {
+        let p = find_primes(1024, bits, 1)[0];
+        let scalar = isa::with(Isa::Scalar, || Ntt::new(1024, p));
+        for isa in isa::available() {
+            let ntt = isa::with(isa, || Ntt::new(1024, p));
+            let extents = [[0, 3, 8], [1, 0, 8], [3, 1, 16], [11, 3, 8], [7, 40, 24], [5, 9, 64]];
+            for (extents, extreme) in extents.into_iter().flat_map(|e| [(e, false), (e, true)]) {
+                let same = run_sums(&ntt, extents, extreme) == run_sums(&scalar, extents, extreme);
+                assert!(same, "{isa:?} p = {p} {extents:?}");
+            }
+            let extents = [2, 3000, 8];
+            assert!(run_sums(&ntt, extents, true) == run_sums(&scalar, extents, true), "{isa:?}");
+        }
+    }
+}
+
+#[test]
+fn polynomials_in_a_power_of_x_have_short_transforms() {
+    let n = 512;
+    let p = find_primes(n, 45, 1)[0];
+    for isa in isa::available() {
+        let ntt = isa::with(isa, || Ntt::new(n, p));
+        for log_run in 0..=9 {
+            let run = 1 << log_run;
+            let mut short = values(n / run, p, 12);
+            let mut long = vec![0; n];
+            short.iter().enumerate().for_each(|(i, v)| long[i * run] = *v);
+            isa::with(isa, || Ntt::new(n / run, p)).forward(&mut short);
+            ntt.forward(&mut long);
+            assert!(long.chunks(run).zip(&short).all(|(run, v)| run.iter().all(|r| r == v)));
+        }
+    }
+}
+
 #[test]
 fn every_isa_equals_scalar_in_all_degrees() {
-    for log_n in 3..=15 {
+    for log_n in 0..=15 {
         let n = 1 << log_n;
-        for (bits, index) in [(50, 0), (50, 1), (40, 0), (log_n + 5, 0)] {
+        for (bits, index) in [(50, 0), (50, 1), (40, 0), (log_n.max(3) + 5, 0)] {
             let Some(&p) = find_primes(n, bits, 2).get(index) else { continue };
             let extremes = [vec![0; n], vec![p - 1; n], vec![p / 2; n], vec![p / 2 + 1; n]];
             let scalar = isa::with(Isa::Scalar, || Ntt::new(n, p));
@@ -149,6 +210,22 @@ fn integer_arithmetic_equals_scalar() {
     if !isa::available().contains(&Isa::Avx512) {
         return;
     }
+    for bits in [50, 49, 45, 30] {
+        let p = find_primes(256, bits, 1)[0];
+        let scalar = isa::with(Isa::Scalar, || Ntt::new(256, p));
+        let (w, a) = (vec![p - 1; 3 * 300], values(300 * 16, p, 8));
+        let (mut expected, mut got) = (vec![0; 48], vec![0; 48]);
+        scalar.mul_matrix(3, 16, &w, &a, &mut expected, 16);
+        // SAFETY: AVX-512 is available.
+        unsafe {
+            emulated::matrix(
+                p,
+                &Matrix { rows: 3, terms: 300, width: 16, stride: 16, w: &w, a: &a },
+                &mut got,
+            )
+        };
+        assert!(got == expected, "p = {p}");
+    }
     for (n, bits) in [(256, 50), (512, 30), (2048, 50), (8192, 50), (16384, 49)] {
         let p = find_primes(n, bits, 1)[0];
         let scalar = isa::with(Isa::Scalar, || Ntt::new(n, p));
@@ -168,7 +245,7 @@ mod emulated {
     use core::arch::x86_64::*;
 
     use super::super::ifma::{Integers8, MultiplyAdd};
-    use super::super::{pointwise, scalar::Modulus, wide};
+    use super::super::{pointwise, scalar::Modulus, sums, wide};
 
     #[derive(Clone, Copy)]
     struct Imitated;
@@ -204,6 +281,12 @@ mod emulated {
 
     pub(super) fn tables(n: usize, p: u64) -> wide::Tables {
         wide::Tables::new::<Integers8<Imitated>>(n, p)
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(super) fn matrix(p: u64, m: &sums::Matrix<'_>, out: &mut [u64]) {
+        // SAFETY: as below; the extents fit.
+        unsafe { sums::matrix::<_, true>(Integers8::<Imitated>::new(p), p, m, out) }
     }
 
     #[target_feature(enable = "avx512f,avx512dq")]

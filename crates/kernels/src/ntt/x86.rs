@@ -4,7 +4,7 @@
 macro_rules! entry_points {
     ($field:ty, $pair:literal, $features:literal) => {
         use super::super::scalar::Modulus;
-        use super::super::{pointwise, wide};
+        use super::super::{pointwise, sums, wide};
 
         pub(crate) fn tables(n: usize, p: u64) -> wide::Tables {
             wide::Tables::new::<$field>(n, p)
@@ -38,6 +38,24 @@ macro_rules! entry_points {
         pub(crate) fn mul_scalar(modulus: &Modulus, a: &mut [u64], scalar: u64) {
             // SAFETY: as above.
             unsafe { pointwise::mul_scalar(<$field>::new(modulus.p), modulus, a, scalar) }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn multiplicand(p: u64, a: &mut [u64]) {
+            // SAFETY: as above.
+            unsafe { sums::multiplicand(<$field>::new(p), a) }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn matrix(p: u64, m: &sums::Matrix<'_>, out: &mut [u64]) {
+            // SAFETY: as above; callers have checked the extents.
+            unsafe { sums::matrix::<_, $pair>(<$field>::new(p), p, m, out) }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn products(p: u64, out: [&mut [u64]; 2], a: &[[&[u64]; 2]], w: &[&[u64]]) {
+            // SAFETY: as above; callers have checked the lengths.
+            unsafe { sums::products(<$field>::new(p), p, out, a, w) }
         }
 
         #[target_feature(enable = $features)]
