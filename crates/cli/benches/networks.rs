@@ -19,7 +19,7 @@ mod loopback;
 
 use loopback::{Case, Prepared, over_tls, prepare};
 use sordino::engine::run_clear;
-use sordino::engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
+use sordino::engine::session::{SupplyChoice, Wish};
 use sordino::engine::twoparty::ServerModel;
 use sordino::graph::fixed::{FixedGraph, FixedOp};
 use sordino::graph::zoo::ImageNet;
@@ -67,7 +67,7 @@ fn by_kind(graph: &FixedGraph, meter: &Meter) -> [(&'static str, f64); 5] {
 }
 
 fn measure(case: &Case, p: &Prepared, supply: SupplyChoice) {
-    let wish = Wish { backend: BackendChoice::TwoParty, supply, reveal: Reveal::Logits };
+    let wish = Wish { supply, ..loopback::WISH };
     peak();
     let (wall, start) = (Instant::now(), cpu());
     let model = ServerModel::new(p.fixed.clone()).unwrap();

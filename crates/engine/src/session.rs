@@ -15,7 +15,7 @@ use sordino_ot::Supply;
 use sordino_wire::{Kind, Lane, Public};
 
 /// Version of the protocol; parties of different versions refuse each other.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const MAGIC: [u8; 4] = *b"SRDN";
 const HELLO: Kind = Kind::new(0x0001, "hello");
@@ -68,6 +68,19 @@ impl SupplyChoice {
     }
 }
 
+/// How the two-party backend drops fraction bits in an activation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Truncation {
+    /// Rounded to nearest, as the graph says: the output equals `clear`'s, bit for bit.
+    #[default]
+    Exact,
+    /// Rounded down or up, up with the probability of the fraction: fewer bits are compared. Every
+    /// activation with a shift differs from the exact one by at most one unit of its last place,
+    /// for operands at least `2^shift` inside their ring. The coins are low bits of the client's
+    /// share, which the client knows.
+    OneLsb,
+}
+
 /// The backend, as agreed on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BackendChoice {
@@ -86,6 +99,8 @@ pub struct Wish {
     pub supply: SupplyChoice,
     /// What is revealed.
     pub reveal: Reveal,
+    /// How fraction bits are dropped.
+    pub truncation: Truncation,
 }
 
 /// Why a server refuses a session.

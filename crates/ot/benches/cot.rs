@@ -66,20 +66,33 @@ fn spending() {
     let ((s, r), corr, choice) = (deal(1), vec![12_345; STEP], Bits::zero(STEP));
     spend(
         "ring_cot 37 bits",
-        |lane| drop(ring_cot::send(lane, s, &corr, 37).unwrap()),
-        |lane| drop(ring_cot::recv(lane, r, &choice, 37).unwrap()),
+        |lane| {
+            let pads = ring_cot::SenderPads::derive(s, 37).unwrap();
+            let batch = ring_cot::Corrections { pads, corr: &corr };
+            drop(ring_cot::run(lane, vec![batch], Vec::new()).unwrap());
+        },
+        |lane| {
+            let pads = ring_cot::ReceiverPads::derive(r, 37).unwrap();
+            let batch = ring_cot::Choices { pads, choice: &choice };
+            drop(ring_cot::run(lane, Vec::new(), vec![batch]).unwrap());
+        },
     );
-    for (radix, msg_bits) in [(3, 2), (4, 2), (4, 8)] {
+    for (radix, msg_bits) in [(3, 2), (4, 2), (4, 4)] {
         let n = STEP / radix as usize;
-        let ((mut s, mut r), entries, choices) = (deal(1), vec![1; n << radix], vec![5; n]);
+        let ((mut s, mut r), words, choices) = (deal(1), vec![1; n], vec![5; n]);
         let cots = one_of_n::cots_needed(n, radix);
         let (cots_s, cots_r) = (s.take(cots).unwrap(), r.take(cots).unwrap());
-        let tables = one_of_n::Tables { cots: cots_s, radix, msg_bits, entries: &entries };
-        let choices = one_of_n::Choices { cots: cots_r, radix, msg_bits, choices: &choices };
         spend(
             &format!("1 of {} OT, {msg_bits} bits", 1 << radix),
-            |lane| one_of_n::send(lane, vec![tables]).unwrap(),
-            |lane| drop(one_of_n::recv(lane, vec![choices]).unwrap()),
+            |lane| {
+                let pads = one_of_n::SenderPads::derive(cots_s, radix, msg_bits).unwrap();
+                one_of_n::send(lane, vec![one_of_n::Tables { pads, words: &words }]).unwrap();
+            },
+            |lane| {
+                let pads = one_of_n::ReceiverPads::derive(cots_r, radix, msg_bits).unwrap();
+                let batch = one_of_n::Choices { pads, choices: &choices };
+                drop(one_of_n::recv(lane, vec![batch]).unwrap());
+            },
         );
     }
     let ((s, r), (s2, r2)) = (deal(1), deal(2));

@@ -46,10 +46,9 @@ impl Tweak {
 ///
 /// ```compile_fail,E0382
 /// # use sordino_ot::{Error, SenderCots, ring_cot};
-/// # use sordino_wire::Lane;
-/// fn twice(lane: &mut Lane, cots: SenderCots) -> Result<(), Error> {
-///     ring_cot::send(lane, cots, &[1], 8)?;
-///     ring_cot::send(lane, cots, &[2], 8)?;
+/// fn twice(cots: SenderCots) -> Result<(), Error> {
+///     ring_cot::SenderPads::derive(cots, 8)?;
+///     ring_cot::SenderPads::derive(cots, 8)?;
 ///     Ok(())
 /// }
 /// ```

@@ -15,10 +15,10 @@ use sordino_secret::{Bits, pack, packed_len, unpack};
 use sordino_wire::{Lane, Masked, Meter, Role};
 
 use crate::error::{expect_len, expect_range};
-use crate::ring_cot::{correct, finish};
-use crate::{Error, ReceiverCots, SenderCots, kinds};
+use crate::ring_cot::{ReceiverPads, SenderPads};
+use crate::{Error, kinds};
 
-/// COTs that `n` products use.
+/// Ring COTs, of pads with `out_bits` bits, that `n` products use.
 pub const fn cots_needed(n: usize, x_bits: u32, out_bits: u32) -> usize {
     n * steps(x_bits, out_bits) as usize
 }
@@ -28,22 +28,22 @@ pub const fn cots_needed(n: usize, x_bits: u32, out_bits: u32) -> usize {
 /// *Errors*: on lengths that do not match, sizes not in 1 to 64 bits, or a failing lane.
 pub fn send(
     lane: &mut Lane,
-    cots: SenderCots,
+    pads: SenderPads,
     y: &[u64],
     x_bits: u32,
     out_bits: u32,
 ) -> Result<Vec<u64>, Error> {
     let n = y.len();
-    check(cots.len(), n, x_bits, out_bits)?;
+    check(pads.len(), n, x_bits, out_bits)?;
     if n == 0 {
         return Ok(Vec::new());
     }
-    let flips = lane.recv(kinds::PRODUCT_CHOICES, cots.len().div_ceil(8))?;
-    let flips = Bits::from_bytes(cots.len(), &flips);
+    let flips = lane.recv(kinds::PRODUCT_CHOICES, pads.len().div_ceil(8))?;
+    let flips = Bits::from_bytes(pads.len(), &flips);
     let mut shares = vec![0u64; n];
     let mut message = Vec::with_capacity(message_len(n, x_bits, out_bits));
     for i in 0..steps(x_bits, out_bits) {
-        let (own, corrections) = correct(&cots, i as usize * n, &flips, y, out_bits - i);
+        let (own, corrections) = pads.correct(i as usize * n, &flips, y, out_bits - i);
         message.extend(pack(&corrections, out_bits - i));
         add_shifted(&mut shares, &own, i);
     }
@@ -56,13 +56,13 @@ pub fn send(
 /// *Errors*: as for [`send`].
 pub fn recv(
     lane: &mut Lane,
-    cots: ReceiverCots,
+    pads: ReceiverPads,
     x: &[u64],
     x_bits: u32,
     out_bits: u32,
 ) -> Result<Vec<u64>, Error> {
     let n = x.len();
-    check(cots.len(), n, x_bits, out_bits)?;
+    check(pads.len(), n, x_bits, out_bits)?;
     if n == 0 {
         return Ok(Vec::new());
     }
@@ -72,9 +72,7 @@ pub fn recv(
     for i in 0..steps {
         choice.extend(&Bits::collect(x.iter().map(|x| x >> i)));
     }
-    let mut flips = choice.clone();
-    flips.xor_assign(&cots.choice);
-    lane.send(kinds::PRODUCT_CHOICES, Masked::new(&flips.to_bytes()))?;
+    lane.send(kinds::PRODUCT_CHOICES, Masked::new(&pads.flips(&choice)))?;
 
     let message = lane.recv(kinds::PRODUCT_CORRECTIONS, message_len(n, x_bits, out_bits))?;
     let mut message = &message[..];
@@ -83,7 +81,7 @@ pub fn recv(
         let bits = out_bits - i;
         let (part, rest) = message.split_at(packed_len(n, bits));
         message = rest;
-        let own = finish(&cots, i as usize * n, &choice, &unpack(part, bits, n), bits);
+        let own = pads.finish(i as usize * n, &choice, &unpack(part, bits, n), bits);
         add_shifted(&mut shares, &own, i);
     }
     Ok(reduced(shares, out_bits))
@@ -106,10 +104,10 @@ fn message_len(n: usize, x_bits: u32, out_bits: u32) -> usize {
     (0..steps(x_bits, out_bits)).map(|i| packed_len(n, out_bits - i)).sum()
 }
 
-fn check(cots: usize, n: usize, x_bits: u32, out_bits: u32) -> Result<(), Error> {
+fn check(pads: usize, n: usize, x_bits: u32, out_bits: u32) -> Result<(), Error> {
     expect_range("size of a factor", x_bits, 1, 64, "1 to 64 bits")?;
     expect_range("ring size", out_bits, 1, 64, "1 to 64 bits")?;
-    expect_len("correlated OTs", cots, cots_needed(n, x_bits, out_bits))
+    expect_len("pads of ring COTs", pads, cots_needed(n, x_bits, out_bits))
 }
 
 fn add_shifted(shares: &mut [u64], own: &[u64], shift: u32) {

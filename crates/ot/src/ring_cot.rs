@@ -3,16 +3,18 @@
 //! *What*: the sender has ring elements `corr[i]`, the receiver bits `choice[i]`; they get `s[i]` and `r[i]` with
 //! `s[i] + r[i] = choice[i] * corr[i] mod 2^bits`.
 //!
-//! *Cost*: one COT per element; `n` bits from the receiver, then `n * bits` bits from the sender, each rounded up to
-//! bytes once. [`exchange`] does both directions in one exchange of bits and one of corrections.
+//! In two steps: [`SenderPads`] and [`ReceiverPads`] come from COTs alone, [`run`] uses them up.
 //!
-//! *Security*: semi-honest, from correlation robustness of the tweaked hash.
+//! *Cost*: one COT per element; `n` bits from the receiver, then `n * bits` bits from the sender, each rounded up to
+//! bytes once. All batches of a call, in either direction, share one message of bits and one of corrections each way.
+//!
+//! *Security*: semi-honest, from correlation robustness of the hash.
 //!
 //! *Source*: Asharov, Lindell, Schneider, Zohner, CCS 2013 (correlated OT).
 
 use sordino_kernels::Block;
 use sordino_secret::{Bits, pack, packed_len, unpack};
-use sordino_wire::{Lane, Masked, Meter, Role};
+use sordino_wire::{Dir, Lane, Masked, Meter, Role};
 use zeroize::Zeroize;
 
 use crate::error::{expect_len, expect_range};
@@ -21,159 +23,332 @@ use crate::{Error, ReceiverCots, SenderCots, kinds};
 /// Keys hashed at a time.
 const BATCH: usize = 1024;
 
-/// The sender's shares `s`.
+/// The sender's half of random ring COTs: two pads per element.
 ///
-/// *Errors*: on lengths that do not match, `bits` not in 1 to 64, or a failing lane.
-pub fn send(lane: &mut Lane, cots: SenderCots, corr: &[u64], bits: u32) -> Result<Vec<u64>, Error> {
-    check(bits, cots.len(), corr.len())?;
-    if corr.is_empty() {
-        return Ok(Vec::new());
+/// Consumed by the protocols, not `Clone`, zeroised on drop:
+///
+/// ```compile_fail,E0382
+/// # use sordino_ot::{Error, ring_cot};
+/// # use sordino_wire::Lane;
+/// fn twice(lane: &mut Lane, pads: ring_cot::SenderPads) -> Result<(), Error> {
+///     let batch = ring_cot::Corrections { pads, corr: &[1] };
+///     ring_cot::run(lane, vec![batch], vec![])?;
+///     let batch = ring_cot::Corrections { pads, corr: &[2] };
+///     ring_cot::run(lane, vec![batch], vec![])?;
+///     Ok(())
+/// }
+/// ```
+pub struct SenderPads {
+    bits: u32,
+    pads: [Vec<u64>; 2],
+}
+
+/// The receiver's half: a random bit per element and the pad that it names.
+///
+/// Consumed by the protocols, not `Clone`, zeroised on drop.
+pub struct ReceiverPads {
+    bits: u32,
+    choice: Bits,
+    pads: Vec<u64>,
+}
+
+impl Drop for SenderPads {
+    fn drop(&mut self) {
+        self.pads.iter_mut().for_each(Zeroize::zeroize);
     }
-    let flips = recv_flips(lane, corr.len())?;
-    let (shares, corrections) = correct(&cots, 0, &flips, corr, bits);
-    lane.send(kinds::RING_CORRECTIONS, Masked::new(&pack(&corrections, bits)))?;
+}
+
+impl Drop for ReceiverPads {
+    fn drop(&mut self) {
+        self.pads.zeroize();
+    }
+}
+
+impl SenderPads {
+    /// Hashes COTs to pads of `bits` (1 to 64) bits. Sends nothing.
+    ///
+    /// *Errors*: if the size is out of range.
+    pub fn derive(cots: SenderCots, bits: u32) -> Result<Self, Error> {
+        let (mask, n) = (check(bits)?, cots.len());
+        let mut pads = [(); 2].map(|()| Vec::with_capacity(n));
+        let mut key0 = vec![Block::ZERO; BATCH.min(n)];
+        let mut key1 = key0.clone();
+        for start in (0..n).step_by(BATCH) {
+            let count = BATCH.min(n - start);
+            cots.keys(start, 0, &mut key0[..count], &mut key1[..count]);
+            for (pads, keys) in pads.iter_mut().zip([&key0, &key1]) {
+                pads.extend(keys[..count].iter().map(|k| k.0 as u64 & mask));
+            }
+        }
+        key0.zeroize();
+        key1.zeroize();
+        Ok(Self { bits, pads })
+    }
+
+    /// No pads, to be extended.
+    pub fn empty(bits: u32) -> Result<Self, Error> {
+        check(bits)?;
+        Ok(Self { bits, pads: [Vec::new(), Vec::new()] })
+    }
+
+    /// Appends `more`.
+    ///
+    /// *Errors*: if the sizes differ.
+    pub fn extend(&mut self, more: Self) -> Result<(), Error> {
+        expect_len("bits of a pad", more.bits as usize, self.bits as usize)?;
+        for (pads, more) in self.pads.iter_mut().zip(&more.pads) {
+            pads.extend_from_slice(more);
+        }
+        Ok(())
+    }
+
+    /// How many elements.
+    pub fn len(&self) -> usize {
+        self.pads[0].len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of [`write`](Self::write) for `n` elements.
+    pub const fn stored_len(n: usize, bits: u32) -> usize {
+        2 * packed_len(n, bits)
+    }
+
+    /// Appends the pads to `out`, for a store of secrets.
+    pub fn write(self, out: &mut Vec<u8>) {
+        for pads in &self.pads {
+            out.extend(pack(pads, self.bits));
+        }
+    }
+
+    /// `n` elements from what [`write`](Self::write) wrote.
+    ///
+    /// *Errors*: if the size is out of range or the length is wrong.
+    pub fn read(n: usize, bits: u32, bytes: &[u8]) -> Result<Self, Error> {
+        check(bits)?;
+        expect_len("stored pads", bytes.len(), Self::stored_len(n, bits))?;
+        let (first, second) = bytes.split_at(packed_len(n, bits));
+        Ok(Self { bits, pads: [first, second].map(|bytes| unpack(bytes, bits, n)) })
+    }
+
+    /// The sender's shares of `choice[i] * corr[i]` and the corrections to send, modulo 2^bits for at most as many bits
+    /// as the pads have, from the pads at `start..`.
+    pub(crate) fn correct(
+        &self,
+        start: usize,
+        flips: &Bits,
+        corr: &[u64],
+        bits: u32,
+    ) -> (Vec<u64>, Vec<u64>) {
+        let mask = u64::MAX >> (64 - bits);
+        let pads = self.pads[0][start..].iter().zip(&self.pads[1][start..]);
+        pads.zip(corr)
+            .enumerate()
+            .map(|(i, ((x, y), corr))| {
+                let swap = (x ^ y) & flips.get(start + i).wrapping_neg();
+                let (x, y) = (x ^ swap, y ^ swap);
+                (x.wrapping_neg() & mask, x.wrapping_add(*corr).wrapping_sub(y) & mask)
+            })
+            .unzip()
+    }
+}
+
+impl ReceiverPads {
+    /// As [`SenderPads::derive`].
+    ///
+    /// *Errors*: as there.
+    pub fn derive(cots: ReceiverCots, bits: u32) -> Result<Self, Error> {
+        let (mask, n) = (check(bits)?, cots.len());
+        let mut pads = Vec::with_capacity(n);
+        let mut keys = vec![Block::ZERO; BATCH.min(n)];
+        for start in (0..n).step_by(BATCH) {
+            let count = BATCH.min(n - start);
+            cots.keys(start, 0, &mut keys[..count]);
+            pads.extend(keys[..count].iter().map(|k| k.0 as u64 & mask));
+        }
+        keys.zeroize();
+        Ok(Self { bits, choice: cots.choice.slice(0, n), pads })
+    }
+
+    /// No pads, to be extended.
+    pub fn empty(bits: u32) -> Result<Self, Error> {
+        check(bits)?;
+        Ok(Self { bits, choice: Bits::zero(0), pads: Vec::new() })
+    }
+
+    /// Appends `more`.
+    ///
+    /// *Errors*: if the sizes differ.
+    pub fn extend(&mut self, more: Self) -> Result<(), Error> {
+        expect_len("bits of a pad", more.bits as usize, self.bits as usize)?;
+        self.choice.extend(&more.choice);
+        self.pads.extend_from_slice(&more.pads);
+        Ok(())
+    }
+
+    /// How many elements.
+    pub fn len(&self) -> usize {
+        self.pads.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.pads.is_empty()
+    }
+
+    /// Bytes of [`write`](Self::write) for `n` elements.
+    pub const fn stored_len(n: usize, bits: u32) -> usize {
+        n.div_ceil(8) + packed_len(n, bits)
+    }
+
+    /// Appends bits and pads to `out`, for a store of secrets.
+    pub fn write(self, out: &mut Vec<u8>) {
+        out.extend(self.choice.to_bytes());
+        out.extend(pack(&self.pads, self.bits));
+    }
+
+    /// `n` elements from what [`write`](Self::write) wrote.
+    ///
+    /// *Errors*: if the size is out of range or the length is wrong.
+    pub fn read(n: usize, bits: u32, bytes: &[u8]) -> Result<Self, Error> {
+        check(bits)?;
+        expect_len("stored pads", bytes.len(), Self::stored_len(n, bits))?;
+        let (choice, pads) = bytes.split_at(n.div_ceil(8));
+        Ok(Self { bits, choice: Bits::from_bytes(n, choice), pads: unpack(pads, bits, n) })
+    }
+
+    /// Corrections that turn the random bits into the wanted ones.
+    pub(crate) fn flips(&self, choice: &Bits) -> Vec<u8> {
+        let mut flips = choice.clone();
+        flips.xor_assign(&self.choice);
+        flips.to_bytes()
+    }
+
+    /// The receiver's shares from the corrections, as [`SenderPads::correct`].
+    pub(crate) fn finish(
+        &self,
+        start: usize,
+        choice: &Bits,
+        corrections: &[u64],
+        bits: u32,
+    ) -> Vec<u64> {
+        let mask = u64::MAX >> (64 - bits);
+        let own = |(i, (pad, correction)): (usize, (&u64, &u64))| {
+            let chosen = correction & choice.get(start + i).wrapping_neg();
+            pad.wrapping_add(chosen) & mask
+        };
+        self.pads[start..].iter().zip(corrections).enumerate().map(own).collect()
+    }
+}
+
+/// A batch in which this party is the sender.
+pub struct Corrections<'a> {
+    /// One per element.
+    pub pads: SenderPads,
+    /// Ring elements.
+    pub corr: &'a [u64],
+}
+
+/// A batch in which this party is the receiver.
+pub struct Choices<'a> {
+    /// One per element.
+    pub pads: ReceiverPads,
+    /// Bits.
+    pub choice: &'a Bits,
+}
+
+/// This party's shares of its batches: `s` of each that it sends, then `r` of each that it receives. The peer brings the other
+/// halves in the same order.
+///
+/// *Errors*: on lengths that do not match or a failing lane.
+pub fn run(
+    lane: &mut Lane,
+    sends: Vec<Corrections<'_>>,
+    recvs: Vec<Choices<'_>>,
+) -> Result<[Vec<Vec<u64>>; 2], Error> {
+    for s in &sends {
+        expect_len("pads of ring COTs", s.pads.len(), s.corr.len())?;
+    }
+    for r in &recvs {
+        expect_len("pads of ring COTs", r.pads.len(), r.choice.len())?;
+    }
+    let flips: Vec<u8> = recvs.iter().flat_map(|r| r.pads.flips(r.choice)).collect();
+    if !flips.is_empty() {
+        lane.send(kinds::RING_CHOICES, Masked::new(&flips))?;
+    }
+    let sent = answer(lane, &sends)?;
+    let len = recvs.iter().map(|r| packed_len(r.choice.len(), r.pads.bits)).sum();
+    let mut received = Vec::with_capacity(recvs.len());
+    let bytes = if len > 0 { lane.recv(kinds::RING_CORRECTIONS, len)? } else { Vec::new() };
+    let mut rest = &bytes[..];
+    for Choices { pads, choice } in &recvs {
+        let (own, next) = rest.split_at(packed_len(choice.len(), pads.bits));
+        rest = next;
+        let corrections = unpack(own, pads.bits, choice.len());
+        received.push(pads.finish(0, choice, &corrections, pads.bits));
+    }
+    Ok([sent, received])
+}
+
+/// Receives the peer's choices for all batches and sends the corrections.
+fn answer(lane: &mut Lane, sends: &[Corrections<'_>]) -> Result<Vec<Vec<u64>>, Error> {
+    let len = sends.iter().map(|s| s.corr.len().div_ceil(8)).sum();
+    if len == 0 {
+        return Ok(sends.iter().map(|_| Vec::new()).collect());
+    }
+    let flips = lane.recv(kinds::RING_CHOICES, len)?;
+    let (mut rest, mut message) = (&flips[..], Vec::new());
+    let mut shares = Vec::with_capacity(sends.len());
+    for Corrections { pads, corr } in sends {
+        let (own, next) = rest.split_at(corr.len().div_ceil(8));
+        rest = next;
+        let flips = Bits::from_bytes(corr.len(), own);
+        let (share, corrections) = pads.correct(0, &flips, corr, pads.bits);
+        message.extend(pack(&corrections, pads.bits));
+        shares.push(share);
+    }
+    lane.send(kinds::RING_CORRECTIONS, Masked::new(&message))?;
     Ok(shares)
 }
 
-/// The receiver's shares `r`.
-///
-/// *Errors*: as for [`send`].
-pub fn recv(
-    lane: &mut Lane,
-    cots: ReceiverCots,
-    choice: &Bits,
-    bits: u32,
-) -> Result<Vec<u64>, Error> {
-    let n = choice.len();
-    check(bits, cots.len(), n)?;
-    if n == 0 {
-        return Ok(Vec::new());
-    }
-    send_flips(lane, &cots, choice)?;
-    recv_shares(lane, &cots, choice, bits)
+/// Numbers that the cost of one batch depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Who brings the ring elements.
+    pub sender: Role,
+    /// Elements.
+    pub n: usize,
+    /// Bits of the ring.
+    pub bits: u32,
 }
 
-/// Both directions at once: this party's shares `s` of `corr` times the peer's choice, and its shares `r` of its own
-/// choice times the peer's `corr`. Both directions have the same length.
-///
-/// *Errors*: as for [`send`].
-pub fn exchange(
-    lane: &mut Lane,
-    sender: SenderCots,
-    receiver: ReceiverCots,
-    corr: &[u64],
-    choice: &Bits,
-    bits: u32,
-) -> Result<(Vec<u64>, Vec<u64>), Error> {
-    let n = corr.len();
-    check(bits, sender.len(), n)?;
-    check(bits, receiver.len(), n)?;
-    expect_len("choice bits", choice.len(), n)?;
-    if n == 0 {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    send_flips(lane, &receiver, choice)?;
-    let flips = recv_flips(lane, n)?;
-    let (sent, corrections) = correct(&sender, 0, &flips, corr, bits);
-    lane.send(kinds::RING_CORRECTIONS, Masked::new(&pack(&corrections, bits)))?;
-    let received = recv_shares(lane, &receiver, choice, bits)?;
-    Ok((sent, received))
+/// Replays the messages of [`run`] on batches of these shapes.
+pub fn cost(m: &mut Meter, batches: &[Shape]) {
+    let total = |sender: Role, len: fn(&Shape) -> usize| -> usize {
+        batches.iter().filter(|b| b.sender == sender).map(len).sum()
+    };
+    let flips = |b: &Shape| b.n.div_ceil(8);
+    let corrections = |b: &Shape| packed_len(b.n, b.bits);
+    // A party receives what the other one corrects.
+    flight(m, total(Role::Server, flips), total(Role::Client, flips));
+    flight(m, total(Role::Client, corrections), total(Role::Server, corrections));
 }
 
-/// Replays the messages of [`send`] and [`recv`] on `n` elements.
-pub fn cost(m: &mut Meter, sender: Role, n: usize, bits: u32) {
-    if n > 0 {
-        m.message(sender.peer().sends(), n.div_ceil(8));
-        m.message(sender.sends(), packed_len(n, bits));
+/// One message each way, but none that is empty.
+fn flight(m: &mut Meter, up: usize, down: usize) {
+    match (up, down) {
+        (0, 0) => {}
+        (up, 0) => m.message(Dir::Up, up),
+        (0, down) => m.message(Dir::Down, down),
+        (up, down) => m.exchange(up, down),
     }
 }
 
-/// Replays the messages of [`exchange`] on `n` elements each way.
-pub fn cost_exchange(m: &mut Meter, n: usize, bits: u32) {
-    if n > 0 {
-        m.exchange(n.div_ceil(8), n.div_ceil(8));
-        m.exchange(packed_len(n, bits), packed_len(n, bits));
-    }
-}
-
-fn check(bits: u32, cots: usize, n: usize) -> Result<(), Error> {
+/// The mask of a ring of `bits` bits.
+fn check(bits: u32) -> Result<u64, Error> {
     expect_range("ring size", bits, 1, 64, "1 to 64 bits")?;
-    expect_len("correlated OTs", cots, n)
-}
-
-fn send_flips(lane: &mut Lane, cots: &ReceiverCots, choice: &Bits) -> Result<(), Error> {
-    let mut flips = choice.clone();
-    flips.xor_assign(&cots.choice);
-    lane.send(kinds::RING_CHOICES, Masked::new(&flips.to_bytes()))?;
-    Ok(())
-}
-
-fn recv_flips(lane: &mut Lane, n: usize) -> Result<Bits, Error> {
-    Ok(Bits::from_bytes(n, &lane.recv(kinds::RING_CHOICES, n.div_ceil(8))?))
-}
-
-fn recv_shares(
-    lane: &mut Lane,
-    cots: &ReceiverCots,
-    choice: &Bits,
-    bits: u32,
-) -> Result<Vec<u64>, Error> {
-    let n = choice.len();
-    let bytes = lane.recv(kinds::RING_CORRECTIONS, packed_len(n, bits))?;
-    Ok(finish(cots, 0, choice, &unpack(&bytes, bits, n), bits))
-}
-
-/// The sender's shares of `choice[i] * corr[i]` and the corrections to send, from the COTs at `start..`.
-pub(crate) fn correct(
-    cots: &SenderCots,
-    start: usize,
-    flips: &Bits,
-    corr: &[u64],
-    bits: u32,
-) -> (Vec<u64>, Vec<u64>) {
-    let mask = u64::MAX >> (64 - bits);
-    let mut shares = Vec::with_capacity(corr.len());
-    let mut corrections = Vec::with_capacity(corr.len());
-    let mut key0 = vec![Block::ZERO; BATCH.min(corr.len())];
-    let mut key1 = key0.clone();
-    for (batch, corr) in corr.chunks(BATCH).enumerate() {
-        let from = start + batch * BATCH;
-        let (key0, key1) = (&mut key0[..corr.len()], &mut key1[..corr.len()]);
-        cots.keys(from, 0, key0, key1);
-        for (i, ((x, y), corr)) in key0.iter().zip(key1.iter()).zip(corr).enumerate() {
-            let flip = flips.get(from + i).wrapping_neg();
-            let (x, y) = (x.0 as u64, y.0 as u64);
-            let swap = (x ^ y) & flip;
-            let (x, y) = (x ^ swap, y ^ swap);
-            shares.push(x.wrapping_neg() & mask);
-            corrections.push(x.wrapping_add(*corr).wrapping_sub(y) & mask);
-        }
-    }
-    key0.zeroize();
-    key1.zeroize();
-    (shares, corrections)
-}
-
-/// The receiver's shares, from the COTs at `start..` and the corrections.
-pub(crate) fn finish(
-    cots: &ReceiverCots,
-    start: usize,
-    choice: &Bits,
-    corrections: &[u64],
-    bits: u32,
-) -> Vec<u64> {
-    let mask = u64::MAX >> (64 - bits);
-    let mut shares = Vec::with_capacity(corrections.len());
-    let mut keys = vec![Block::ZERO; BATCH.min(corrections.len())];
-    for (batch, corrections) in corrections.chunks(BATCH).enumerate() {
-        let from = start + batch * BATCH;
-        let keys = &mut keys[..corrections.len()];
-        cots.keys(from, 0, keys);
-        for (i, (key, correction)) in keys.iter().zip(corrections).enumerate() {
-            let chosen = correction & choice.get(from + i).wrapping_neg();
-            shares.push((key.0 as u64).wrapping_add(chosen) & mask);
-        }
-    }
-    keys.zeroize();
-    shares
+    Ok(u64::MAX >> (64 - bits))
 }

@@ -48,6 +48,56 @@ impl BitTriples {
         self.b.len() as u32
     }
 
+    /// None, to be extended.
+    ///
+    /// *Errors*: if the width is out of range.
+    pub fn empty(width: u32) -> Result<Self, Error> {
+        check_width(width)?;
+        let none = || vec![Bits::zero(0); width as usize];
+        Ok(Self { a: Bits::zero(0), b: none(), c: none() })
+    }
+
+    /// Appends `more`.
+    ///
+    /// *Errors*: if the widths differ.
+    pub fn extend(&mut self, more: Self) -> Result<(), Error> {
+        expect_len("width of bit triples", more.b.len(), self.b.len())?;
+        for (bits, more) in self.each_mut().zip(more.each()) {
+            bits.extend(more);
+        }
+        Ok(())
+    }
+
+    /// Bytes of [`write`](Self::write) for `n` vector triples.
+    pub const fn stored_len(n: usize, width: u32) -> usize {
+        (1 + 2 * width as usize) * n.div_ceil(8)
+    }
+
+    /// Appends the shares to `out`, for a store of secrets.
+    pub fn write(self, out: &mut Vec<u8>) {
+        self.each().for_each(|bits| out.extend(bits.to_bytes()));
+    }
+
+    /// `n` vector triples from what [`write`](Self::write) wrote.
+    ///
+    /// *Errors*: if the width is out of range or the length is wrong.
+    pub fn read(n: usize, width: u32, bytes: &[u8]) -> Result<Self, Error> {
+        let mut triples = Self::empty(width)?;
+        expect_len("stored triples", bytes.len(), Self::stored_len(n, width))?;
+        for (bits, bytes) in triples.each_mut().zip(bytes.chunks(n.div_ceil(8).max(1))) {
+            *bits = Bits::from_bytes(n, bytes);
+        }
+        Ok(triples)
+    }
+
+    fn each(&self) -> impl Iterator<Item = &Bits> {
+        core::iter::once(&self.a).chain(&self.b).chain(&self.c)
+    }
+
+    fn each_mut(&mut self) -> impl Iterator<Item = &mut Bits> {
+        core::iter::once(&mut self.a).chain(&mut self.b).chain(&mut self.c)
+    }
+
     /// Splits off `n` vector triples. The peer must take the same numbers in the same order.
     ///
     /// *Errors*: if fewer than `n` are left; nothing is taken then.
@@ -76,7 +126,7 @@ pub fn generate(
     receiver: ReceiverCots,
     width: u32,
 ) -> Result<BitTriples, Error> {
-    expect_range("width of a bit triple", width, 1, 128, "1 to 128")?;
+    check_width(width)?;
     expect_len("correlated OTs of the two directions", receiver.len(), sender.len())?;
     let n = sender.len();
     let [mut own, mut b, mut got] = [(); 3].map(|()| Planes::new(width, n));
@@ -109,6 +159,10 @@ pub fn generate(
         })
         .collect();
     Ok(BitTriples { a, b, c })
+}
+
+fn check_width(width: u32) -> Result<(), Error> {
+    expect_range("width of a bit triple", width, 1, 128, "1 to 128")
 }
 
 /// One vector AND: XOR shares of `a` and of every `b[j]`, and the triples that it uses up.

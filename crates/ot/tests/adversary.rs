@@ -29,9 +29,11 @@ fn impatient(
 fn client(lane: &mut Lane) -> Result<(), Error> {
     let mut cots = CotReceiver::setup(lane, &mut rng(1), SUPPLY)?;
     let (ring, choice) = (cots.extend(lane, COTS)?, cots.extend(lane, 3 * COTS)?);
-    ring_cot::recv(lane, ring, &Bits::zero(COTS), 9)?;
-    let choices = [5; COTS];
-    let batch = one_of_n::Choices { cots: choice, radix: 3, msg_bits: 2, choices: &choices };
+    let (pads, choices) = (ring_cot::ReceiverPads::derive(ring, 9)?, Bits::zero(COTS));
+    let batch = ring_cot::Choices { pads, choice: &choices };
+    ring_cot::run(lane, Vec::new(), vec![batch])?;
+    let pads = one_of_n::ReceiverPads::derive(choice, 3, 2)?;
+    let batch = one_of_n::Choices { pads, choices: &[5; COTS] };
     one_of_n::recv(lane, vec![batch])?;
     Ok(())
 }
@@ -40,9 +42,10 @@ fn client(lane: &mut Lane) -> Result<(), Error> {
 fn server(lane: &mut Lane) -> Result<(), Error> {
     let mut cots = CotSender::setup(lane, &mut rng(2), SUPPLY)?;
     let (ring, table) = (cots.extend(lane, COTS)?, cots.extend(lane, 3 * COTS)?);
-    ring_cot::send(lane, ring, &[7; COTS], 9)?;
-    let entries = [1; 8 * COTS];
-    let batch = one_of_n::Tables { cots: table, radix: 3, msg_bits: 2, entries: &entries };
+    let pads = ring_cot::SenderPads::derive(ring, 9)?;
+    ring_cot::run(lane, vec![ring_cot::Corrections { pads, corr: &[7; COTS] }], Vec::new())?;
+    let pads = one_of_n::SenderPads::derive(table, 3, 2)?;
+    let batch = one_of_n::Tables { pads, words: &[1; COTS] };
     one_of_n::send(lane, vec![batch])?;
     lane.flush()?;
     Ok(())

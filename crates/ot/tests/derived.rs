@@ -5,9 +5,7 @@ mod common;
 
 use common::{bits, run, words};
 use sordino_kernels::Block;
-use sordino_ot::{
-    Error, ReceiverCots, SenderCots, ideal::dealer, one_of_n, product, ring_cot, triple,
-};
+use sordino_ot::{Error, ideal::dealer, one_of_n, product, ring_cot, triple};
 use sordino_secret::Bits;
 use sordino_wire::{Lane, Meter, Role};
 
@@ -22,37 +20,151 @@ fn metered_is(metered: (&Meter, &Meter), replay: impl Fn(&mut Meter)) {
     }
 }
 
+/// Shapes of tables that fit a word.
+fn forms() -> impl Iterator<Item = (u32, u32)> {
+    (1..=6)
+        .flat_map(|radix| [1, 2, 3, 4, 5, 8].map(|bits| (radix, bits)))
+        .filter(|(r, b)| b << r <= 64)
+}
+
+fn dealt(s: &one_of_n::Shape, seed: u64) -> (one_of_n::SenderPads, one_of_n::ReceiverPads) {
+    let (send, recv) = dealer(one_of_n::cots_needed(s.n, s.radix), DELTA, seed);
+    (
+        one_of_n::SenderPads::derive(send, s.radix, s.msg_bits).unwrap(),
+        one_of_n::ReceiverPads::derive(recv, s.radix, s.msg_bits).unwrap(),
+    )
+}
+
+fn table_words(s: &one_of_n::Shape) -> Vec<u64> {
+    words(s.n, 1).iter().map(|w| w & u64::MAX >> (64 - (s.msg_bits << s.radix))).collect()
+}
+
+fn chosen(s: &one_of_n::Shape) -> Vec<u8> {
+    words(s.n, 2).iter().map(|w| (w >> (64 - s.radix)) as u8).collect()
+}
+
+fn entry(s: &one_of_n::Shape, word: u64, choice: u8) -> u8 {
+    (word >> (u32::from(choice) * s.msg_bits)) as u8 & (0xff >> (8 - s.msg_bits))
+}
+
 #[test]
 fn one_of_n_delivers_the_chosen_entry() {
-    for radix in 1..=8u32 {
-        for msg_bits in [1, 2, 3, 5, 8] {
-            for n in [0, 1, 5, 255, 256, 257, 600] {
-                let tables: Vec<u8> = words(n << radix, 1).iter().map(|w| *w as u8).collect();
-                let choices: Vec<u8> =
-                    words(n, 2).iter().map(|w| (w % (1 << radix)) as u8).collect();
-                let (s, r) = dealer(one_of_n::cots_needed(n, radix), DELTA, 3);
-                let ((got, a), ((), b)) = run(
-                    |lane| {
-                        let batch =
-                            one_of_n::Choices { cots: r, radix, msg_bits, choices: &choices };
-                        one_of_n::recv(lane, vec![batch]).unwrap().remove(0)
-                    },
-                    |lane| {
-                        let batch = one_of_n::Tables { cots: s, radix, msg_bits, entries: &tables };
-                        one_of_n::send(lane, vec![batch]).unwrap()
-                    },
-                );
-                for (i, (got, c)) in got.iter().zip(&choices).enumerate() {
-                    let want = tables[(i << radix) + *c as usize] & (0xff >> (8 - msg_bits));
-                    assert_eq!(*got, want, "radix {radix} bits {msg_bits} n {n} i {i}");
-                }
-                assert_eq!(got.len(), n);
-                metered_is((&a, &b), |m| {
-                    one_of_n::cost(m, Role::Server, &[one_of_n::Shape { n, radix, msg_bits }])
-                });
+    for (radix, msg_bits) in forms() {
+        for n in [0, 1, 5, 255, 256, 257, 600] {
+            let shape = one_of_n::Shape { n, radix, msg_bits };
+            let (words, choices) = (table_words(&shape), chosen(&shape));
+            let (s, r) = dealt(&shape, 3);
+            let ((got, a), ((), b)) = run(
+                |lane| {
+                    let batch = one_of_n::Choices { pads: r, choices: &choices };
+                    one_of_n::recv(lane, vec![batch]).unwrap().remove(0)
+                },
+                |lane| {
+                    one_of_n::send(lane, vec![one_of_n::Tables { pads: s, words: &words }]).unwrap()
+                },
+            );
+            assert_eq!(got.len(), n);
+            for (i, got) in got.iter().enumerate() {
+                let want = entry(&shape, words[i], choices[i]);
+                assert_eq!(*got, want, "radix {radix} bits {msg_bits} n {n} i {i}");
             }
+            metered_is((&a, &b), |m| one_of_n::cost(m, Role::Server, &[shape]));
         }
     }
+}
+
+#[test]
+fn stored_and_joined_pads_are_the_same_pads() {
+    let n = 1000;
+    let (s, r) = dealer(n, DELTA, 1);
+    let (mut s, mut r) = (s, r);
+    let (s1, r1) = (s.take(600).unwrap(), r.take(600).unwrap());
+    let mut sends = ring_cot::SenderPads::empty(13).unwrap();
+    let mut recvs = ring_cot::ReceiverPads::empty(13).unwrap();
+    for (s, r) in [(s, r), (s1, r1)] {
+        sends.extend(ring_cot::SenderPads::derive(s, 13).unwrap()).unwrap();
+        recvs.extend(ring_cot::ReceiverPads::derive(r, 13).unwrap()).unwrap();
+    }
+    let (mut bytes_s, mut bytes_r) = (Vec::new(), Vec::new());
+    sends.write(&mut bytes_s);
+    recvs.write(&mut bytes_r);
+    let sends = ring_cot::SenderPads::read(n, 13, &bytes_s).unwrap();
+    let recvs = ring_cot::ReceiverPads::read(n, 13, &bytes_r).unwrap();
+    assert!(ring_cot::SenderPads::read(n, 14, &bytes_s).is_err());
+    let (corr, choice) = (words(n, 5), bits(n, 6));
+    let ((got, _), (sent, _)) = run(
+        |lane| ring_recv(lane, recvs, &choice).unwrap(),
+        |lane| ring_send(lane, sends, &corr).unwrap(),
+    );
+    for i in 0..n {
+        let want = choice.get(i).wrapping_mul(corr[i]) & 0x1fff;
+        assert_eq!(got[i].wrapping_add(sent[i]) & 0x1fff, want);
+    }
+
+    let shape = one_of_n::Shape { n: 80, radix: 3, msg_bits: 2 };
+    let (mut sends, mut recvs) = dealt(&shape, 7);
+    let (more_s, more_r) = dealt(&one_of_n::Shape { n: 21, ..shape }, 8);
+    sends.extend(more_s).unwrap();
+    recvs.extend(more_r).unwrap();
+    let (uneven, _) = dealt(&shape, 9);
+    assert!(matches!(sends.extend(uneven), Err(Error::Length { .. })));
+    let (mut bytes_s, mut bytes_r) = (Vec::new(), Vec::new());
+    sends.write(&mut bytes_s);
+    recvs.write(&mut bytes_r);
+    let sends = one_of_n::SenderPads::read(101, 3, 2, &bytes_s).unwrap();
+    let recvs = one_of_n::ReceiverPads::read(101, 3, 2, &bytes_r).unwrap();
+    let shape = one_of_n::Shape { n: 101, ..shape };
+    let (words, choices) = (table_words(&shape), chosen(&shape));
+    let ((got, _), ((), _)) = run(
+        |lane| {
+            let batch = one_of_n::Choices { pads: recvs, choices: &choices };
+            one_of_n::recv(lane, vec![batch]).unwrap().remove(0)
+        },
+        |lane| one_of_n::send(lane, vec![one_of_n::Tables { pads: sends, words: &words }]).unwrap(),
+    );
+    for (i, got) in got.iter().enumerate() {
+        assert_eq!(*got, entry(&shape, words[i], choices[i]));
+    }
+
+    let (s0, r1) = dealer(130, DELTA, 1);
+    let (s1, r0) = dealer(130, Block(77), 2);
+    let mut bytes = Vec::new();
+    triple::generate(s0, r0, 2).unwrap().write(&mut bytes);
+    let left = triple::BitTriples::read(130, 2, &bytes).unwrap();
+    let right = triple::generate(s1, r1, 2).unwrap();
+    let (ones, zero) = (Bits::from_words(vec![u64::MAX; 3], 130), Bits::zero(130));
+    let ((c, _), (d, _)) = run(
+        |lane| and(lane, left, &ones, vec![&ones, &zero]),
+        |lane| and(lane, right, &zero, vec![&zero, &zero]),
+    );
+    assert!((0..130).all(|i| c[0].get(i) ^ d[0].get(i) == 1 && c[1].get(i) == d[1].get(i)));
+}
+
+fn ring_send(lane: &mut Lane, pads: ring_cot::SenderPads, corr: &[u64]) -> Result<Vec<u64>, Error> {
+    let batch = ring_cot::Corrections { pads, corr };
+    Ok(ring_cot::run(lane, vec![batch], Vec::new())?[0].remove(0))
+}
+
+fn ring_recv(
+    lane: &mut Lane,
+    pads: ring_cot::ReceiverPads,
+    choice: &Bits,
+) -> Result<Vec<u64>, Error> {
+    let batch = ring_cot::Choices { pads, choice };
+    Ok(ring_cot::run(lane, Vec::new(), vec![batch])?[1].remove(0))
+}
+
+fn ring_pads(
+    n: usize,
+    delta: Block,
+    seed: u64,
+    bits: u32,
+) -> (ring_cot::SenderPads, ring_cot::ReceiverPads) {
+    let (s, r) = dealer(n, delta, seed);
+    (
+        ring_cot::SenderPads::derive(s, bits).unwrap(),
+        ring_cot::ReceiverPads::derive(r, bits).unwrap(),
+    )
 }
 
 #[test]
@@ -91,41 +203,28 @@ fn and(lane: &mut Lane, triples: triple::BitTriples, a: &Bits, b: Vec<&Bits>) ->
 fn batches_of_different_shapes_share_their_messages() {
     let shape = |n, radix, msg_bits| one_of_n::Shape { n, radix, msg_bits };
     let shapes = [shape(130, 4, 2), shape(0, 2, 1), shape(77, 3, 1)];
-    let dealt = |i: usize, s: &one_of_n::Shape| {
-        dealer(one_of_n::cots_needed(s.n, s.radix), DELTA, i as u64)
-    };
-    let tables: Vec<Vec<u8>> = shapes
-        .iter()
-        .map(|s| words(s.n << s.radix, 3).iter().map(|w| *w as u8).collect())
-        .collect();
-    let choices: Vec<Vec<u8>> = shapes
-        .iter()
-        .map(|s| words(s.n, 4).iter().map(|w| (w % (1 << s.radix)) as u8).collect())
-        .collect();
+    let words: Vec<Vec<u64>> = shapes.iter().map(table_words).collect();
+    let choices: Vec<Vec<u8>> = shapes.iter().map(chosen).collect();
     let ((got, a), ((), b)) = run(
         |lane| {
             let batch = |(i, s): (usize, &one_of_n::Shape)| one_of_n::Choices {
-                cots: dealt(i, s).1,
-                radix: s.radix,
-                msg_bits: s.msg_bits,
+                pads: dealt(s, i as u64).1,
                 choices: &choices[i],
             };
             one_of_n::recv(lane, shapes.iter().enumerate().map(batch).collect()).unwrap()
         },
         |lane| {
             let batch = |(i, s): (usize, &one_of_n::Shape)| one_of_n::Tables {
-                cots: dealt(i, s).0,
-                radix: s.radix,
-                msg_bits: s.msg_bits,
-                entries: &tables[i],
+                pads: dealt(s, i as u64).0,
+                words: &words[i],
             };
             one_of_n::send(lane, shapes.iter().enumerate().map(batch).collect()).unwrap()
         },
     );
-    for ((s, got), (table, choice)) in shapes.iter().zip(&got).zip(tables.iter().zip(&choices)) {
+    for ((s, got), (words, choice)) in shapes.iter().zip(&got).zip(words.iter().zip(&choices)) {
         assert_eq!(got.len(), s.n);
         for (i, (got, c)) in got.iter().zip(choice).enumerate() {
-            assert_eq!(*got, table[(i << s.radix) + *c as usize] & (0xff >> (8 - s.msg_bits)));
+            assert_eq!(*got, entry(s, words[i], *c));
         }
     }
     assert_eq!(a.total().rounds, 1);
@@ -159,34 +258,62 @@ fn ring_cots_multiply() {
     for ring in [1u32, 13, 37, 64] {
         let mask = u64::MAX >> (64 - ring);
         for n in SIZES {
-            let (s, r) = dealer(n, DELTA, 1);
+            let (s, r) = ring_pads(n, DELTA, 1, ring);
             let (corr, choice) = (words(n, 5), bits(n, 6));
             let ((got, a), (sent, b)) = run(
-                |lane| ring_cot::recv(lane, r, &choice, ring).unwrap(),
-                |lane| ring_cot::send(lane, s, &corr, ring).unwrap(),
+                |lane| ring_recv(lane, r, &choice).unwrap(),
+                |lane| ring_send(lane, s, &corr).unwrap(),
             );
             for i in 0..n {
                 let want = choice.get(i).wrapping_mul(corr[i]) & mask;
                 assert_eq!(got[i].wrapping_add(sent[i]) & mask, want);
             }
-            metered_is((&a, &b), |m| ring_cot::cost(m, Role::Server, n, ring));
-
-            let (s0, r1) = dealer(n, DELTA, 1);
-            let (s1, r0) = dealer(n, Block(9), 2);
-            let (corr1, choice1) = (words(n, 7), bits(n, 8));
-            let (((s_c, r_c), a), ((s_s, r_s), b)) = run(
-                |lane| ring_cot::exchange(lane, s1, r1, &corr1, &choice1, ring).unwrap(),
-                |lane| ring_cot::exchange(lane, s0, r0, &corr, &choice, ring).unwrap(),
-            );
-            for i in 0..n {
-                let want = choice1.get(i).wrapping_mul(corr[i]) & mask;
-                assert_eq!(r_c[i].wrapping_add(s_s[i]) & mask, want);
-                let want = choice.get(i).wrapping_mul(corr1[i]) & mask;
-                assert_eq!(r_s[i].wrapping_add(s_c[i]) & mask, want);
-            }
-            metered_is((&a, &b), |m| ring_cot::cost_exchange(m, n, ring));
+            let down = ring_cot::Shape { sender: Role::Server, n, bits: ring };
+            metered_is((&a, &b), |m| ring_cot::cost(m, &[down]));
         }
     }
+}
+
+#[test]
+fn ring_cots_of_both_directions_share_their_messages() {
+    let (n, few) = (300, 41);
+    let ((s0, r0), (s1, r1)) = (ring_pads(n, DELTA, 1, 13), ring_pads(n, Block(9), 2, 13));
+    let (s2, r2) = ring_pads(few, DELTA, 3, 30);
+    let (corr0, choice0) = (words(n, 5), bits(n, 6));
+    let (corr1, choice1) = (words(n, 7), bits(n, 8));
+    let (corr2, choice2) = (words(few, 9), bits(few, 10));
+    let ((got, a), (sent, b)) = run(
+        |lane| {
+            let sends = vec![ring_cot::Corrections { pads: s1, corr: &corr1 }];
+            let recvs = vec![
+                ring_cot::Choices { pads: r0, choice: &choice0 },
+                ring_cot::Choices { pads: r2, choice: &choice2 },
+            ];
+            ring_cot::run(lane, sends, recvs).unwrap()
+        },
+        |lane| {
+            let sends = vec![
+                ring_cot::Corrections { pads: s0, corr: &corr0 },
+                ring_cot::Corrections { pads: s2, corr: &corr2 },
+            ];
+            ring_cot::run(lane, sends, vec![ring_cot::Choices { pads: r1, choice: &choice1 }])
+                .unwrap()
+        },
+    );
+    let check = |s: &[u64], r: &[u64], corr: &[u64], choice: &Bits, bits: u32| {
+        for i in 0..corr.len() {
+            let want = choice.get(i).wrapping_mul(corr[i]);
+            assert_eq!(s[i].wrapping_add(r[i]).wrapping_sub(want) & ((1 << bits) - 1), 0);
+        }
+    };
+    check(&sent[0][0], &got[1][0], &corr0, &choice0, 13);
+    check(&sent[0][1], &got[1][1], &corr2, &choice2, 30);
+    check(&got[0][0], &sent[1][0], &corr1, &choice1, 13);
+    let shape = |sender, n, bits| ring_cot::Shape { sender, n, bits };
+    let shapes =
+        [shape(Role::Server, n, 13), shape(Role::Client, n, 13), shape(Role::Server, few, 30)];
+    metered_is((&a, &b), |m| ring_cot::cost(m, &shapes));
+    assert_eq!(a.total().rounds, 2);
 }
 
 #[test]
@@ -194,7 +321,7 @@ fn products_are_shared() {
     for (x_bits, out_bits) in [(1, 1), (8, 8), (8, 37), (37, 37), (64, 64), (20, 7)] {
         let mask = u64::MAX >> (64 - out_bits);
         for n in [0, 1, 127, 129, 1100] {
-            let (s, r) = dealer(product::cots_needed(n, x_bits, out_bits), DELTA, 1);
+            let (s, r) = ring_pads(product::cots_needed(n, x_bits, out_bits), DELTA, 1, out_bits);
             let (x, y) = (words(n, 5), words(n, 6));
             let ((got, a), (sent, b)) = run(
                 |lane| product::recv(lane, r, &x, x_bits, out_bits).unwrap(),
@@ -210,14 +337,6 @@ fn products_are_shared() {
     }
 }
 
-fn tables(cots: SenderCots, radix: u32, msg_bits: u32, entries: &[u8]) -> one_of_n::Tables<'_> {
-    one_of_n::Tables { cots, radix, msg_bits, entries }
-}
-
-fn choices(cots: ReceiverCots, radix: u32, msg_bits: u32, choices: &[u8]) -> one_of_n::Choices<'_> {
-    one_of_n::Choices { cots, radix, msg_bits, choices }
-}
-
 #[test]
 fn misuse_is_an_error_before_anything_is_sent() {
     let ((), a) = run(
@@ -226,17 +345,23 @@ fn misuse_is_an_error_before_anything_is_sent() {
             let length = |r: Result<(), Error>| assert!(matches!(r, Err(Error::Length { .. })));
             let parameter =
                 |r: Result<(), Error>| assert!(matches!(r, Err(Error::Parameter { .. })));
-            length(one_of_n::send(lane, vec![tables(cots(8).0, 3, 2, &[0; 8])]));
-            length(one_of_n::send(lane, vec![tables(cots(3).0, 3, 2, &[0; 9])]));
-            parameter(one_of_n::send(lane, vec![tables(cots(3).0, 9, 2, &[0; 8])]));
-            parameter(one_of_n::recv(lane, vec![choices(cots(3).1, 3, 0, &[0])]).map(drop));
-            parameter(one_of_n::recv(lane, vec![choices(cots(3).1, 3, 2, &[8])]).map(drop));
+            let shape = |n| one_of_n::Shape { n, radix: 3, msg_bits: 2 };
+            let (pads, words) = (dealt(&shape(2), 1).0, [0; 1]);
+            length(one_of_n::send(lane, vec![one_of_n::Tables { pads, words: &words }]));
+            length(one_of_n::SenderPads::derive(cots(8).0, 3, 2).map(drop));
+            parameter(one_of_n::SenderPads::derive(cots(9).0, 9, 2).map(drop));
+            parameter(one_of_n::SenderPads::derive(cots(4).0, 4, 5).map(drop));
+            parameter(one_of_n::ReceiverPads::derive(cots(3).1, 3, 0).map(drop));
+            let pads = dealt(&shape(1), 1).1;
+            parameter(
+                one_of_n::recv(lane, vec![one_of_n::Choices { pads, choices: &[8] }]).map(drop),
+            );
             length(triple::generate(cots(3).0, cots(4).1, 2).map(drop));
             parameter(triple::generate(cots(3).0, cots(3).1, 129).map(drop));
-            length(ring_cot::send(lane, cots(3).0, &[1; 4], 8).map(drop));
-            parameter(ring_cot::recv(lane, cots(3).1, &Bits::zero(3), 65).map(drop));
-            length(product::send(lane, cots(3).0, &[1; 4], 8, 8).map(drop));
-            parameter(product::recv(lane, cots(3).1, &[1; 4], 0, 8).map(drop));
+            length(ring_send(lane, ring_pads(3, DELTA, 1, 8).0, &[1; 4]).map(drop));
+            parameter(ring_cot::ReceiverPads::derive(cots(3).1, 65).map(drop));
+            length(product::send(lane, ring_pads(3, DELTA, 1, 8).0, &[1; 4], 8, 8).map(drop));
+            parameter(product::recv(lane, ring_pads(3, DELTA, 1, 8).1, &[1; 4], 0, 8).map(drop));
         },
         |_| (),
     )
@@ -246,14 +371,11 @@ fn misuse_is_an_error_before_anything_is_sent() {
 
 #[test]
 fn a_message_of_the_wrong_length_is_an_error() {
-    let (s, r) = dealer(10, DELTA, 1);
+    let (short, _) = ring_pads(10, DELTA, 1, 9);
+    let (_, long) = ring_pads(10, DELTA, 1, 8);
     let ((got, _), (sent, _)) = run(
-        |lane| ring_cot::recv(lane, r, &Bits::zero(10), 8).map(drop),
-        |lane| {
-            let mut s = s;
-            let s = s.take(9).unwrap();
-            ring_cot::send(lane, s, &[1; 9], 9).map(drop)
-        },
+        |lane| ring_recv(lane, long, &Bits::zero(10)).map(drop),
+        |lane| ring_send(lane, short, &[1; 10]).map(drop),
     );
     assert!(sent.is_ok() && matches!(got, Err(Error::Wire(_))));
 }

@@ -53,8 +53,16 @@ fn taken_cots_stay_matched() {
         check(&s, &r);
         let ones = Bits::from_words(vec![u64::MAX; n.div_ceil(64)], n);
         let ((got, _), (sent, _)) = run(
-            |lane| ring_cot::recv(lane, r, &ones, 16).unwrap(),
-            |lane| ring_cot::send(lane, s, &vec![5; n], 16).unwrap(),
+            |lane| {
+                let pads = ring_cot::ReceiverPads::derive(r, 16).unwrap();
+                let batch = ring_cot::Choices { pads, choice: &ones };
+                ring_cot::run(lane, Vec::new(), vec![batch]).unwrap()[1].remove(0)
+            },
+            |lane| {
+                let pads = ring_cot::SenderPads::derive(s, 16).unwrap();
+                let batch = ring_cot::Corrections { pads, corr: &vec![5; n] };
+                ring_cot::run(lane, vec![batch], Vec::new()).unwrap()[0].remove(0)
+            },
         );
         for (x, y) in got.iter().zip(&sent) {
             assert_eq!((x + y) & 0xffff, 5);

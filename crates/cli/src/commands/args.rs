@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use sordino_engine::Backend;
 use sordino_engine::garbled::GarbledBackend;
-use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
+use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Truncation, Wish};
 use sordino_engine::twoparty::TwoPartyBackend;
 use sordino_store::{Error as StoreError, Id, Store};
 use std::path::{Path, PathBuf};
@@ -142,6 +142,16 @@ pub(super) struct ProtocolArgs {
     /// Oblivious transfer: SoftSpoken with K = 1, 2, 4, 8: fewer bytes, more computing
     #[arg(long, value_name = "softspoken-K|ferret", default_value = "softspoken-8", value_parser = supply)]
     supply: SupplyChoice,
+    /// How fraction bits are dropped (twoparty): as the model says, or with an error of at most one
+    /// unit in the last place of each activation, for fewer bytes and less computing
+    #[arg(long, value_enum, default_value = "exact")]
+    truncation: TruncationArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TruncationArg {
+    Exact,
+    OneLsb,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -172,8 +182,15 @@ impl From<RevealArg> for Reveal {
     }
 }
 
-/// The source of correlated transfers unless a client asks for another.
-pub(super) const SUPPLY: SupplyChoice = SupplyChoice::SoftSpoken(8);
+/// What a client wishes for unless it says otherwise.
+pub(super) fn wish(backend: BackendChoice) -> Wish {
+    Wish {
+        backend,
+        supply: SupplyChoice::SoftSpoken(8),
+        reveal: Reveal::Logits,
+        truncation: Truncation::Exact,
+    }
+}
 
 fn supply(text: &str) -> Result<SupplyChoice, String> {
     if text == "ferret" {
@@ -190,7 +207,11 @@ impl ProtocolArgs {
     /// [`Exit::Usage`] for a choice that the backend does not have.
     pub(super) fn wish(&self, backend: BackendChoice) -> Result<Wish, Failure> {
         self.reveal.check(backend)?;
-        Ok(Wish { backend, supply: self.supply, reveal: self.reveal.into() })
+        let truncation = match self.truncation {
+            TruncationArg::Exact => Truncation::Exact,
+            TruncationArg::OneLsb => Truncation::OneLsb,
+        };
+        Ok(Wish { backend, supply: self.supply, reveal: self.reveal.into(), truncation })
     }
 }
 

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use sordino_engine::Error;
 use sordino_engine::garbled::Circuit;
-use sordino_engine::session::{BackendChoice, Reveal, Terms, Wish};
+use sordino_engine::session::{BackendChoice, Terms};
 use sordino_plan::Promise;
 use std::path::PathBuf;
 
@@ -46,8 +46,7 @@ impl Garble {
         let security = self.server.security()?;
         let store = args::open_store(&self.store)?;
         let lane = self.server.connect(&security)?;
-        let wish =
-            Wish { backend: BackendChoice::Garbled, supply: args::SUPPLY, reveal: Reveal::Logits };
+        let wish = args::wish(BackendChoice::Garbled);
         let promise = Promise::new(Private::Garbled.backend(), wish.reveal);
         let mut agreed = None;
         let garbler = Garbler::connect(lane, wish, Some(&store), |terms, circuit| {

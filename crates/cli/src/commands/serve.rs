@@ -134,7 +134,7 @@ impl Serve {
         let mut card = model.card();
         card.keeps_circuits = store.is_some();
         let reveal = self.reveal.into();
-        let wish = Wish { backend: self.backend.into(), supply: args::SUPPLY, reveal };
+        let wish = Wish { reveal, ..args::wish(self.backend.into()) };
         let (served, forecast) = match self.backend {
             Private::Twoparty => {
                 let model = ServerModel::new(fixed.model)?;

@@ -45,7 +45,7 @@ impl ClientSession {
         let pool = CotPool::setup::<Client>(&mut lane, &mut rng, supply)?;
         let keys = plans.send_keys(&mut lane, &mut rng)?;
         clock.stop();
-        let (tiles, ledger) = (Tiles::new(supply), Ledger::default());
+        let (tiles, ledger) = (Tiles::new(supply, wish.truncation), Ledger::default());
         Ok(Self { lane, terms, plans, keys, pool, rng, tiles, ledger, clock })
     }
 

@@ -3,6 +3,7 @@
 use super::evaluator::activation;
 use super::linear;
 use super::nonlinear::{garbled::GarbledTable, product, tournament::Tournament};
+use super::stock::{Part, draws};
 use super::support::garbled_only;
 use super::{Needs, Settings, Tiles};
 use crate::evaluator::Linear;
@@ -32,10 +33,11 @@ impl<'a> CostModel<'a> {
         let mut meter = Meter::new(role);
         meter.set(Phase::Setup, None);
         let supply = settings.supply.into();
+        let tiles = Tiles::new(supply, settings.truncation);
         let server_sends = Costs::setup(&mut meter, supply, Role::Server);
         let client_sends = Costs::setup(&mut meter, supply, Role::Client);
         linear.cost_setup(&mut meter);
-        Ok(Self { graph, linear, tiles: Tiles::new(supply), meter, server_sends, client_sends })
+        Ok(Self { graph, linear, tiles, meter, server_sends, client_sends })
     }
 
     /// Adds one inference: its request, its layers and the reveal.
@@ -62,14 +64,16 @@ impl<'a> CostModel<'a> {
         &mut self,
         l: &Layer<'_>,
         n: usize,
-        needs: impl Fn(usize) -> Needs,
+        parts: impl Fn(usize) -> Vec<Part>,
         cost: impl Fn(&mut Meter, usize),
     ) {
-        for tile in self.tiles.split(n, &needs) {
-            let needs = needs(tile.len());
+        for tile in self.tiles.split(n, &parts) {
             self.meter.set(Phase::Offline, Some(l.index));
-            self.server_sends.extend(&mut self.meter, needs.server_sends);
-            self.client_sends.extend(&mut self.meter, needs.client_sends);
+            for draw in draws(&parts(tile.len())) {
+                let needs: Needs = draw.iter().map(|(_, part)| part.needs()).sum();
+                self.server_sends.extend(&mut self.meter, needs.server_sends);
+                self.client_sends.extend(&mut self.meter, needs.client_sends);
+            }
             self.meter.set(Phase::Online, Some(l.index));
             cost(&mut self.meter, tile.len());
         }
@@ -78,7 +82,7 @@ impl<'a> CostModel<'a> {
     fn play(&mut self, l: &Layer<'_>, bracket: &Bracket, planes: usize, step: &Tournament) {
         for level in &bracket.levels {
             let n = planes * level.pairs.len();
-            self.tiled(l, n, |n| step.needs(n), |m, n| step.cost(m, n));
+            self.tiled(l, n, |n| step.parts(n), |m, n| step.cost(m, n));
         }
     }
 }
@@ -100,8 +104,8 @@ impl Evaluator for CostModel<'_> {
     }
 
     fn activate(&mut self, l: &Layer<'_>, shift: u32, f: Function, _: &()) -> Result<(), Error> {
-        let step = activation(l, shift, f, self.tiles.radix);
-        self.tiled(l, l.output().len(), |n| step.needs(n), |m, n| step.cost(m, n));
+        let step = activation(l, shift, f, self.tiles);
+        self.tiled(l, l.output().len(), |n| step.parts(n), |m, n| step.cost(m, n));
         Ok(())
     }
 
@@ -123,8 +127,8 @@ impl Evaluator for CostModel<'_> {
     fn mul(&mut self, l: &Layer<'_>, _: &(), _: &()) -> Result<(), Error> {
         let ring = Ring::new(l.output().ring);
         let square = l.node.inputs[0] == l.node.inputs[1];
-        let needs = |n| product::needs(n, ring, square);
-        self.tiled(l, l.output().len(), needs, |m, n| product::cost(m, n, ring, square));
+        let parts = |n| product::parts(n, ring, square);
+        self.tiled(l, l.output().len(), parts, |m, n| product::cost(m, n, ring, square));
         Ok(())
     }
 
@@ -152,7 +156,7 @@ impl Evaluator for CostModel<'_> {
         _: &(),
     ) -> Result<(), Error> {
         let step = GarbledTable::new(l, divisor, first, values)?;
-        self.tiled(l, l.output().len(), |n| step.needs(n), |m, n| step.cost(m, n));
+        self.tiled(l, l.output().len(), |n| step.parts(n), |m, n| step.cost(m, n));
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use sordino_ot::{CotReceiver, CotSender, ReceiverCots, SenderCots};
 use sordino_secret::{Party, SecretRng};
 use sordino_wire::{Lane, Role};
 
-/// Both directions of correlated transfers of one party for one step.
+/// Both directions of correlated transfers of one party for one draw.
 pub(crate) struct Cots {
     pub send: SenderCots,
     pub recv: ReceiverCots,
@@ -37,7 +37,7 @@ impl CotPool {
         Ok(Self { send, recv })
     }
 
-    /// Extends both directions by what a step needs, in the same order as `setup`.
+    /// Extends both directions by what a draw needs, in the same order as `setup`.
     pub(crate) fn take<P: Party>(&mut self, lane: &mut Lane, needs: Needs) -> Result<Cots, Error> {
         let (send, recv);
         match P::ROLE {
@@ -55,7 +55,7 @@ impl CotPool {
 }
 
 impl Cots {
-    /// Splits off what one part of a step needs.
+    /// Splits off what one part of a draw needs.
     pub(crate) fn split<P: Party>(&mut self, needs: Needs) -> Result<Self, Error> {
         let (s, r) = match P::ROLE {
             Role::Server => (needs.server_sends, needs.client_sends),

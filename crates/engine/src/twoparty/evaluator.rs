@@ -1,7 +1,8 @@
 use super::linear::LinearSide;
 use super::nonlinear::{activate::Activation, garbled::GarbledTable, product, tournament};
+use super::stock::{Part, Stock};
 use super::support::garbled_only;
-use super::{CotPool, Needs, Tiles};
+use super::{CotPool, Tiles};
 use crate::evaluator::Linear;
 use crate::{Clock, Error, Evaluator, Layer};
 use sordino_graph::fixed::semantics::{self, Next, Tournament as Bracket};
@@ -33,27 +34,23 @@ impl<P: Party> TwoParty<'_, P> {
         &mut self,
         l: &Layer<'_>,
         n: usize,
-        needs: impl Fn(usize) -> Needs,
-        mut f: impl FnMut(
-            &mut Lane,
-            std::ops::Range<usize>,
-            &mut super::Cots,
-        ) -> Result<Vec<u64>, Error>,
+        parts: impl Fn(usize) -> Vec<Part>,
+        mut f: impl FnMut(&mut Lane, std::ops::Range<usize>, &mut Stock) -> Result<Vec<u64>, Error>,
     ) -> Result<Vec<u64>, Error> {
         let mut out = Vec::with_capacity(n);
-        for tile in self.tiles.split(n, &needs) {
-            let mut cots = self.draw(l, needs(tile.len()))?;
-            out.extend(f(self.lane, tile, &mut cots)?);
+        for tile in self.tiles.split(n, &parts) {
+            let mut stock = self.draw(l, &parts(tile.len()))?;
+            out.extend(f(self.lane, tile, &mut stock)?);
         }
         Ok(out)
     }
 
-    /// Draws a tile's transfers; the messages count as the layer's offline phase.
-    fn draw(&mut self, l: &Layer<'_>, needs: Needs) -> Result<super::Cots, Error> {
+    /// Makes a tile's correlations; the messages count as the layer's offline phase.
+    fn draw(&mut self, l: &Layer<'_>, parts: &[Part]) -> Result<Stock, Error> {
         self.enter(Phase::Offline, l);
-        let cots = self.pool.take::<P>(self.lane, needs)?;
+        let stock = Stock::draw::<P>(self.lane, self.pool, parts)?;
         self.enter(Phase::Online, l);
-        Ok(cots)
+        Ok(stock)
     }
 
     /// From now on bytes and time belong to this phase of the layer.
@@ -104,13 +101,13 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         f: Function,
         x: &Share<P>,
     ) -> Result<Share<P>, Error> {
-        let step = activation(l, shift, f, self.tiles.radix);
+        let step = activation(l, shift, f, self.tiles);
         let x = x.reduced(ring_of(l.input(0)));
         let words = self.tiled(
             l,
             x.len(),
-            |n| step.needs(n),
-            |lane, tile, cots| step.run::<P>(lane, &x.expose()[tile], cots),
+            |n| step.parts(n),
+            |lane, tile, stock| step.run::<P>(lane, &x.expose()[tile], None, stock),
         )?;
         Ok(Share::from_protocol(words, ring_of(l.output())))
     }
@@ -160,10 +157,10 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         let words = self.tiled(
             l,
             a.len(),
-            |n| product::needs(n, ring, square),
-            |lane, tile, cots| {
+            |n| product::parts(n, ring, square),
+            |lane, tile, stock| {
                 let other = (!square).then(|| &b.expose()[tile.clone()]);
-                product::product::<P>(lane, &a.expose()[tile.clone()], other, ring, cots)
+                product::product::<P>(lane, &a.expose()[tile.clone()], other, ring, stock)
             },
         )?;
         Ok(Share::from_protocol(words, ring))
@@ -214,9 +211,9 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         let step = GarbledTable::new(l, divisor, first, values)?;
         let x = x.reduced(ring_of(l.input(0)));
         let mut words = Vec::with_capacity(x.len());
-        for tile in self.tiles.split(x.len(), |n| step.needs(n)) {
-            let mut cots = self.draw(l, step.needs(tile.len()))?;
-            words.extend(step.run::<P>(self.lane, &x.expose()[tile], &mut cots, self.rng)?);
+        for tile in self.tiles.split(x.len(), |n| step.parts(n)) {
+            let mut stock = self.draw(l, &step.parts(tile.len()))?;
+            words.extend(step.run::<P>(self.lane, &x.expose()[tile], &mut stock, self.rng)?);
         }
         Ok(Share::from_protocol(words, ring_of(l.output())))
     }
@@ -247,12 +244,12 @@ impl<P: Party> TwoParty<'_, P> {
             let [a, b] = planes.pairs(level, &values);
             let [ia, ib] = planes.pairs(level, &index);
             let (mut won, mut won_index) = (Vec::with_capacity(a.len()), Vec::new());
-            for tile in self.tiles.split(a.len(), |n| step.needs(n)) {
+            for tile in self.tiles.split(a.len(), |n| step.parts(n)) {
                 let part = |v: &'_ [u64]| v.get(tile.clone()).unwrap_or_default().to_vec();
-                let mut cots = self.draw(l, step.needs(tile.len()))?;
+                let mut stock = self.draw(l, &step.parts(tile.len()))?;
                 let values = [&a[tile.clone()], &b[tile.clone()]];
                 let index = [&part(&ia)[..], &part(&ib)[..]];
-                let (v, i) = step.play::<P>(self.lane, values, index, &mut cots)?;
+                let (v, i) = step.play::<P>(self.lane, values, index, &mut stock)?;
                 won.extend(v);
                 won_index.extend(i);
             }
@@ -308,8 +305,9 @@ impl Planes<'_> {
 }
 
 /// The protocol of an activation layer.
-pub(crate) fn activation(l: &Layer<'_>, shift: u32, f: Function, radix: u32) -> Activation {
-    Activation::new(ring_of(l.input(0)), ring_of(l.output()), shift, f, radix)
+pub(crate) fn activation(l: &Layer<'_>, shift: u32, f: Function, tiles: Tiles) -> Activation {
+    let rings = [l.input(0), l.output()].map(ring_of);
+    Activation::new(rings[0], rings[1], shift, f, tiles.truncation, tiles.radix)
 }
 
 /// One bias per channel to one per output element.

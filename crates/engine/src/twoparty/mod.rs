@@ -28,6 +28,7 @@ mod linear;
 mod needs;
 mod nonlinear;
 mod server;
+mod stock;
 mod support;
 mod tiles;
 mod wide;
@@ -43,7 +44,7 @@ pub use wide::in_wide_rings;
 pub(crate) use cots::{CotPool, Cots};
 pub(crate) use tiles::Tiles;
 
-use crate::session::{Reveal, SupplyChoice, Wish};
+use crate::session::{Reveal, SupplyChoice, Truncation, Wish};
 use sordino_secret::Disclosure;
 use sordino_wire::Kind;
 
@@ -52,11 +53,13 @@ use sordino_wire::Kind;
 pub struct Settings {
     /// Source of correlated transfers.
     pub supply: SupplyChoice,
+    /// How activations drop fraction bits.
+    pub truncation: Truncation,
 }
 
 impl From<Wish> for Settings {
     fn from(wish: Wish) -> Self {
-        Self { supply: wish.supply }
+        Self { supply: wish.supply, truncation: wish.truncation }
     }
 }
 

@@ -1,4 +1,5 @@
-use std::ops::{Add, AddAssign};
+use std::iter::Sum;
+use std::ops::Add;
 
 /// Correlated transfers that a step consumes, by direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,13 @@ impl Needs {
     }
 }
 
+impl Needs {
+    /// Both directions together.
+    pub(crate) const fn total(self) -> usize {
+        self.server_sends + self.client_sends
+    }
+}
+
 impl Add for Needs {
     type Output = Self;
 
@@ -35,8 +43,8 @@ impl Add for Needs {
     }
 }
 
-impl AddAssign for Needs {
-    fn add_assign(&mut self, o: Self) {
-        *self = *self + o;
+impl Sum for Needs {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::NONE, Add::add)
     }
 }

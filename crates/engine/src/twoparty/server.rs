@@ -136,7 +136,7 @@ fn session(
             },
             weights: Some(&offer.model.weights),
             rng: &mut rng,
-            tiles: Tiles::new(supply),
+            tiles: Tiles::new(supply, wish.truncation),
             party: PhantomData,
         };
         let edge = &graph.edges[graph.input.0 as usize];

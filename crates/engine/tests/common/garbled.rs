@@ -5,7 +5,7 @@ use sordino_engine::garbled::{
     Circuit, EvaluatorModel, GarbledCost, GarbledLimits, GarbledOffer, GarblerSession, TableMemory,
     serve,
 };
-use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
+use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Truncation, Wish};
 use sordino_engine::twoparty::Unobserved;
 use sordino_engine::{Error, Silent, run_clear};
 use sordino_graph::fixed::FixedModel;
@@ -18,6 +18,7 @@ pub const WISH: Wish = Wish {
     backend: BackendChoice::Garbled,
     supply: SupplyChoice::SoftSpoken(8),
     reveal: Reveal::Logits,
+    truncation: Truncation::Exact,
 };
 pub const LIMITS: GarbledLimits =
     GarbledLimits { inferences: 100, circuits: 8, memory: TableMemory { resident: 1 << 30 } };

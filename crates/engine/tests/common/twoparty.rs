@@ -1,7 +1,7 @@
 //! The two-party backend under test.
 
 use super::{Counts, Deployed, Report};
-use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Wish};
+use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Truncation, Wish};
 use sordino_engine::twoparty::{
     ClientSession, CostModel, Offer, ServerModel, Unobserved, serve, with_label,
 };
@@ -14,6 +14,7 @@ pub const WISH: Wish = Wish {
     backend: BackendChoice::TwoParty,
     supply: SupplyChoice::SoftSpoken(4),
     reveal: Reveal::Logits,
+    truncation: Truncation::Exact,
 };
 /// Bytes of the good-bye that ends a session.
 const BYE: usize = 1;

@@ -1,14 +1,25 @@
 //! Rescale and activation, fused: `f((x + half) >> shift)` from the ring of `x` to the output's.
 //!
-//! Truncation is exact: the carry out of the dropped bits is computed, by the same comparison
-//! tree that gives the sign. After a ReLU the value is known to be non-negative, so moving it to
-//! a larger ring costs one transfer; before one, it needs the carry at the top.
+//! With [`Truncation::Exact`] the carry out of the dropped bits is computed, by the same comparison
+//! tree that gives the sign. With [`Truncation::OneLsb`] it is left out: each party drops the low
+//! bits of its share and the server adds 1, so that `t` is `x / 2^shift` rounded down or up, up with
+//! the probability of the fraction (over the shares, which are uniform after a linear layer); the
+//! comparison then runs on the bits that are left.
+//!
+//! A ReLU takes one comparison: `[t >= 0] t = [t >= 0] h + [t >= 0] c` with `h` the sum of the
+//! shifted shares and `c` the carry, and `[t >= 0] and c` comes out of the tree's last merge.
+//! `ReluMax` compares with 0 and with the bound at once. After a ReLU the value is known to be
+//! non-negative, so moving it to a larger ring costs one transfer; before one, it needs the carry
+//! at the top.
 
-use super::{compare, select};
+use super::compare::{Carries, Comparison};
+use super::select::{self, Conversion, Operands};
 use crate::Error;
+use crate::session::Truncation;
 use crate::twoparty::carry::CarryPlan;
-use crate::twoparty::{Cots, Needs};
+use crate::twoparty::stock::{Part, Stock};
 use sordino_graph::fixed::Function;
+use sordino_ot::triple::{self, Product};
 use sordino_secret::{Bits, Party, Ring};
 use sordino_wire::{Lane, Meter, Role};
 
@@ -19,7 +30,9 @@ pub(crate) struct Activation {
     output: Ring,
     shift: u32,
     function: Function,
-    radix: u32,
+    truncation: Truncation,
+    /// Absent when everything is local.
+    comparison: Option<Comparison>,
 }
 
 impl Activation {
@@ -28,6 +41,7 @@ impl Activation {
         output: Ring,
         shift: u32,
         function: Function,
+        truncation: Truncation,
         radix: u32,
     ) -> Self {
         // A bound that no value of the small ring reaches is no bound.
@@ -36,7 +50,34 @@ impl Activation {
             Function::ReluMax { hi } if hi as u64 >= top => Function::Relu,
             f => f,
         };
-        Self { input, output, shift, function, radix }
+        let mut this = Self { input, output, shift, function, truncation, comparison: None };
+        this.comparison = this.compare(radix);
+        this
+    }
+
+    fn compare(&self, radix: u32) -> Option<Comparison> {
+        let low = self.carries().then_some(self.shift);
+        let operand = self.operand().bits();
+        let cuts = |top: u32| low.into_iter().chain([top]).collect::<Vec<u32>>();
+        let gate = |plan| {
+            if self.carries() { Comparison::gated(plan) } else { Comparison::new(plan) }
+        };
+        match self.function {
+            Function::Identity if self.extends() => {
+                Some(Comparison::new(CarryPlan::new(&cuts(operand), radix)))
+            }
+            Function::Identity => low.map(|low| Comparison::new(CarryPlan::new(&[low], radix))),
+            Function::Relu => Some(gate(CarryPlan::new(&cuts(operand - 1), radix))),
+            Function::ReluMax { .. } => {
+                let trees = [&cuts(operand - 1)[..], &[operand - 1]];
+                Some(gate(CarryPlan::forest(&trees, radix)))
+            }
+        }
+    }
+
+    /// Whether the carry out of the dropped bits is computed.
+    fn carries(&self) -> bool {
+        self.shift > 0 && self.truncation == Truncation::Exact
     }
 
     /// Ring of the value after the shift.
@@ -44,30 +85,14 @@ impl Activation {
         Ring::new(self.input.bits() - self.shift)
     }
 
+    /// Ring that is compared in.
+    fn operand(&self) -> Ring {
+        if self.carries() { self.input } else { self.small() }
+    }
+
     /// Whether the identity needs the carry at the top.
     fn extends(&self) -> bool {
         self.output > self.small()
-    }
-
-    /// Where carries are needed; empty when everything is local.
-    fn cuts(&self) -> Vec<u32> {
-        let top = match self.function {
-            Function::Identity if self.extends() => Some(self.input.bits()),
-            Function::Identity => None,
-            Function::Relu | Function::ReluMax { .. } => Some(self.input.bits() - 1),
-        };
-        let low = (self.shift > 0).then_some(self.shift);
-        low.into_iter().chain(top).collect()
-    }
-
-    fn plan(&self) -> Option<CarryPlan> {
-        let cuts = self.cuts();
-        (!cuts.is_empty()).then(|| CarryPlan::new(&cuts, self.radix))
-    }
-
-    /// The comparison of `ReluMax` against its bound.
-    fn bound_plan(&self) -> CarryPlan {
-        CarryPlan::new(&[self.small().bits() - 1], self.radix)
     }
 
     /// Ring in which the function's result is first computed.
@@ -78,135 +103,155 @@ impl Activation {
         }
     }
 
-    /// Transfers for `n` elements.
-    pub(crate) fn needs(&self, n: usize) -> Needs {
-        let Some(plan) = self.plan() else { return Needs::NONE };
-        let mut needs = compare::needs(&plan, n);
-        let carry = |ring| match self.shift {
-            0 => Needs::NONE,
-            _ => select::bit_to_ring_needs(n, ring),
-        };
-        match self.function {
-            Function::Identity => {
-                needs += carry(self.output);
-                if self.extends() {
-                    needs += select::bit_to_ring_needs(n, self.excess());
-                }
-            }
-            Function::Relu | Function::ReluMax { .. } => {
-                needs += carry(self.result()) + select::mux_needs(n);
-                if let Function::ReluMax { .. } = self.function {
-                    needs += compare::needs(&self.bound_plan(), n) + select::mux_needs(n);
-                }
-                if self.output > self.result() {
-                    needs += select::extend_needs(n);
-                }
-            }
-        }
-        needs
-    }
-
-    /// Messages for `n` elements.
-    pub(crate) fn cost(&self, m: &mut Meter, n: usize) {
-        let Some(plan) = self.plan() else { return };
-        compare::cost(m, &plan, n);
-        let carry = |m: &mut Meter, ring| {
-            if self.shift > 0 {
-                select::bit_to_ring_cost(m, n, ring);
-            }
-        };
-        match self.function {
-            Function::Identity => {
-                carry(m, self.output);
-                if self.extends() {
-                    select::bit_to_ring_cost(m, n, self.excess());
-                }
-            }
-            Function::Relu | Function::ReluMax { .. } => {
-                carry(m, self.result());
-                select::mux_cost(m, n, self.result());
-                if let Function::ReluMax { .. } = self.function {
-                    compare::cost(m, &self.bound_plan(), n);
-                    select::mux_cost(m, n, self.result());
-                }
-                if self.output > self.result() {
-                    select::extend_cost(m, n, self.result(), self.output);
-                }
-            }
-        }
-    }
-
     fn excess(&self) -> Ring {
         Ring::new(self.output.bits() - self.small().bits())
     }
 
-    /// This party's share of the result.
+    fn bounded(&self) -> bool {
+        matches!(self.function, Function::ReluMax { .. })
+    }
+
+    /// Rings of the bits that the identity adds to the shifted shares: the carry of the dropped
+    /// bits, and the wrap.
+    fn added(&self) -> Vec<Ring> {
+        let carry = self.carries().then_some(self.output);
+        carry.into_iter().chain(self.extends().then(|| self.excess())).collect()
+    }
+
+    /// The conversions that run together after the comparison.
+    fn conversions(&self) -> Vec<Conversion> {
+        let mut all = Vec::new();
+        match self.function {
+            Function::Identity => all.extend(self.added().into_iter().map(Conversion::BitToRing)),
+            Function::Relu | Function::ReluMax { .. } => {
+                all.push(Conversion::Mux(self.result()));
+                if self.carries() {
+                    all.push(Conversion::BitToRing(self.result()));
+                }
+                if self.bounded() {
+                    all.push(Conversion::BitToRing(self.result()));
+                }
+            }
+        }
+        all
+    }
+
+    /// The last conversion, of a value that is known not to be negative.
+    fn widening(&self) -> Option<Conversion> {
+        let relu = !matches!(self.function, Function::Identity);
+        let bits = self.output.bits().saturating_sub(self.result().bits());
+        (relu && bits > 0).then(|| Conversion::Wraps(Ring::new(bits)))
+    }
+
+    /// Bits that are multiplied by `[t < hi]`.
+    fn bound_width(&self) -> u32 {
+        1 + u32::from(self.carries())
+    }
+
+    /// What `n` elements use up.
+    pub(crate) fn parts(&self, n: usize) -> Vec<Part> {
+        let Some(comparison) = &self.comparison else { return Vec::new() };
+        let mut parts = comparison.parts(n);
+        if self.bounded() {
+            parts.push(Part::Triples { n, width: self.bound_width() });
+        }
+        parts.extend(select::parts(n, &self.conversions()));
+        parts.extend(self.widening().into_iter().flat_map(|w| select::parts(n, &[w])));
+        parts
+    }
+
+    /// Messages for `n` elements.
+    pub(crate) fn cost(&self, m: &mut Meter, n: usize) {
+        let Some(comparison) = &self.comparison else { return };
+        comparison.cost(m, n);
+        if self.bounded() {
+            triple::cost(m, &[(n, self.bound_width())]);
+        }
+        select::cost(m, n, &self.conversions());
+        if let Some(widening) = self.widening() {
+            select::cost(m, n, &[widening]);
+        }
+    }
+
+    /// This party's share of the result. `flips` are the server's: where one is set, a ReLU keeps
+    /// the negative values in place of the positive ones.
     pub(crate) fn run<P: Party>(
         &self,
         lane: &mut Lane,
         x: &[u64],
-        cots: &mut Cots,
+        flips: Option<&Bits>,
+        stock: &mut Stock,
     ) -> Result<Vec<u64>, Error> {
-        let half = match (P::ROLE, self.shift) {
-            (Role::Server, s) if s > 0 => 1u64 << (s - 1),
-            _ => 0,
-        };
-        let x: Vec<u64> = x.iter().map(|&v| self.input.reduce(v.wrapping_add(half))).collect();
+        let x = self.prepare::<P>(x);
         match self.function {
-            Function::Identity => self.identity::<P>(lane, x, cots),
+            Function::Identity => self.identity::<P>(lane, x, stock),
             Function::Relu => {
-                let y = self.relu::<P>(lane, &x, cots)?;
-                self.widen::<P>(lane, y, cots)
+                let y = self.relu::<P>(lane, &x, flips, stock)?;
+                self.widen::<P>(lane, y, stock)
             }
             Function::ReluMax { hi } => {
-                let y = self.relu::<P>(lane, &x, cots)?;
-                let y = self.cap::<P>(lane, &y, hi, cots)?;
-                self.widen::<P>(lane, y, cots)
+                let y = self.relu_max::<P>(lane, &x, hi, stock)?;
+                self.widen::<P>(lane, y, stock)
             }
         }
     }
 
-    /// Shifts the shares and adds the carry out of the dropped bits.
-    fn shifted<P: Party>(
+    /// The operand of the comparison: rounded, and without the bits whose carry is not wanted.
+    fn prepare<P: Party>(&self, x: &[u64]) -> Vec<u64> {
+        let server = |v: u64| if P::ROLE == Role::Server { v } else { 0 };
+        let ring = self.operand();
+        if self.carries() || self.shift == 0 {
+            let half = server(if self.shift > 0 { 1 << (self.shift - 1) } else { 0 });
+            return x.iter().map(|&v| ring.reduce(v.wrapping_add(half))).collect();
+        }
+        let one = server(1);
+        let drop = |&v: &u64| ring.reduce((self.input.reduce(v) >> self.shift).wrapping_add(one));
+        x.iter().map(drop).collect()
+    }
+
+    /// The shares of `t`, but for the carry.
+    fn high(&self, x: &[u64], ring: Ring) -> Vec<u64> {
+        let shift = if self.carries() { self.shift } else { 0 };
+        x.iter().map(|&v| ring.reduce(v >> shift)).collect()
+    }
+
+    fn carry_bits<P: Party>(
         &self,
         lane: &mut Lane,
-        x: &[u64],
-        carry: Option<&Bits>,
-        ring: Ring,
-        cots: &mut Cots,
-    ) -> Result<Vec<u64>, Error> {
-        let high = x.iter().map(|&v| ring.reduce(v >> self.shift));
-        Ok(match carry {
-            None => high.collect(),
-            Some(c) => {
-                let c = select::bit_to_ring::<P>(lane, c, ring, cots)?;
-                high.zip(c).map(|(h, c)| ring.reduce(h.wrapping_add(c))).collect()
-            }
-        })
+        own: &[&[u64]],
+        gate: Option<&Bits>,
+        stock: &mut Stock,
+    ) -> Result<Carries, Error> {
+        let missing = || Error::Config("an activation without its comparison".into());
+        self.comparison.as_ref().ok_or_else(missing)?.carries::<P>(lane, own, gate, stock)
     }
 
     fn identity<P: Party>(
         &self,
         lane: &mut Lane,
         mut x: Vec<u64>,
-        cots: &mut Cots,
+        stock: &mut Stock,
     ) -> Result<Vec<u64>, Error> {
-        let Some(plan) = self.plan() else {
+        if self.comparison.is_none() {
             return Ok(x.iter().map(|&v| self.output.reduce(v)).collect());
-        };
+        }
         let server = P::ROLE == Role::Server;
+        let ring = self.operand();
         // Offsetting by half the ring makes the value an unsigned number whose shares' wrap is
         // the carry at the top.
-        let offset = if self.extends() && server { 1u64 << (self.input.bits() - 1) } else { 0 };
-        x.iter_mut().for_each(|v| *v = self.input.reduce(v.wrapping_add(offset)));
-        let carries = compare::carries::<P>(lane, &plan, &x, cots)?;
-        let low = if self.shift > 0 { carries.first() } else { None };
-        let mut t = self.shifted::<P>(lane, &x, low, self.output, cots)?;
+        let offset = if self.extends() && server { 1u64 << (ring.bits() - 1) } else { 0 };
+        x.iter_mut().for_each(|v| *v = ring.reduce(v.wrapping_add(offset)));
+        let carries = self.carry_bits::<P>(lane, &[&x], None, stock)?;
+        let bits = self.added().into_iter().zip(&carries.cuts[0]);
+        let operands: Vec<_> = bits.map(|(ring, bit)| Operands::BitToRing(ring, bit)).collect();
+        let mut sums = select::run::<P>(lane, &operands, stock)?.into_iter();
+        let mut t = self.high(&x, self.output);
+        if self.carries() {
+            add(&mut t, &sums.next().unwrap_or_default(), self.output);
+        }
         if self.extends() {
-            let top = &carries[carries.len() - 1];
-            let wraps = select::bit_to_ring::<P>(lane, top, self.excess(), cots)?;
             let back = if server { 1u64 << (self.small().bits() - 1) } else { 0 };
-            for (t, w) in t.iter_mut().zip(wraps) {
+            for (t, w) in t.iter_mut().zip(sums.next().unwrap_or_default()) {
                 let v = t.wrapping_sub(w << self.small().bits()).wrapping_sub(back);
                 *t = self.output.reduce(v);
             }
@@ -218,53 +263,107 @@ impl Activation {
         &self,
         lane: &mut Lane,
         x: &[u64],
-        cots: &mut Cots,
+        flips: Option<&Bits>,
+        stock: &mut Stock,
     ) -> Result<Vec<u64>, Error> {
-        let plan = CarryPlan::new(&self.cuts(), self.radix);
-        let carries = compare::carries::<P>(lane, &plan, x, cots)?;
-        let low = if self.shift > 0 { carries.first() } else { None };
-        let t = self.shifted::<P>(lane, x, low, self.result(), cots)?;
-        let positive = nonnegative::<P>(x, self.input, &carries[carries.len() - 1]);
-        select::mux::<P>(lane, &positive, &t, self.result(), cots)
+        let (ring, mut gate) = (self.result(), own_sign::<P>(x, self.operand()));
+        if let Some(flips) = flips {
+            gate.xor_assign(flips);
+        }
+        let carries = self.carry_bits::<P>(lane, &[x], Some(&gate), stock)?;
+        let top = &carries.cuts[0][carries.cuts[0].len() - 1];
+        gate.xor_assign(top);
+        let h = self.high(x, ring);
+        let mut operands = vec![Operands::Mux(ring, &gate, &h)];
+        operands.extend(carries.gated.as_ref().map(|bits| Operands::BitToRing(ring, bits)));
+        total(select::run::<P>(lane, &operands, stock)?, ring)
     }
 
-    /// `min(y, hi) = hi - relu(hi - y)`.
-    fn cap<P: Party>(
+    /// With `d = [t >= 0]` and `e = d and [t < hi]`: `e t + (d ^ e) hi`.
+    fn relu_max<P: Party>(
         &self,
         lane: &mut Lane,
-        y: &[u64],
+        x: &[u64],
         hi: i64,
-        cots: &mut Cots,
+        stock: &mut Stock,
     ) -> Result<Vec<u64>, Error> {
-        let ring = self.small();
-        let hi = if P::ROLE == Role::Server { hi as u64 } else { 0 };
-        let rest: Vec<u64> = y.iter().map(|&v| ring.reduce(hi.wrapping_sub(v))).collect();
-        let carries = compare::carries::<P>(lane, &self.bound_plan(), &rest, cots)?;
-        let below = nonnegative::<P>(&rest, ring, &carries[0]);
-        let rest = select::mux::<P>(lane, &below, &rest, ring, cots)?;
-        Ok(rest.iter().map(|&v| ring.reduce(hi.wrapping_sub(v))).collect())
+        let (ring, operand) = (self.result(), self.operand());
+        let server = P::ROLE == Role::Server;
+        let scaled = (hi as u64) << if self.carries() { self.shift } else { 0 };
+        let bound = if server { scaled } else { 0 };
+        let above: Vec<u64> = x.iter().map(|&v| operand.reduce(v.wrapping_sub(bound))).collect();
+        let mut positive = own_sign::<P>(x, operand);
+        // The client's choices are the same for both trees: those of its share of x.
+        let own: [&[u64]; 2] = if server { [x, &above] } else { [x, x] };
+        let carries = self.carry_bits::<P>(lane, &own, Some(&positive), stock)?;
+        positive.xor_assign(&carries.cuts[0][carries.cuts[0].len() - 1]);
+        let mut below = own_sign::<P>(&above, operand);
+        below.xor_assign(&carries.cuts[1][0]);
+        if server {
+            below.invert();
+        }
+        let triples = stock.triples()?;
+        let b = std::iter::once(&positive).chain(&carries.gated).collect();
+        let product = Product { triples, a: &below, b };
+        let mut kept = triple::and(lane, vec![product])?.pop().unwrap_or_default().into_iter();
+        let missing = || Error::Config("a product of the wrong width".into());
+        let inside = kept.next().ok_or_else(missing)?;
+        let mut capped = positive;
+        capped.xor_assign(&inside);
+        let h = self.high(x, ring);
+        let mut operands = vec![Operands::Mux(ring, &inside, &h)];
+        let carry = kept.next();
+        operands.extend(carry.as_ref().map(|bits| Operands::BitToRing(ring, bits)));
+        operands.push(Operands::BitToRing(ring, &capped));
+        let mut parts = select::run::<P>(lane, &operands, stock)?;
+        if let Some(capped) = parts.last_mut() {
+            capped.iter_mut().for_each(|v| *v = v.wrapping_mul(hi as u64));
+        }
+        total(parts, ring)
     }
 
     fn widen<P: Party>(
         &self,
         lane: &mut Lane,
-        y: Vec<u64>,
-        cots: &mut Cots,
+        mut y: Vec<u64>,
+        stock: &mut Stock,
     ) -> Result<Vec<u64>, Error> {
         let (from, to) = (self.result(), self.output);
-        if to > from {
-            return select::extend_nonnegative::<P>(lane, &y, from, to, cots);
+        if let Some(Conversion::Wraps(ring)) = self.widening() {
+            let wraps = select::run::<P>(lane, &[Operands::Wraps(from, &y, ring)], stock)?;
+            for (y, wraps) in y.iter_mut().zip(&wraps[0]) {
+                *y = y.wrapping_sub(wraps << from.bits());
+            }
         }
         Ok(y.iter().map(|&v| to.reduce(v)).collect())
     }
 }
 
-/// Shares of `[x >= 0]` from the carry into the top bit.
-pub(crate) fn nonnegative<P: Party>(x: &[u64], ring: Ring, carry: &Bits) -> Bits {
+fn add(t: &mut [u64], more: &[u64], ring: Ring) {
+    for (t, more) in t.iter_mut().zip(more) {
+        *t = ring.reduce(t.wrapping_add(*more));
+    }
+}
+
+fn total(parts: Vec<Vec<u64>>, ring: Ring) -> Result<Vec<u64>, Error> {
+    let mut parts = parts.into_iter();
+    let mut sum = parts.next().ok_or_else(|| Error::Config("an empty conversion".into()))?;
+    parts.for_each(|part| add(&mut sum, &part, ring));
+    Ok(sum)
+}
+
+/// This party's share of `[x >= 0]`, but for the carry into the top bit.
+fn own_sign<P: Party>(x: &[u64], ring: Ring) -> Bits {
     let mut bits = Bits::collect(x.iter().map(|&v| ring.msb(v)));
-    bits.xor_assign(carry);
     if P::ROLE == Role::Server {
         bits.invert();
     }
+    bits
+}
+
+/// Shares of `[x >= 0]` from the carry into the top bit.
+pub(crate) fn nonnegative<P: Party>(x: &[u64], ring: Ring, carry: &Bits) -> Bits {
+    let mut bits = own_sign::<P>(x, ring);
+    bits.xor_assign(carry);
     bits
 }

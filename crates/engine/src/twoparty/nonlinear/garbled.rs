@@ -17,7 +17,7 @@
 //!
 //! *Source*: Gazelle and Delphi for garbled activations on shares; the gadget is ours.
 
-use crate::twoparty::{Cots, Needs};
+use crate::twoparty::stock::{Part, Stock};
 use crate::{Error, Layer};
 use sordino_garble::{Base, Evaluator, Garbler, Labels, Machine, Prime, Program, Tables, gadget};
 use sordino_kernels::Block;
@@ -94,9 +94,9 @@ impl GarbledTable {
         self.primes.iter().map(|&p| Self::bits(p) as usize).sum()
     }
 
-    /// Transfers for `n` elements.
-    pub(crate) fn needs(&self, n: usize) -> Needs {
-        Needs::server(n * self.transfers())
+    /// What `n` elements use up: the parties' transfers choose labels as they are.
+    pub(crate) fn parts(&self, n: usize) -> Vec<Part> {
+        vec![Part::Raw { n: n * self.transfers() }]
     }
 
     /// Blocks of a part: the circuit's public number, then the tables.
@@ -104,14 +104,14 @@ impl GarbledTable {
         1 + n * self.program.cost().rows
     }
 
-    fn parts(n: usize) -> impl Iterator<Item = Range<usize>> {
+    fn pieces(n: usize) -> impl Iterator<Item = Range<usize>> {
         (0..n).step_by(PART).map(move |i| i..(i + PART).min(n))
     }
 
     /// Messages for `n` elements.
     pub(crate) fn cost(&self, m: &mut Meter, n: usize) {
         block::cost_choices(m, Role::Server, n * self.transfers());
-        for part in Self::parts(n) {
+        for part in Self::pieces(n) {
             let n = part.len();
             block::cost_pairs(m, Role::Server, n * self.transfers());
             m.message(Role::Server.sends(), self.rows(n) * size_of::<Block>());
@@ -124,23 +124,23 @@ impl GarbledTable {
         &self,
         lane: &mut Lane,
         x: &[u64],
-        cots: &mut Cots,
+        stock: &mut Stock,
         rng: &mut SecretRng,
     ) -> Result<Vec<u64>, Error> {
-        let cots = cots.split::<P>(self.needs(x.len()))?;
+        let cots = stock.raw()?;
         let x = &spread::<P>(x);
         match P::ROLE {
             Role::Server => {
                 let mut sender = BlockSender::new(lane, cots.send)?;
                 let parts =
-                    Self::parts(x.len()).map(|r| self.garble(lane, &x[r], &mut sender, rng));
+                    Self::pieces(x.len()).map(|r| self.garble(lane, &x[r], &mut sender, rng));
                 Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
             }
             Role::Client => {
                 let mut receiver = BlockReceiver::new(lane, cots.recv, self.choices(x))?;
                 lane.flush()?;
                 let parts =
-                    Self::parts(x.len()).map(|r| self.evaluate(lane, r.len(), &mut receiver));
+                    Self::pieces(x.len()).map(|r| self.evaluate(lane, r.len(), &mut receiver));
                 Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
             }
         }
@@ -150,7 +150,7 @@ impl GarbledTable {
     fn choices(&self, x: &[u64]) -> Bits {
         let mut bits = Bits::zero(x.len() * self.transfers());
         let mut at = 0;
-        for part in Self::parts(x.len()) {
+        for part in Self::pieces(x.len()) {
             for &p in &self.primes {
                 let constant = p.reduce(-i128::from(self.bound) - (1i128 << self.ring_in.bits()));
                 for &word in &x[part.clone()] {

@@ -3,6 +3,7 @@
 pub(crate) mod activate;
 pub(crate) mod compare;
 pub(crate) mod garbled;
+mod leaves;
 pub(crate) mod product;
 pub(crate) mod select;
 pub(crate) mod tournament;

@@ -6,7 +6,7 @@
 //! with the message widths of CrypTFlow2 section 4.1.
 
 use crate::Error;
-use crate::twoparty::{Cots, Needs};
+use crate::twoparty::stock::{Part, Stock};
 use sordino_ot::product;
 use sordino_secret::{Party, Ring};
 use sordino_wire::{Lane, Meter, Role};
@@ -16,10 +16,10 @@ fn shape(n: usize, ring: Ring, square: bool) -> (usize, u32) {
     if square { (n, ring.bits() - 1) } else { (2 * n, ring.bits()) }
 }
 
-/// Transfers for `n` elements.
-pub(crate) fn needs(n: usize, ring: Ring, square: bool) -> Needs {
+/// What `n` elements use up.
+pub(crate) fn parts(n: usize, ring: Ring, square: bool) -> Vec<Part> {
     let (count, bits) = shape(n, ring, square);
-    Needs::server(count * bits as usize)
+    vec![Part::Ring { sender: Role::Server, n: product::cots_needed(count, bits, bits), bits }]
 }
 
 /// Messages for `n` elements.
@@ -34,10 +34,9 @@ pub(crate) fn product<P: Party>(
     a: &[u64],
     b: Option<&[u64]>,
     ring: Ring,
-    cots: &mut Cots,
+    stock: &mut Stock,
 ) -> Result<Vec<u64>, Error> {
-    let (count, bits) = shape(a.len(), ring, b.is_none());
-    let taken = cots.split::<P>(Needs::server(count * bits as usize))?;
+    let (_, bits) = shape(a.len(), ring, b.is_none());
     // The client's factors meet the server's in the other order: a_c * b_s, then b_c * a_s.
     let own: Vec<u64> = match (P::ROLE, b) {
         (_, None) => a.to_vec(),
@@ -45,8 +44,8 @@ pub(crate) fn product<P: Party>(
         (Role::Server, Some(b)) => [b, a].concat(),
     };
     let cross = match P::ROLE {
-        Role::Server => product::send(lane, taken.send, &own, bits, bits)?,
-        Role::Client => product::recv(lane, taken.recv, &own, bits, bits)?,
+        Role::Server => product::send(lane, stock.ring_out()?, &own, bits, bits)?,
+        Role::Client => product::recv(lane, stock.ring_in()?, &own, bits, bits)?,
     };
     let n = a.len();
     Ok((0..n)

@@ -1,117 +1,156 @@
-//! Small conversions between XOR and additive shares, each one or two rounds.
+//! Small conversions between XOR and additive shares, each of them one or two ring COTs, so that
+//! independent ones share their messages.
 //!
 //! All are semi-honest; every message is masked by the pad of a fresh correlated transfer, so a
 //! party sees uniform bits. Source: CrypTFlow2 section 3.1.1 (bit to ring), SIRNN section 3.2
 //! (multiplexer, extension of values with a known sign).
 
 use crate::Error;
-use crate::twoparty::{Cots, Needs};
-use sordino_ot::ring_cot;
+use crate::twoparty::stock::{Part, Stock};
+use sordino_ot::ring_cot::{self, Shape};
 use sordino_secret::{Bits, Party, Ring};
 use sordino_wire::{Lane, Meter, Role};
+use std::borrow::Cow;
 
-/// Transfers of [`bit_to_ring`].
-pub(crate) fn bit_to_ring_needs(n: usize, ring: Ring) -> Needs {
-    if ring.bits() == 1 { Needs::NONE } else { Needs::server(n) }
+/// A conversion's public shape.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Conversion {
+    /// Additive shares of a bit in a ring.
+    BitToRing(Ring),
+    /// Additive shares of a bit times a ring element.
+    Mux(Ring),
+    /// Wraps of shares of a value below half of its ring, in a ring of that many bits.
+    Wraps(Ring),
 }
 
-/// Messages of [`bit_to_ring`]: `n` bits up, `n * (ring - 1)` bits down.
-pub(crate) fn bit_to_ring_cost(m: &mut Meter, n: usize, ring: Ring) {
-    if ring.bits() > 1 {
-        ring_cot::cost(m, Role::Server, n, ring.bits() - 1);
-    }
+/// A conversion with its operands.
+pub(crate) enum Operands<'a> {
+    BitToRing(Ring, &'a Bits),
+    Mux(Ring, &'a Bits, &'a [u64]),
+    /// The value's own ring, its shares, and the ring of the result.
+    Wraps(Ring, &'a [u64], Ring),
 }
 
-/// Additive shares of XOR-shared bits: `b0 ^ b1 = b0 + b1 - 2 b0 b1`, the product from one
-/// transfer modulo half the ring.
-pub(crate) fn bit_to_ring<P: Party>(
-    lane: &mut Lane,
-    bits: &Bits,
-    ring: Ring,
-    cots: &mut Cots,
-) -> Result<Vec<u64>, Error> {
-    let own: Vec<u64> = (0..bits.len()).map(|i| bits.get(i)).collect();
-    if ring.bits() == 1 {
-        return Ok(own);
-    }
-    let product = bit_product::<P>(lane, bits, Ring::new(ring.bits() - 1), cots)?;
-    let sum = |(b, p): (&u64, &u64)| ring.reduce(b.wrapping_sub(p << 1));
-    Ok(own.iter().zip(&product).map(sum).collect())
-}
-
-/// Additive shares of the product of the client's and the server's own bits.
-fn bit_product<P: Party>(
-    lane: &mut Lane,
-    bits: &Bits,
-    ring: Ring,
-    cots: &mut Cots,
-) -> Result<Vec<u64>, Error> {
-    let taken = cots.split::<P>(Needs::server(bits.len()))?;
-    Ok(match P::ROLE {
-        Role::Server => {
-            let corr: Vec<u64> = (0..bits.len()).map(|i| bits.get(i)).collect();
-            ring_cot::send(lane, taken.send, &corr, ring.bits())?
+impl Conversion {
+    fn shapes(self, n: usize) -> Vec<Shape> {
+        let shape = |sender, bits| Shape { sender, n, bits };
+        match self {
+            Self::BitToRing(ring) if ring.bits() == 1 => Vec::new(),
+            Self::BitToRing(ring) => vec![shape(Role::Server, ring.bits() - 1)],
+            Self::Mux(ring) => {
+                vec![shape(Role::Server, ring.bits()), shape(Role::Client, ring.bits())]
+            }
+            Self::Wraps(ring) => vec![shape(Role::Server, ring.bits())],
         }
-        Role::Client => ring_cot::recv(lane, taken.recv, bits, ring.bits())?,
-    })
+    }
 }
 
-/// Transfers of [`mux`].
-pub(crate) fn mux_needs(n: usize) -> Needs {
-    Needs::both(n)
+/// What conversions of `n` elements use up.
+pub(crate) fn parts(n: usize, conversions: &[Conversion]) -> Vec<Part> {
+    let part = |Shape { sender, n, bits }| Part::Ring { sender, n, bits };
+    conversions.iter().flat_map(|c| c.shapes(n)).map(part).collect()
 }
 
-/// Messages of [`mux`]: an exchange of `n` bits, then one of `n * ring` bits.
-pub(crate) fn mux_cost(m: &mut Meter, n: usize, ring: Ring) {
-    ring_cot::cost_exchange(m, n, ring.bits());
+/// Messages of conversions of `n` elements that run together.
+pub(crate) fn cost(m: &mut Meter, n: usize, conversions: &[Conversion]) {
+    ring_cot::cost(m, &conversions.iter().flat_map(|c| c.shapes(n)).collect::<Vec<_>>());
 }
 
-/// Shares of `d * x` for an XOR-shared bit `d` and an additively shared `x`:
-/// `d x_i = d_i x_i + d_j (1 - 2 d_i) x_i` for each party `i` with peer `j`.
-pub(crate) fn mux<P: Party>(
+/// Shares of the conversions' results, in one exchange of bits and one of corrections.
+///
+/// * `b0 ^ b1 = b0 + b1 - 2 b0 b1`, the product modulo half the ring.
+/// * `d x_i = d_i x_i + d_j (1 - 2 d_i) x_i` for each party `i` with peer `j`.
+/// * Shares of a value below half of its ring wrap exactly when one of them has its top bit set.
+pub(crate) fn run<P: Party>(
     lane: &mut Lane,
-    d: &Bits,
-    x: &[u64],
-    ring: Ring,
-    cots: &mut Cots,
-) -> Result<Vec<u64>, Error> {
-    let taken = cots.split::<P>(Needs::both(x.len()))?;
-    let signed = |i: usize, v: u64| {
-        let d = d.get(i);
-        v.wrapping_sub((v & d.wrapping_neg()) << 1)
-    };
-    let corr: Vec<u64> = x.iter().enumerate().map(|(i, &v)| ring.reduce(signed(i, v))).collect();
-    let (sent, got) = ring_cot::exchange(lane, taken.send, taken.recv, &corr, d, ring.bits())?;
-    let own = |i: usize| x[i] & d.get(i).wrapping_neg();
-    Ok((0..x.len())
-        .map(|i| ring.reduce(own(i).wrapping_add(sent[i]).wrapping_add(got[i])))
-        .collect())
+    operands: &[Operands<'_>],
+    stock: &mut Stock,
+) -> Result<Vec<Vec<u64>>, Error> {
+    let prepared: Vec<Prepared<'_>> = operands.iter().map(Prepared::new).collect();
+    let (mut sends, mut recvs) = (Vec::new(), Vec::new());
+    for p in &prepared {
+        // Parts are in the order of the shapes: the server's direction first.
+        for sender in p.senders() {
+            if *sender == P::ROLE {
+                sends.push(ring_cot::Corrections { pads: stock.ring_out()?, corr: &p.corr });
+            } else {
+                recvs.push(ring_cot::Choices { pads: stock.ring_in()?, choice: &p.choice });
+            }
+        }
+    }
+    let [mut sent, mut got] = ring_cot::run(lane, sends, recvs)?.map(Vec::into_iter);
+    let missing = || Error::Config("a conversion without its products".into());
+    let mut results = Vec::with_capacity(prepared.len());
+    for p in &prepared {
+        let mut sum: Option<Vec<u64>> = None;
+        for sender in p.senders() {
+            let next = if *sender == P::ROLE { sent.next() } else { got.next() };
+            let next = next.ok_or_else(missing)?;
+            sum = Some(match sum {
+                None => next,
+                Some(sum) => sum.iter().zip(&next).map(|(a, b)| a.wrapping_add(*b)).collect(),
+            });
+        }
+        results.push(p.finish(sum));
+    }
+    Ok(results)
 }
 
-/// Transfers of [`extend_nonnegative`].
-pub(crate) fn extend_needs(n: usize) -> Needs {
-    Needs::server(n)
+/// Operands in the form that the products use.
+struct Prepared<'a> {
+    operands: &'a Operands<'a>,
+    /// What this party brings as a receiver.
+    choice: Cow<'a, Bits>,
+    /// What this party brings as a sender.
+    corr: Vec<u64>,
 }
 
-/// Messages of [`extend_nonnegative`]: `n` bits up, `n * (to - from)` bits down.
-pub(crate) fn extend_cost(m: &mut Meter, n: usize, from: Ring, to: Ring) {
-    ring_cot::cost(m, Role::Server, n, to.bits() - from.bits());
+impl<'a> Prepared<'a> {
+    fn new(operands: &'a Operands<'a>) -> Self {
+        let (choice, corr) = match operands {
+            Operands::BitToRing(_, bits) => (Cow::Borrowed(*bits), each(bits).collect()),
+            Operands::Mux(ring, d, x) => {
+                let signed =
+                    |(d, v): (u64, &u64)| ring.reduce(v.wrapping_sub((v & d.wrapping_neg()) << 1));
+                (Cow::Borrowed(*d), each(d).zip(*x).map(signed).collect())
+            }
+            Operands::Wraps(from, y, _) => {
+                let top = Bits::collect(y.iter().map(|&v| from.msb(v)));
+                let corr = each(&top).collect();
+                (Cow::Owned(top), corr)
+            }
+        };
+        Self { operands, choice, corr }
+    }
+
+    fn senders(&self) -> &'static [Role] {
+        match self.operands {
+            Operands::BitToRing(ring, _) if ring.bits() == 1 => &[],
+            Operands::Mux(..) => &[Role::Server, Role::Client],
+            _ => &[Role::Server],
+        }
+    }
+
+    fn finish(&self, products: Option<Vec<u64>>) -> Vec<u64> {
+        let products = products.unwrap_or_default();
+        match self.operands {
+            Operands::BitToRing(_, bits) if products.is_empty() => each(bits).collect(),
+            Operands::BitToRing(ring, bits) => {
+                let sum = |(b, p): (u64, &u64)| ring.reduce(b.wrapping_sub(p << 1));
+                each(bits).zip(&products).map(sum).collect()
+            }
+            Operands::Mux(ring, d, x) => {
+                let own = each(d).zip(*x).map(|(d, v)| v & d.wrapping_neg());
+                own.zip(&products).map(|(own, p)| ring.reduce(own.wrapping_add(*p))).collect()
+            }
+            Operands::Wraps(from, y, ring) => {
+                let sum = |(v, both): (&u64, &u64)| ring.reduce(from.msb(*v).wrapping_sub(*both));
+                y.iter().zip(&products).map(sum).collect()
+            }
+        }
+    }
 }
 
-/// Shares in the larger ring `to` of a value known to be below `2^(from - 1)`: its shares wrap
-/// exactly when one of them has its top bit set.
-pub(crate) fn extend_nonnegative<P: Party>(
-    lane: &mut Lane,
-    y: &[u64],
-    from: Ring,
-    to: Ring,
-    cots: &mut Cots,
-) -> Result<Vec<u64>, Error> {
-    let top = Bits::collect(y.iter().map(|&v| from.msb(v)));
-    let both = bit_product::<P>(lane, &top, Ring::new(to.bits() - from.bits()), cots)?;
-    let lift = |(&v, &b): (&u64, &u64)| {
-        let wraps = from.msb(v).wrapping_sub(b);
-        to.reduce(v.wrapping_sub(wraps << from.bits()))
-    };
-    Ok(y.iter().zip(&both).map(lift).collect())
+fn each(bits: &Bits) -> impl Iterator<Item = u64> {
+    (0..bits.len()).map(|i| bits.get(i))
 }

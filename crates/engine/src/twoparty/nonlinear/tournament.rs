@@ -4,10 +4,11 @@
 //! the index ring when positions are tracked. Semi-honest. Source: CrypTFlow2 section 3.4.
 
 use super::activate::nonnegative;
-use super::{compare, select};
+use super::compare::Comparison;
+use super::select::{self, Conversion, Operands};
 use crate::Error;
 use crate::twoparty::carry::CarryPlan;
-use crate::twoparty::{Cots, Needs};
+use crate::twoparty::stock::{Part, Stock};
 use sordino_secret::{Party, Ring};
 use sordino_wire::{Lane, Meter};
 
@@ -16,28 +17,31 @@ use sordino_wire::{Lane, Meter};
 pub(crate) struct Tournament {
     ring: Ring,
     index: Option<Ring>,
-    plan: CarryPlan,
+    sign: Comparison,
 }
 
 impl Tournament {
     /// Values in `ring`, positions in `index` when they are wanted.
     pub(crate) fn new(ring: Ring, index: Option<Ring>, radix: u32) -> Self {
-        Self { ring, index, plan: CarryPlan::new(&[ring.bits() - 1], radix) }
+        let sign = Comparison::new(CarryPlan::new(&[ring.bits() - 1], radix));
+        Self { ring, index, sign }
     }
 
-    /// Transfers for `n` pairs.
-    pub(crate) fn needs(&self, n: usize) -> Needs {
-        let muxes = 1 + usize::from(self.index.is_some());
-        compare::needs(&self.plan, n) + select::mux_needs(n * muxes)
+    fn muxes(&self) -> Vec<Conversion> {
+        std::iter::once(self.ring).chain(self.index).map(Conversion::Mux).collect()
+    }
+
+    /// What `n` pairs use up.
+    pub(crate) fn parts(&self, n: usize) -> Vec<Part> {
+        let mut parts = self.sign.parts(n);
+        parts.extend(select::parts(n, &self.muxes()));
+        parts
     }
 
     /// Messages for `n` pairs.
     pub(crate) fn cost(&self, m: &mut Meter, n: usize) {
-        compare::cost(m, &self.plan, n);
-        select::mux_cost(m, n, self.ring);
-        if let Some(index) = self.index {
-            select::mux_cost(m, n, index);
-        }
+        self.sign.cost(m, n);
+        select::cost(m, n, &self.muxes());
     }
 
     /// Shares of the larger values and of their positions (empty when not tracked).
@@ -46,16 +50,21 @@ impl Tournament {
         lane: &mut Lane,
         values: [&[u64]; 2],
         index: [&[u64]; 2],
-        cots: &mut Cots,
+        stock: &mut Stock,
     ) -> Result<(Vec<u64>, Vec<u64>), Error> {
         let difference = minus(values[0], values[1], self.ring);
-        let carry = compare::carries::<P>(lane, &self.plan, &difference, cots)?;
-        let first = nonnegative::<P>(&difference, self.ring, &carry[0]);
-        let gain = select::mux::<P>(lane, &first, &difference, self.ring, cots)?;
-        let best = plus(values[1], &gain, self.ring);
-        let Some(ring) = self.index else { return Ok((best, Vec::new())) };
-        let step = select::mux::<P>(lane, &first, &minus(index[0], index[1], ring), ring, cots)?;
-        Ok((best, plus(index[1], &step, ring)))
+        let carry = self.sign.carries::<P>(lane, &[&difference], None, stock)?;
+        let first = nonnegative::<P>(&difference, self.ring, &carry.cuts[0][0]);
+        let Some(ring) = self.index else {
+            let gain = [Operands::Mux(self.ring, &first, &difference)];
+            let gain = select::run::<P>(lane, &gain, stock)?;
+            return Ok((plus(values[1], &gain[0], self.ring), Vec::new()));
+        };
+        let ahead = minus(index[0], index[1], ring);
+        let both =
+            [Operands::Mux(self.ring, &first, &difference), Operands::Mux(ring, &first, &ahead)];
+        let both = select::run::<P>(lane, &both, stock)?;
+        Ok((plus(values[1], &both[0], self.ring), plus(index[1], &both[1], ring)))
     }
 }
 
