@@ -55,7 +55,7 @@ fn apply<E: Evaluator>(e: &mut E, l: &Layer<'_>, xs: &[&E::Tensor]) -> Result<E:
             e.linear(l, Linear { conv, weights: *weights, weight_bits: *weight_bits }, xs[0])
         }
         FixedOp::AddConst { weights } => e.add_const(l, *weights, xs[0]),
-        FixedOp::Activate { shift, function } => e.activate(l, *shift, *function, xs[0]),
+        FixedOp::Activate { shift, function, .. } => e.activate(l, *shift, *function, xs[0]),
         FixedOp::SumPool(pool) => e.sum_pool(l, pool, xs[0]),
         FixedOp::MaxPool(pool) => e.max_pool(l, pool, xs[0]),
         FixedOp::Add { shl, subtract } => e.add(l, *shl, *subtract, xs[0], xs[1]),

@@ -12,7 +12,7 @@ fn edge(shape: &[u32], frac: i32, ring: u32) -> Edge {
     Edge { name, shape: shape.to_vec(), frac, divisor: 1, ring, lo: -100, hi: 100 }
 }
 
-/// Convolution, activation, max pool, padding, concatenation, product, table and rescaling.
+/// Convolution, activation with signs, max pool, padding, concatenation, product, table and rescaling.
 fn sample() -> FixedModel {
     let conv = ConvShape {
         cin: 1,
@@ -37,7 +37,10 @@ fn sample() -> FixedModel {
     let linear = FixedOp::Linear { conv, weights: WeightId(0), weight_bits: 4, weight_frac: 3 };
     let ops = [
         (linear, vec![0]),
-        (FixedOp::Activate { shift: 3, function: Function::Relu }, vec![1]),
+        (
+            FixedOp::Activate { shift: 3, function: Function::Relu, flips: Some(WeightId(1)) },
+            vec![1],
+        ),
         (FixedOp::MaxPool(pool), vec![2]),
         (
             FixedOp::Rearrange(Rearrange::Pad {
@@ -73,7 +76,7 @@ fn sample() -> FixedModel {
     for (op, inputs) in ops {
         if nodes.len() == 4 {
             // The second operand of the concatenation: half of the first.
-            let op = FixedOp::Activate { shift: 1, function: Function::Identity };
+            let op = FixedOp::Activate { shift: 1, function: Function::Identity, flips: None };
             nodes.push(node(op, vec![4], 5));
         }
         let output = inputs.iter().max().unwrap() + 1;
@@ -88,7 +91,9 @@ fn sample() -> FixedModel {
         finish: Finish::None,
     };
     let kernel = (0..18).map(|i| i % 16 - 8).collect();
-    let weights = Weights { layers: vec![LayerWeights { kernel, bias: vec![5, -5] }] };
+    let layer = LayerWeights { kernel, bias: vec![5, -5] };
+    let signs = LayerWeights { kernel: vec![], bias: vec![1, 0] };
+    let weights = Weights { layers: vec![layer, signs] };
     FixedModel { graph, weights }
 }
 
@@ -166,7 +171,15 @@ fn values_outside_a_window_are_counted() {
 
 #[test]
 fn every_rule_is_checked() {
-    let changes: [(&str, Change); 33] = [
+    let changes: [(&str, Change); 35] = [
+        ("signs of an identity", |g| {
+            let flips = Some(WeightId(1));
+            g.nodes[1].op = FixedOp::Activate { shift: 3, function: Function::Identity, flips };
+        }),
+        ("signs out of order", |g| {
+            let flips = Some(WeightId(7));
+            g.nodes[1].op = FixedOp::Activate { shift: 3, function: Function::Relu, flips };
+        }),
         ("output beyond the edges", |g| g.output = EdgeId(99)),
         ("input beyond the edges", |g| g.input = EdgeId(99)),
         ("operand beyond the edges", |g| g.nodes[1].inputs = vec![EdgeId(99)]),
@@ -184,7 +197,7 @@ fn every_rule_is_checked() {
         ("scales", |g| g.edges[1].frac = 4),
         ("huge fraction", |g| g.edges[0].frac = i32::MIN),
         ("shift beyond the ring", |g| {
-            g.nodes[1].op = FixedOp::Activate { shift: 16, function: Function::Relu }
+            g.nodes[1].op = FixedOp::Activate { shift: 16, function: Function::Relu, flips: None }
         }),
         ("stride 0", |g| {
             if let FixedOp::Linear { conv, .. } = &mut g.nodes[0].op {
@@ -280,7 +293,11 @@ fn graphs_that_are_small_only_on_the_wire_are_refused() {
 
 #[test]
 fn weights_that_do_not_fit_are_refused_without_being_shown() {
-    let changes: [fn(&mut Weights); 5] = [
+    let changes: [fn(&mut Weights); 9] = [
+        |w| w.layers[1].bias[1] = 12345,
+        |w| w.layers[1].bias[1] = -1,
+        |w| w.layers[1].bias.push(1),
+        |w| w.layers[1].kernel.push(1),
         |w| w.layers.clear(),
         |w| w.layers.push(LayerWeights::default()),
         |w| w.layers[0].kernel.truncate(17),

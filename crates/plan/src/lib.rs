@@ -178,7 +178,7 @@ mod tests {
             inputs: vec![EdgeId(input)],
             output: EdgeId(output),
         };
-        let relu = FixedOp::Activate { shift: 0, function: Function::Relu };
+        let relu = FixedOp::Activate { shift: 0, function: Function::Relu, flips: None };
         FixedGraph {
             name: "g".into(),
             edges: vec![edge("x", 8), edge("r", 8), edge("y", 8)],

@@ -89,10 +89,11 @@ fn result(model: &FixedModel, node: &FixedNode, x: &[Interval]) -> Interval {
             let bias = &model.weights.layers[weights.0 as usize].bias;
             Interval::of(bias.iter().copied()).map_or(x[0], |b| x[0].add(b))
         }
-        FixedOp::Activate { shift, function } => {
+        FixedOp::Activate { shift, function, flips } => {
             let scale = 1i128 << shift;
             let round = |v: i128| (v + scale / 2).div_euclid(scale);
-            apply(*function, Interval::new(round(x[0].lo), round(x[0].hi)))
+            let t = Interval::new(round(x[0].lo), round(x[0].hi));
+            if flips.is_some() { t.zero_too() } else { apply(*function, t) }
         }
         FixedOp::Lookup { values, .. } => Interval::of(values.iter().copied()).unwrap_or(x[0]),
         FixedOp::Rescale { modulus, divisor, function } => {

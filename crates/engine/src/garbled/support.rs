@@ -35,7 +35,7 @@ pub(super) fn supported(node: &FixedNode) -> Result<(), Error> {
         })
     };
     match &node.op {
-        FixedOp::Activate { shift: 0, function: Function::Identity } => Ok(()),
+        FixedOp::Activate { shift: 0, function: Function::Identity, .. } => Ok(()),
         FixedOp::Activate { .. } => refuse(
             "Activate",
             "garbled circuits compute in residues, which have no shifts",

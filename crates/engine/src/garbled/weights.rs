@@ -36,12 +36,7 @@ pub(super) fn to_bytes(model: &FixedModel) -> Vec<u8> {
 }
 
 fn ordered(model: &FixedModel) -> impl Iterator<Item = &LayerWeights> {
-    model.graph.nodes.iter().filter_map(|n| match &n.op {
-        FixedOp::Linear { weights, .. } | FixedOp::AddConst { weights } => {
-            Some(&model.weights.layers[weights.0 as usize])
-        }
-        _ => None,
-    })
+    model.graph.nodes.iter().filter_map(|n| Some(&model.weights.layers[n.op.weights()?.0 as usize]))
 }
 
 /// The model of a graph and its weights.
@@ -53,10 +48,7 @@ pub(super) fn from_bytes(graph: FixedGraph, bytes: &[u8]) -> Result<FixedModel, 
         return Err(Error::Peer("its weights are not those of its graph".into()));
     }
     let mut layers = vec![LayerWeights::default(); sizes(&graph).len()];
-    let ids = graph.nodes.iter().filter_map(|n| match &n.op {
-        FixedOp::Linear { weights, .. } | FixedOp::AddConst { weights } => Some(weights.0),
-        _ => None,
-    });
+    let ids = graph.nodes.iter().filter_map(|n| Some(n.op.weights()?.0));
     let mut rest = bytes;
     for ((kernel, bias), id) in sizes(&graph).into_iter().zip(ids) {
         let (k, tail) = rest.split_at(4 * kernel);

@@ -87,7 +87,7 @@ impl Builder {
 
     pub fn activate(&mut self, x: EdgeId, shift: u32, function: Function, ring: u32) -> EdgeId {
         let e = self.model.graph.edges[x.0 as usize].clone();
-        let op = FixedOp::Activate { shift, function };
+        let op = FixedOp::Activate { shift, function, flips: None };
         self.push(op, &[x], &e.shape, e.frac - shift as i32, ring)
     }
 

@@ -1,5 +1,6 @@
-use crate::ir::{Graph, Tensor, TensorData, ValueId};
+use crate::ir::{Graph, Op, Tensor, TensorData, ValueId};
 use crate::{Error, float};
+use std::collections::HashMap;
 
 /// Samples on which a value is this many times larger than on the median sample do not count for
 /// its range: networks with polynomial activations diverge on rare inputs, and a ring made for
@@ -12,6 +13,8 @@ pub struct Calibration {
     /// Per value, smallest and largest element of each sample.
     ranges: Vec<Vec<(f32, f32)>>,
     fractional: Vec<bool>,
+    /// Smallest and largest element per channel, of values that a batch normalisation reads.
+    channels: HashMap<ValueId, Vec<(f32, f32)>>,
     samples: usize,
 }
 
@@ -19,7 +22,16 @@ impl Calibration {
     /// Nothing seen yet.
     pub fn new(graph: &Graph) -> Self {
         let n = graph.values.len();
-        Self { ranges: vec![Vec::new(); n], fractional: vec![false; n], samples: 0 }
+        let normalised = graph.nodes.iter().filter(|n| matches!(n.op, Op::BatchNorm { .. }));
+        let channels = normalised
+            .filter_map(|n| {
+                let x = n.inputs.first().copied().flatten()?;
+                let count = graph.value(x).shape.get(1).copied().unwrap_or(1);
+                Some((x, vec![(f32::INFINITY, f32::NEG_INFINITY); count]))
+            })
+            .collect();
+        let ranges = vec![Vec::new(); n];
+        Self { ranges, fractional: vec![false; n], channels, samples: 0 }
     }
 
     /// Runs the float network on each input and records the smallest and largest of every value.
@@ -51,10 +63,13 @@ impl Calibration {
         let (lo, hi) = match t.data() {
             TensorData::F32(v) => {
                 self.fractional[id.0] |= v.iter().any(|x| x.fract() != 0.0);
-                // Comparisons that keep NaN, which quantisation then refuses.
-                v.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), &x| {
-                    (if x >= lo { lo } else { x }, if x <= hi { hi } else { x })
-                })
+                if let Some(channels) = self.channels.get_mut(&id) {
+                    let run = (v.len() / channels.len().max(1)).max(1);
+                    for (range, v) in channels.iter_mut().zip(v.chunks(run)) {
+                        *range = widened(*range, v);
+                    }
+                }
+                widened((f32::INFINITY, f32::NEG_INFINITY), v)
             }
             TensorData::I64(v) => {
                 let ends = |f: fn(i64, i64) -> i64| v.iter().copied().reduce(f).unwrap_or(0);
@@ -81,6 +96,13 @@ impl Calibration {
             .reduce(|(a, b), (lo, hi)| (if lo >= a { a } else { lo }, if hi <= b { b } else { hi }))
     }
 
+    /// Smallest and largest element seen in each channel of a value that a batch normalisation
+    /// reads; none of other values, and when the value was never seen.
+    pub fn channels(&self, id: ValueId) -> Option<&[(f32, f32)]> {
+        let channels = self.channels.get(&id)?;
+        channels.iter().all(|(lo, hi)| lo <= hi).then_some(channels)
+    }
+
     /// Whether every element seen was a whole number.
     pub fn is_integral(&self, id: ValueId) -> bool {
         self.range(id).is_some() && !self.fractional[id.0]
@@ -90,4 +112,10 @@ impl Calibration {
     pub fn samples(&self) -> usize {
         self.samples
     }
+}
+
+/// A range and these elements. Comparisons keep NaN, which quantisation then refuses.
+fn widened(range: (f32, f32), v: &[f32]) -> (f32, f32) {
+    v.iter()
+        .fold(range, |(lo, hi), &x| (if x >= lo { lo } else { x }, if x <= hi { hi } else { x }))
 }

@@ -123,9 +123,11 @@ pub struct FixedGraph {
 /// Secret integers of one layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerWeights {
-    /// For [`FixedOp::Linear`]: `[cout][cin/groups][kh][kw]`; for [`FixedOp::AddConst`]: empty.
+    /// For [`FixedOp::Linear`]: `[cout][cin/groups][kh][kw]`; empty for the others.
     pub kernel: Vec<i32>,
-    /// For `Linear`: `cout` values (empty is zero) at the output's scale; for `AddConst`: one per element.
+    /// For `Linear`: `cout` values (empty is zero) at the output's scale; for
+    /// [`FixedOp::AddConst`]: one per element; for [`FixedOp::Activate`]: signs, one per element
+    /// or per channel.
     pub bias: Vec<i64>,
 }
 

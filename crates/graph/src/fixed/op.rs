@@ -170,6 +170,10 @@ pub enum FixedOp {
         shift: u32,
         /// Function.
         function: Function,
+        /// For [`Function::Relu`] only: secret signs of the model owner, one 0 or 1 per element,
+        /// or per channel of `[1, c, ..]`, in `bias`. Where it is 1 the function is `min(t, 0)`.
+        /// That there are signs is public. See `quantise::lower::gate` for what they are for.
+        flips: Option<WeightId>,
     },
     /// Sum over each window (padding counts as zero), `out.ring <= in.ring`. An average differs
     /// only in the output's `frac` and `divisor`.
@@ -225,4 +229,24 @@ pub enum FixedOp {
         /// Function.
         function: Function,
     },
+}
+
+impl FixedOp {
+    /// The layer's entry among the model owner's weights.
+    pub fn weights(&self) -> Option<WeightId> {
+        match self {
+            FixedOp::Linear { weights, .. } | FixedOp::AddConst { weights } => Some(*weights),
+            FixedOp::Activate { flips, .. } => *flips,
+            _ => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub(super) fn weights_mut(&mut self) -> Option<&mut WeightId> {
+        match self {
+            FixedOp::Linear { weights, .. } | FixedOp::AddConst { weights } => Some(weights),
+            FixedOp::Activate { flips, .. } => flips.as_mut(),
+            _ => None,
+        }
+    }
 }

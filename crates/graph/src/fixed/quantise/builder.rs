@@ -165,13 +165,26 @@ impl<'a> Builder<'a> {
             }
         };
         let shift = (from.frac - frac) as u32;
-        self.node(name, FixedOp::Activate { shift, function }, vec![x], out)
+        self.node(name, FixedOp::Activate { shift, function, flips: None }, vec![x], out)
+    }
+
+    /// `max(x, 0)`, or `min(x, 0)` in the channels that flip, rounded to `act_bits`.
+    pub(super) fn gate(&mut self, name: &str, x: EdgeId, flips: &[bool], range: Range) -> EdgeId {
+        let from = self.edge(x);
+        let frac = from
+            .frac
+            .min(frac_for(range.magnitude() * f64::from(from.divisor), self.options.act_bits));
+        let out = Draft { name: name.into(), range, ..from.at(frac) };
+        let shift = (from.frac - frac) as u32;
+        let bias = flips.iter().map(|&f| i64::from(f)).collect();
+        let flips = Some(self.secrets(LayerWeights { kernel: vec![], bias }));
+        self.node(name, FixedOp::Activate { shift, function: Function::Relu, flips }, vec![x], out)
     }
 
     /// `max(x, 0)` at the operand's scale.
     pub(super) fn exact_relu(&mut self, name: &str, x: EdgeId, range: Range) -> EdgeId {
         let out = Draft { name: name.into(), range, ..self.edge(x).clone() };
-        let op = FixedOp::Activate { shift: 0, function: Function::Relu };
+        let op = FixedOp::Activate { shift: 0, function: Function::Relu, flips: None };
         self.node(name, op, vec![x], out)
     }
 
@@ -185,8 +198,8 @@ impl<'a> Builder<'a> {
             return y;
         }
         let name = format!("{}/round", from.name);
-        let op =
-            FixedOp::Activate { shift: (from.frac - frac) as u32, function: Function::Identity };
+        let shift = (from.frac - frac) as u32;
+        let op = FixedOp::Activate { shift, function: Function::Identity, flips: None };
         let out = Draft { name: name.clone(), ..from.at(frac) };
         let y = self.node(&name, op, vec![x], out);
         self.rounded.insert((x, frac), y);

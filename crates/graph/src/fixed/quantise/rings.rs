@@ -59,7 +59,7 @@ fn assign(b: &mut Builder<'_>, nodes: &mut Vec<FixedNode>, output: EdgeId) -> Ve
                 let name = format!("{}/extend", from.name);
                 let small = b.new_edge(from);
                 need.push(own);
-                let op = FixedOp::Activate { shift: 0, function: Function::Identity };
+                let op = FixedOp::Activate { shift: 0, function: Function::Identity, flips: None };
                 reversed.push(FixedNode { name, op, inputs: vec![small], output: n.output });
                 n.output = small;
             }
@@ -153,7 +153,7 @@ fn compact(
         for x in &mut n.inputs {
             *x = renumber(*x)?;
         }
-        if let FixedOp::Linear { weights: id, .. } | FixedOp::AddConst { weights: id } = &mut n.op {
+        if let Some(id) = n.op.weights_mut() {
             weights.layers.push(b.weights[id.0 as usize].clone());
             *id = WeightId(weights.layers.len() as u32 - 1);
         }

@@ -6,13 +6,27 @@ use crate::fixed::Function;
 /// The operand is read in `Z_2^ring_in`, and the sum with the rounding term wraps there; the
 /// result is written in `Z_2^ring_out`, which may be larger (sign extension) or smaller.
 pub fn activate(x: &[u64], ring_in: u32, shift: u32, f: Function, ring_out: u32) -> Vec<u64> {
-    let half = if shift == 0 { 0 } else { 1u64 << (shift - 1) };
-    x.iter()
-        .map(|&v| {
-            let t = wrap(v.wrapping_add(half), ring_in) >> shift;
-            encode(f.apply(t), ring_out)
+    x.iter().map(|&v| encode(f.apply(shifted(v, ring_in, shift)), ring_out)).collect()
+}
+
+/// As [`activate`] with `max(t, 0)` where the element's flip is 0 and `min(t, 0)` where it is 1.
+/// There is one flip per element, or one per run of as many elements as there are of each.
+pub fn gate(x: &[u64], ring_in: u32, shift: u32, flips: &[i64], ring_out: u32) -> Vec<u64> {
+    let run = (x.len() / flips.len().max(1)).max(1);
+    x.chunks(run)
+        .zip(flips)
+        .flat_map(|(x, &flip)| {
+            x.iter().map(move |&v| {
+                let t = shifted(v, ring_in, shift);
+                encode(if flip == 0 { t.max(0) } else { t.min(0) }, ring_out)
+            })
         })
         .collect()
+}
+
+fn shifted(v: u64, ring_in: u32, shift: u32) -> i64 {
+    let half = if shift == 0 { 0 } else { 1u64 << (shift - 1) };
+    wrap(v.wrapping_add(half), ring_in) >> shift
 }
 
 impl Function {
@@ -51,6 +65,11 @@ mod tests {
             };
             let got = activate(&[v], ring_in, shift, f, ring_out)[0];
             prop_assert_eq!(i128::from(got), want.rem_euclid(1 << ring_out));
+            let signs: [i128; 2] = [t.max(0), t.min(0)];
+            let got = gate(&[v, v, v, v], ring_in, shift, &[0, 1], ring_out);
+            for (i, got) in got.into_iter().enumerate() {
+                prop_assert_eq!(i128::from(got), signs[i / 2].rem_euclid(1 << ring_out));
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ mod rescale;
 mod tournament;
 mod word;
 
-pub use activate::activate;
+pub use activate::{activate, gate};
 pub use arg_max::arg_max;
 pub use concat::concat;
 pub use elementwise::{add, add_const, mul};
@@ -42,8 +42,11 @@ pub fn apply(graph: &FixedGraph, node: &FixedNode, weights: &Weights, xs: &[&[u6
             linear(conv, &layer.kernel, &layer.bias, xs[0], out.ring)
         }
         FixedOp::AddConst { weights } => add_const(xs[0], &secret(*weights).bias, out.ring),
-        FixedOp::Activate { shift, function } => {
+        FixedOp::Activate { shift, function, flips: None } => {
             activate(xs[0], input(0).ring, *shift, *function, out.ring)
+        }
+        FixedOp::Activate { shift, flips: Some(flips), .. } => {
+            gate(xs[0], input(0).ring, *shift, &secret(*flips).bias, out.ring)
         }
         FixedOp::SumPool(pool) => sum_pool(pool, xs[0], out.ring),
         FixedOp::MaxPool(pool) => max_pool(pool, xs[0], input(0).ring, out.ring),

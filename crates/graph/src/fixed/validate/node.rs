@@ -49,7 +49,13 @@ pub(super) fn check(
             same(x, y)?;
             local_ring(x.ring, y.ring)
         }
-        FixedOp::Activate { shift, function } => {
+        FixedOp::Activate { shift, function, flips } => {
+            if let Some(id) = flips {
+                next_id(*id, weights)?;
+                ensure(*function == Function::Relu, || {
+                    "signs of something else than a Relu".into()
+                })?;
+            }
             ensure(x.shape == y.shape, || shapes(x, y))?;
             ensure(*shift < x.ring, || format!("shift {shift} in a ring of {} bits", x.ring))?;
             ensure(

@@ -32,6 +32,17 @@ fn check(graph: &FixedGraph, weights: &Weights) -> Result<(), Error> {
                 sizes(layer, 0, &[out.len()]).map_err(|e| in_layer(&n.name, e))?;
                 count += 1;
             }
+            FixedOp::Activate { flips: Some(id), .. } => {
+                let layer = find(weights, id.0, &n.name)?;
+                let channels = match out.shape[..] {
+                    [1, c, ..] => c as usize,
+                    _ => out.len(),
+                };
+                sizes(layer, 0, &[out.len(), channels])
+                    .and_then(|()| signs(layer))
+                    .map_err(|e| in_layer(&n.name, e))?;
+                count += 1;
+            }
             _ => {}
         }
     }
@@ -54,6 +65,10 @@ fn sizes(l: &LayerWeights, kernel: usize, bias: &[usize]) -> Result<(), Error> {
     ensure(bias.contains(&l.bias.len()), || {
         format!("{} bias values instead of {}", l.bias.len(), bias[bias.len() - 1])
     })
+}
+
+fn signs(l: &LayerWeights) -> Result<(), Error> {
+    ensure(l.bias.iter().all(|b| [0, 1].contains(b)), || "a sign that is neither 0 nor 1".into())
 }
 
 fn bits(l: &LayerWeights, bits: u32) -> Result<(), Error> {

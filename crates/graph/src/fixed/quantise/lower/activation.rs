@@ -12,6 +12,9 @@ const CLIP_HEADROOM: f64 = 1.25;
 
 impl Lower<'_> {
     pub(super) fn unary(&mut self, index: usize, n: &Node, f: &Unary) -> Result<(), Error> {
+        if self.rectify_gate(n)? {
+            return Ok(());
+        }
         let x = self.operand(n, 0)?;
         let out = n.outputs[0];
         if self.plan.partner[index].is_some() && is_rectifier(n) {

@@ -161,7 +161,7 @@ impl Lower<'_> {
         Ok(Form { edge, square: 0.0, scale, offset: 0.0, secret: a.secret || b.secret })
     }
 
-    pub(super) fn batch_norm(&mut self, n: &Node, epsilon: f32) -> Result<(), Error> {
+    pub(super) fn batch_norm(&mut self, index: usize, n: &Node, epsilon: f32) -> Result<(), Error> {
         let x = self.operand(n, 0)?;
         let [scale, bias, mean, var] = [1, 2, 3, 4].map(|i| self.floats(n, i));
         let (scale, bias, mean, var) = (scale?, bias?, mean?, var?);
@@ -170,14 +170,17 @@ impl Lower<'_> {
         let run: usize = shape.iter().skip(2).product();
         let n_all: usize = shape.iter().product();
         let of = |v: &[f32], c: usize| f64::from(v[c]);
-        let (mut factor, mut offset) = (Vec::new(), Vec::new());
-        for i in 0..n_all {
-            let c = i / run.max(1) % channels.max(1);
-            let g = of(scale, c) / (of(var, c) + f64::from(epsilon)).sqrt();
-            factor.push(g);
-            offset.push(of(bias, c) - of(mean, c) * g);
+        let factor: Vec<f64> = (0..channels)
+            .map(|c| of(scale, c) / (of(var, c) + f64::from(epsilon)).sqrt())
+            .collect();
+        let offset: Vec<f64> =
+            (0..channels).map(|c| of(bias, c) - of(mean, c) * factor[c]).collect();
+        if self.gate(index, n, &factor, &offset)? {
+            return Ok(());
         }
-        let y = self.scale_by(&n.name, x, &factor, &offset)?;
+        let everywhere =
+            |v: &[f64]| (0..n_all).map(|i| v[i / run.max(1) % channels.max(1)]).collect::<Vec<_>>();
+        let y = self.scale_by(&n.name, x, &everywhere(&factor), &everywhere(&offset))?;
         self.calibrated(y.edge, n.outputs[0])?;
         self.set(n.outputs[0], y);
         Ok(())

@@ -144,7 +144,7 @@ impl Lower<'_> {
         })?;
         let frac = frac_for(range.magnitude(), self.b.options.act_bits);
         let out = Draft { name: name.into(), frac, divisor: 1, range, ..from };
-        let op = FixedOp::Activate { shift: 0, function: Function::Identity };
+        let op = FixedOp::Activate { shift: 0, function: Function::Identity, flips: None };
         let edge = self.b.node(name, op, vec![base], out);
         if let Some(curves) = &mut self.b.curves {
             curves.insert(edge, curve);

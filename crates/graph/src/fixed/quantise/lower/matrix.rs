@@ -146,7 +146,7 @@ impl Lower<'_> {
         let shape = if p.rows == 1 { out.clone() } else { vec![p.columns, p.rows] };
         let conv = pointwise(p.inner, p.columns, 1, [1, p.rows]);
         let l = RealLinear { conv, kernel, bias, shape, range };
-        let y = self.linear(&n.name, Form { edge, ..x }, l)?;
+        let y = self.linear_of(n, Form { edge, ..x }, l)?;
         let edge = self.swap(n, y.edge, [p.columns, p.rows]);
         let edge = self.b.rearrange(&n.name, Rearrange::Reshape, edge, out);
         Ok(Form { edge, ..y })

@@ -4,6 +4,7 @@ mod activation;
 mod affine;
 mod arithmetic;
 mod curve;
+mod gate;
 mod matrix;
 mod movement;
 mod plan;
@@ -18,7 +19,10 @@ use super::{Calibration, Lowered, QuantiseOptions};
 use crate::Error;
 use crate::fixed::{EdgeId, Finish, FixedModel, FixedOp, Rearrange};
 use crate::ir::{Graph, Node, Op, Tensor, ValueId};
+use gate::{Gains, Gate};
 use plan::Plan;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// The value that is revealed, and what the data owner applies to it.
 pub(super) fn revealed(g: &Graph) -> Result<(ValueId, Finish), Error> {
@@ -35,6 +39,10 @@ pub(super) struct Lower<'a> {
     forms: Vec<Option<Form>>,
     /// Scale and zero point of integer values; their forms stand for the dequantised reals.
     steps: Vec<Option<(f64, f64)>>,
+    /// Normalised values that a rectifier waits for.
+    gates: HashMap<ValueId, Gate>,
+    /// Factors and offsets per channel, of values that only linear layers read.
+    gains: HashMap<ValueId, Rc<Gains>>,
 }
 
 impl<'a> Lower<'a> {
@@ -51,6 +59,8 @@ impl<'a> Lower<'a> {
             b: Builder::new(options),
             forms: vec![None; n],
             steps: vec![None; n],
+            gates: HashMap::new(),
+            gains: HashMap::new(),
         })
     }
 
@@ -118,6 +128,7 @@ impl<'a> Lower<'a> {
         if self.function_of_one(n)? {
             return Ok(());
         }
+        self.follow_gains(n)?;
         match &n.op {
             Op::Conv { window, groups } => self.conv(n, window, *groups),
             Op::ConvTranspose { window, groups, output_padding } => {
@@ -130,7 +141,7 @@ impl<'a> Lower<'a> {
                 self.gemm(n, [*alpha, *beta], *trans_a, *trans_b)
             }
             Op::MatMul => self.mat_mul(n),
-            Op::BatchNorm { epsilon } => self.batch_norm(n, *epsilon),
+            Op::BatchNorm { epsilon } => self.batch_norm(index, n, *epsilon),
             Op::Unary(f) => self.unary(index, n, f),
             Op::PRelu => self.prelu(n),
             Op::Binary(f) => self.binary(n, *f),

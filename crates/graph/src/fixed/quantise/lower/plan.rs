@@ -1,5 +1,6 @@
 //! What lowering needs to know about the graph ahead of each node.
 
+use super::gate::gates;
 use super::refuse;
 use crate::Error;
 use crate::fixed::Finish;
@@ -20,6 +21,8 @@ pub(super) struct Plan {
     /// How often an element of each value goes through an activation, seen through movements and
     /// concatenations.
     pub(super) fanout: Vec<usize>,
+    /// Normalisations that become comparisons; see [`super::gate`].
+    pub(super) gates: Vec<bool>,
 }
 
 impl Plan {
@@ -60,8 +63,9 @@ impl Plan {
             }
         }
         let partner = vec![None; g.nodes.len()];
-        let mut plan = Self { skip, output, finish, users, partner, fanout };
+        let mut plan = Self { skip, output, finish, users, partner, fanout, gates: vec![] };
         plan.pair(g);
+        plan.gates = gates(g, &plan);
         Ok(plan)
     }
 

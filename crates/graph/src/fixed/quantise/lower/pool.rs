@@ -141,7 +141,7 @@ impl Lower<'_> {
 
     fn mean(&mut self, n: &Node, x: Form, pool: PoolShape, count: u32) -> Result<(), Error> {
         let x = self.plain(&n.name, x)?;
-        let range = self.range(n.outputs[0])?.affine(1.0 / x.scale, 0.0);
+        let range = self.mean_range(n, x)?;
         let shape = self.shape(n.outputs[0])?;
         let edge = self.b.sum_pool(&n.name, x.edge, pool, count, shape, range)?;
         self.set(n.outputs[0], Form { edge, ..x });

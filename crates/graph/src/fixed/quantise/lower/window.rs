@@ -105,7 +105,7 @@ impl Lower<'_> {
         let groups = groups as u32;
         let conv = ConvShape { cin, h, w, cout, kernel: k, stride, dilation, pads, groups };
         let range = self.range(n.outputs[0])?;
-        self.linear(&n.name, x, RealLinear { conv, kernel, bias, shape, range })
+        self.linear_of(n, x, RealLinear { conv, kernel, bias, shape, range })
     }
 
     /// Inserts zeros between the operand's elements, then convolves with the mirrored kernel.
