@@ -3,8 +3,8 @@
 #![allow(missing_docs)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sordino_kernels::hash::{ggm_double, tmmo, tmmo_cot};
-use sordino_kernels::prg::{Prg, expand};
+use sordino_kernels::hash::{Mmo, ggm_double, tmmo};
+use sordino_kernels::prg::{Prg, Seeds, TILE, expand};
 use sordino_kernels::{Block, isa};
 
 const N: usize = 1024;
@@ -19,9 +19,18 @@ fn bench(c: &mut Criterion) {
             let mut prg = Prg::new(Block(1));
             group.bench_function("prg", |r| r.iter(|| prg.fill_blocks(&mut out)));
             group.bench_function("tmmo", |r| r.iter(|| tmmo(&x, 1, &mut out)));
-            group.bench_function("tmmo_cot", |r| {
-                r.iter(|| tmmo_cot(&x, Block(5), 1, &mut out, &mut out1));
+            let mmo = Mmo::new(Block(2));
+            group.bench_function("mmo_cot", |r| {
+                r.iter(|| mmo.cot(&x, Block(5), &mut out, &mut out1));
             });
+            let (seeds, mut sum) = (Seeds::new(&x), [Block::ZERO; TILE]);
+            for depth in [2, 4, 8] {
+                let mut planes = vec![[Block::ZERO; TILE]; depth];
+                group.throughput(Throughput::Elements((TILE << depth) as u64));
+                group.bench_function(format!("fold/{depth}"), |r| {
+                    r.iter(|| seeds.fold(0..1 << depth, false, 3, &mut planes, &mut sum));
+                });
+            }
             group.throughput(Throughput::Elements(2 * N as u64));
             group.bench_function("expand/2", |r| r.iter(|| expand(&x, 0, &mut wide)));
             group.bench_function("ggm_double", |r| r.iter(|| ggm_double(&x, &mut wide)));

@@ -3,10 +3,13 @@
 #![allow(missing_docs)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sordino_kernels::{Block, isa, transpose::transpose128};
+use sordino_kernels::{
+    Block, isa,
+    transpose::{low_columns, transpose128},
+};
 
 fn bench(c: &mut Criterion) {
-    let n = 8192;
+    let n = 2048;
     let rows: Vec<Block> = (0..n as u128).map(|i| Block((i << 70) | (i * i * i))).collect();
     let mut out = rows.clone();
     for isa in isa::available() {
@@ -14,6 +17,8 @@ fn bench(c: &mut Criterion) {
         group.throughput(Throughput::Elements(n as u64));
         isa::with(isa, || {
             group.bench_function(format!("{n}"), |r| r.iter(|| transpose128(&rows, &mut out)));
+            let mut low = vec![0; 2 * n / 64];
+            group.bench_function("low/2", |r| r.iter(|| low_columns(&rows, 2, &mut low)));
         });
     }
 }

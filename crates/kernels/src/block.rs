@@ -17,11 +17,13 @@ impl Block {
     pub const ZERO: Self = Self(0);
 
     /// The block whose bytes are `bytes`.
+    #[inline]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_le_bytes(bytes))
     }
 
     /// The bytes of the block.
+    #[inline]
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0.to_le_bytes()
     }
@@ -35,12 +37,14 @@ impl fmt::Debug for Block {
 
 impl BitXor for Block {
     type Output = Self;
+    #[inline]
     fn bitxor(self, other: Self) -> Self {
         Self(self.0 ^ other.0)
     }
 }
 
 impl BitXorAssign for Block {
+    #[inline]
     fn bitxor_assign(&mut self, other: Self) {
         self.0 ^= other.0;
     }
@@ -48,6 +52,7 @@ impl BitXorAssign for Block {
 
 impl BitAnd for Block {
     type Output = Self;
+    #[inline]
     fn bitand(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }

@@ -52,14 +52,67 @@ impl Tmmo {
     }
 }
 
-/// Both keys of a correlated OT: `out0[i]` = H(q\[i\], tweak + i) and `out1[i]` = H(q\[i\] ^ delta, tweak + i), H as in
-/// [`tmmo`].
+/// H(x) = P(x) ^ x with P being AES under a public key.
 ///
-/// # Panics
-/// If the lengths differ.
-pub fn tmmo_cot(q: &[Block], delta: Block, tweak: u64, out0: &mut [Block], out1: &mut [Block]) {
-    assert!(q.len() == out0.len() && q.len() == out1.len(), "hash output length");
-    aes::tmmo_cot(q, delta, tweak, [out0, out1]);
+/// *Security*: with P an ideal permutation, correlation robust: for a secret uniform delta and any distinct public x_i,
+/// the H(x_i ^ delta) look like independent uniform blocks. The advantage of T calls of P or its inverse against m such
+/// blocks is at most about `2 T m / 2^128 + m^2 / 2^129`, so a key should hash few blocks. Not circular (nothing that
+/// depends on delta may be encrypted under a hash) and not tweakable (equal inputs have equal hashes): where that is
+/// needed, use [`tmmo`].
+///
+/// *Source*: Guo, Katz, Wang, Yu, eprint 2019/074, section 7.2 (MMO); a key for every few hashes: Guo, Katz, Wang, Weng,
+/// Yu, eprint 2019/1168.
+pub struct Mmo(Key);
+
+impl Mmo {
+    /// The hash under a public key.
+    pub fn new(key: Block) -> Self {
+        Self(Key::new(key))
+    }
+
+    /// `out[i]` = H(x\[i\]).
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn hash(&self, x: &[Block], out: &mut [Block]) {
+        assert_eq!(x.len(), out.len(), "hash output length");
+        self.0.mmo(x, out);
+    }
+
+    /// Both keys of a correlated OT: `out0[i]` = H(q\[i\]) and `out1[i]` = H(q\[i\] ^ delta).
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn cot(&self, q: &[Block], delta: Block, out0: &mut [Block], out1: &mut [Block]) {
+        assert!(q.len() == out0.len() && q.len() == out1.len(), "hash output length");
+        self.0.mmo_cot(q, delta, [out0, out1]);
+    }
+}
+
+/// H(x) = P(s(x)) ^ s(x) with P being AES under a public key and s taking the halves (high, low) of a block to
+/// (high ^ low, high).
+///
+/// *Security*: with P an ideal permutation, circular correlation robust: for a secret uniform delta, distinct public x_i
+/// and any public bits b_i, the H(x_i ^ delta) ^ b_i delta look like independent uniform blocks. The advantage is about
+/// that of [`Mmo`]. Not tweakable.
+///
+/// *Source*: Guo, Katz, Wang, Yu, eprint 2019/074, section 7.3 (MMO after a linear orthomorphism).
+pub struct Ccr(Key);
+
+impl Ccr {
+    /// The hash under a public key.
+    pub fn new(key: Block) -> Self {
+        Self(Key::new(key))
+    }
+
+    /// `out[i]` = H(x\[i\]).
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn hash(&self, x: &[Block], out: &mut [Block]) {
+        assert_eq!(x.len(), out.len(), "hash output length");
+        self.0.ccr(x, out);
+    }
 }
 
 /// One level of a GGM tree: `children[2i]` = P0(x) ^ x and `children[2i + 1]` = P1(x) ^ x for `x = parents[i]`, P0 and

@@ -23,5 +23,7 @@ pub mod prg;
 pub mod ring;
 mod selftest;
 pub mod transpose;
+mod wipe;
 
 pub use block::Block;
+pub use wipe::{Wiped, wipe};

@@ -3,10 +3,15 @@
 //! *Security*: outputs are pseudo-random as long as AES-128 is a pseudo-random permutation and fewer than 2^48 blocks
 //! are drawn per seed (permutation/function switching).
 
+use core::ops::Range;
+
 use zeroize::Zeroize;
 
 use crate::Block;
-use crate::aes::{self, Key};
+use crate::aes::{self, Key, Keys};
+
+/// Blocks that [`Seeds::fold`] makes of each row.
+pub const TILE: usize = aes::TILE;
 
 /// Bytes made at a time for small requests.
 const BUFFER: usize = 128;
@@ -99,5 +104,42 @@ pub fn expand(seeds: &[Block], counter: u64, out: &mut [Block]) {
         for (seed, out) in seeds.iter().zip(out.chunks_exact_mut(row)) {
             Key::new(*seed).counter_mode(counter, bytemuck::must_cast_slice_mut(out));
         }
+    }
+}
+
+/// Seeds whose generators are run again and again: their key schedules are kept. Not `Clone`, and wiped on drop.
+pub struct Seeds(Keys);
+
+impl Seeds {
+    /// From secret uniform seeds.
+    pub fn new(seeds: &[Block]) -> Self {
+        Self(Keys::new(seeds))
+    }
+
+    /// Adds up expansions, which are never written down. With r_x the blocks `counter..counter + TILE` of the generator
+    /// from seed number x of `seeds`: `planes[b]` becomes the sum of the r_x for which bit b of x is set, and `sum` that
+    /// of all. A `punctured` range is one without its seed number 0, whose place holds anything: `sum` then lacks r_0.
+    ///
+    /// *Cost*: TILE calls of AES and about `2 * TILE` xors per seed.
+    ///
+    /// # Panics
+    /// If there are not `2^planes.len()` seeds, for 1 to 8 planes.
+    pub fn fold(
+        &self,
+        seeds: Range<usize>,
+        punctured: bool,
+        counter: u64,
+        planes: &mut [[Block; TILE]],
+        sum: &mut [Block; TILE],
+    ) {
+        assert!((1..=aes::DEPTH).contains(&planes.len()), "1 to 8 planes");
+        assert!(
+            seeds.len() == 1 << planes.len() && seeds.end <= self.0.len(),
+            "{} seeds of {} for {} planes",
+            seeds.len(),
+            self.0.len(),
+            planes.len()
+        );
+        self.0.fold(seeds, punctured, counter, planes, sum);
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::Block;
 use crate::digits::{self, Operand, Radix};
-use crate::hash::{Tmmo, ggm_double, tmmo, tmmo_cot};
+use crate::hash::{Ccr, Mmo, Tmmo, ggm_double, tmmo};
 use crate::isa::{self, Isa};
 use crate::ntt::{Ntt, find_primes};
-use crate::prg::{Prg, expand};
+use crate::prg::{Prg, Seeds, TILE, expand};
 use crate::ring::{Conv2d, conv2d_u32, conv2d_u64, gemm_u32, gemm_u64};
-use crate::transpose::transpose128;
+use crate::transpose::{low_columns, transpose128};
 
 /// Odd, so that whole batches and remainders of every register width are met.
 const BLOCKS: usize = 77;
@@ -35,7 +35,7 @@ fn aes() -> Vec<Vec<Block>> {
     Prg::new(x[0]).fill_blocks(&mut stream);
     expand(&x, u64::MAX, &mut rows);
     tmmo(&x, u64::MAX - 5, &mut hashes);
-    tmmo_cot(&x, x[1], 9, &mut out0, &mut out1);
+    Mmo::new(x[3]).cot(&x, x[1], &mut out0, &mut out1);
     ggm_double(&x, &mut children);
     let mut columns = zeros(128);
     transpose128(&rows[..128], &mut columns);
@@ -43,7 +43,18 @@ fn aes() -> Vec<Vec<Block>> {
     let hash = Tmmo::new(x[2]);
     hash.permute(&x, &mut permuted);
     hash.mask(&permuted, u64::MAX - 5, 3, &mut shared);
-    vec![stream, rows, hashes, out0, out1, children, columns, permuted, shared]
+    let (mut single, mut circular) = (zeros(BLOCKS), zeros(BLOCKS));
+    let (mut folded, mut sum) = ([[x[0]; TILE]; 3], [x[0]; TILE]);
+    Mmo::new(x[3]).hash(&x, &mut single);
+    Ccr::new(x[3]).hash(&x, &mut circular);
+    Seeds::new(&x).fold(8..16, false, u64::MAX - 5, &mut folded, &mut sum);
+    let folded = [folded.as_flattened(), &sum].concat();
+    let mut low = zeros(5);
+    low_columns(&x, 5, bytemuck::must_cast_slice_mut(&mut low));
+    vec![
+        stream, rows, hashes, out0, out1, children, columns, permuted, shared, single, circular,
+        folded, low,
+    ]
 }
 
 fn ring() -> (Vec<Vec<u64>>, Vec<Vec<u32>>) {

@@ -32,16 +32,19 @@ use crate::{Error, Security, SemiHonest};
 const POINT: usize = 32;
 const TO_GROUP: &str = "sordino-ot 2026 endemic OT hash to group";
 const TO_KEY: &str = "sordino-ot 2026 endemic OT key derivation";
+const TO_SESSION: &str = "sordino-ot 2026 public block of a session";
 
 /// The sender's random keys, two per instance. Not `Clone`; zeroised on drop.
 pub struct SenderKeys<S: Security = SemiHonest> {
     keys: Vec<[Block; 2]>,
+    session: Block,
     security: PhantomData<S>,
 }
 
 /// The receiver's random keys, one per instance. Not `Clone`; zeroised on drop.
 pub struct ReceiverKeys<S: Security = SemiHonest> {
     keys: Vec<Block>,
+    session: Block,
     security: PhantomData<S>,
 }
 
@@ -50,12 +53,22 @@ impl<S: Security> SenderKeys<S> {
     pub fn keys(&self) -> &[[Block; 2]] {
         &self.keys
     }
+
+    /// A public block, fresh for these OTs, that both parties know and that says nothing of the choices.
+    pub fn session(&self) -> Block {
+        self.session
+    }
 }
 
 impl<S: Security> ReceiverKeys<S> {
     /// The chosen key of every instance.
     pub fn keys(&self) -> &[Block] {
         &self.keys
+    }
+
+    /// As [`SenderKeys::session`].
+    pub fn session(&self) -> Block {
+        self.session
     }
 }
 
@@ -95,7 +108,7 @@ pub fn send(lane: &mut Lane, rng: &mut SecretRng, n: usize) -> Result<SenderKeys
         keys.push(both);
     }
     secret.zeroize();
-    Ok(SenderKeys { keys, security: PhantomData })
+    Ok(SenderKeys { keys, session: session(&transcript), security: PhantomData })
 }
 
 /// Runs one instance per bit of `choices` as the receiver.
@@ -135,7 +148,7 @@ pub fn recv(lane: &mut Lane, rng: &mut SecretRng, choices: &Bits) -> Result<Rece
         .map(|(i, secret)| derive_key(&transcript, i, choices.get(i) as u8, secret * public))
         .collect();
     secrets.zeroize();
-    Ok(ReceiverKeys { keys, security: PhantomData })
+    Ok(ReceiverKeys { keys, session: session(&transcript), security: PhantomData })
 }
 
 /// Replays the messages of `n` instances.
@@ -180,6 +193,13 @@ fn transcript(points: &[u8], key: &CompressedRistretto) -> blake3::Hasher {
     h
 }
 
+fn session(transcript: &blake3::Hasher) -> Block {
+    let wide = blake3::derive_key(TO_SESSION, transcript.finalize().as_bytes());
+    let mut block = [0; 16];
+    block.copy_from_slice(&wide[..16]);
+    Block::from_bytes(block)
+}
+
 fn derive_key(
     transcript: &blake3::Hasher,
     instance: usize,
@@ -218,6 +238,7 @@ mod tests {
                 assert!(got.keys()[i] == sent.keys()[i][choices.get(i) as usize]);
                 assert!(got.keys()[i] != sent.keys()[i][1 - choices.get(i) as usize]);
             }
+            assert!(got.session() == sent.session());
             (sent, b)
         });
         assert_eq!(sent.keys().len(), 70);

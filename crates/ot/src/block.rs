@@ -5,7 +5,8 @@
 //!
 //! *Cost*: one COT per pair; `n` bits from the receiver, rounded up to bytes once, then 32 bytes per pair.
 //!
-//! *Security*: semi-honest, from correlation robustness of the tweaked hash.
+//! *Security*: semi-honest, from correlation robustness of the hash: blocks may depend on each other (labels of a
+//! garbled circuit do) but not on the sender's `delta`.
 //!
 //! *Source*: Beaver's derandomisation of random transfers; Ishai, Kilian, Nissim, Petrank, CRYPTO 2003.
 
@@ -44,7 +45,7 @@ impl BlockSender {
         }
         let mut keys = [vec![Block::ZERO; pairs.len()], vec![Block::ZERO; pairs.len()]];
         let [key0, key1] = &mut keys;
-        self.cots.keys(self.sent, 0, key0, key1);
+        self.cots.keys(self.sent, key0, key1);
         let mut masked = Vec::with_capacity(2 * pairs.len());
         for (i, (pair, (x, y))) in pairs.iter().zip(key0.iter().zip(key1.iter())).enumerate() {
             let flip = u128::from(self.flips.get(self.sent + i)).wrapping_neg();
@@ -73,7 +74,7 @@ impl BlockReceiver {
     pub fn new(lane: &mut Lane, cots: ReceiverCots, choice: Bits) -> Result<Self, Error> {
         expect_len("choices", choice.len(), cots.len())?;
         let mut flips = choice.clone();
-        flips.xor_assign(&cots.choice);
+        flips.xor_assign(&cots.choice());
         lane.send(kinds::BLOCK_CHOICES, Masked::new(&flips.to_bytes()))?;
         Ok(Self { cots, choice, received: 0 })
     }
@@ -89,7 +90,7 @@ impl BlockReceiver {
         let bytes = lane.recv(kinds::BLOCK_PAIRS, 32 * n)?;
         let block = |b: &[u8; 16]| u128::from_le_bytes(*b);
         let mut keys = vec![Block::ZERO; n];
-        self.cots.keys(self.received, 0, &mut keys);
+        self.cots.keys(self.received, &mut keys);
         let pairs = bytes.as_chunks::<16>().0.as_chunks::<2>().0;
         for (i, (key, [a, b])) in keys.iter_mut().zip(pairs).enumerate() {
             let pick = u128::from(self.choice.get(self.received + i)).wrapping_neg();

@@ -1,42 +1,47 @@
-use sordino_kernels::{Block, hash};
+use core::ops::Range;
+use std::sync::Arc;
+
+use sordino_kernels::Block;
+use sordino_kernels::hash::Mmo;
 use sordino_secret::Bits;
-use sordino_wire::Role;
 use zeroize::Zeroize;
 
 use crate::Error;
+use crate::memory::Blocks;
 
-/// Where a COT stands among all hashes under one delta.
+/// COTs hashed under one key.
+const HASHED: u64 = 1 << 10;
+
+/// Where a COT stands among all of one delta, which says under which public key it is hashed.
 ///
-/// A tweak is, from the top: 1 bit direction, 7 bits block number, 56 bits index of the COT since the set-up. The
-/// supplier counts the index, so two COTs of one delta never share a tweak; the block number separates the several
-/// blocks that one COT key may be stretched to, its last value the nodes of Ferret's trees (which hash under the same
-/// delta) from COT keys; the direction separates the two deltas of a session.
+/// The session's key comes from the base OTs; the number of the COT, which the supplier counts, changes it every
+/// [`HASHED`] COTs, so that a computation of the hash can be held against few COTs only.
 #[derive(Clone, Copy)]
-pub(crate) struct Tweak(u64);
+pub(crate) struct Place {
+    session: Block,
+    index: u64,
+}
 
-impl Tweak {
-    const INDEX_BITS: u32 = 56;
-    const TREES: u32 = 127;
-
-    pub(crate) fn new(sender: Role, index: u64) -> Self {
-        debug_assert!(index >> Self::INDEX_BITS == 0);
-        let direction = u64::from(sender == Role::Server) << 63;
-        Self(direction | index)
+impl Place {
+    pub(crate) fn new(session: Block, index: u64) -> Self {
+        Self { session, index }
     }
 
-    pub(crate) fn skip(self, n: usize) -> Self {
-        Self(self.0 + n as u64)
+    fn skip(self, n: usize) -> Self {
+        Self { index: self.index + n as u64, ..self }
     }
 
-    /// For block number `block` (below 127) of a COT key.
-    pub(crate) fn block(self, block: u32) -> u64 {
-        debug_assert!(block < Self::TREES);
-        self.0 | u64::from(block) << Self::INDEX_BITS
-    }
-
-    /// For a node of a tree.
-    pub(crate) fn tree(self) -> u64 {
-        self.0 | u64::from(Self::TREES) << Self::INDEX_BITS
+    /// Cuts `len` COTs from here on into runs under one hash each.
+    fn runs(self, len: usize) -> impl Iterator<Item = (Range<usize>, Mmo)> {
+        let mut from = 0;
+        core::iter::from_fn(move || {
+            let index = self.index + from as u64;
+            let to = len.min(from + (HASHED - index % HASHED) as usize);
+            let run = from..to;
+            from = to;
+            let key = self.session ^ Block(u128::from(index / HASHED));
+            (!run.is_empty()).then(|| (run, Mmo::new(key)))
+        })
     }
 }
 
@@ -54,29 +59,24 @@ impl Tweak {
 /// ```
 pub struct SenderCots {
     pub(crate) delta: Block,
-    pub(crate) q: Vec<Block>,
-    pub(crate) tweak: Tweak,
+    pub(crate) q: Blocks,
+    pub(crate) place: Place,
 }
 
 /// The COT receiver's half: random bits `choice[i]` and `t[i] = q[i] ^ choice[i] * delta`.
 ///
 /// Consumed by the protocols, not `Clone`, zeroised on drop.
 pub struct ReceiverCots {
-    pub(crate) choice: Bits,
-    pub(crate) t: Vec<Block>,
-    pub(crate) tweak: Tweak,
+    /// May be longer than `t`: the bits of what was split off stay.
+    choice: Arc<Bits>,
+    first: usize,
+    pub(crate) t: Blocks,
+    pub(crate) place: Place,
 }
 
 impl Drop for SenderCots {
     fn drop(&mut self) {
         self.delta.zeroize();
-        self.q.zeroize();
-    }
-}
-
-impl Drop for ReceiverCots {
-    fn drop(&mut self) {
-        self.t.zeroize();
     }
 }
 
@@ -91,23 +91,28 @@ impl SenderCots {
         self.q.is_empty()
     }
 
-    /// Splits off `n` OTs. The peer must take the same numbers in the same order.
+    /// Splits off `n` OTs, without copying. The peer must take the same numbers in the same order.
     ///
     /// *Errors*: if fewer than `n` are left; nothing is taken then.
     pub fn take(&mut self, n: usize) -> Result<Self, Error> {
         let rest = rest(self.len(), n)?;
-        let q = split_end(&mut self.q, rest);
-        Ok(Self { delta: self.delta, q, tweak: self.tweak.skip(rest) })
+        Ok(Self { delta: self.delta, q: self.q.split_off(rest), place: self.place.skip(rest) })
     }
 
-    /// Both keys of the OTs `start..start + out0.len()`, stretched to block number `block`.
-    pub(crate) fn keys(&self, start: usize, block: u32, out0: &mut [Block], out1: &mut [Block]) {
+    /// Both keys of the OTs `start..start + out0.len()`.
+    pub(crate) fn keys(&self, start: usize, out0: &mut [Block], out1: &mut [Block]) {
         let q = &self.q[start..start + out0.len()];
-        hash::tmmo_cot(q, self.delta, self.tweak.skip(start).block(block), out0, out1);
+        for (run, hash) in self.place.skip(start).runs(q.len()) {
+            hash.cot(&q[run.clone()], self.delta, &mut out0[run.clone()], &mut out1[run]);
+        }
     }
 }
 
 impl ReceiverCots {
+    pub(crate) fn new(choice: Bits, t: Blocks, place: Place) -> Self {
+        Self { choice: Arc::new(choice), first: 0, t, place }
+    }
+
     /// How many OTs are left.
     pub fn len(&self) -> usize {
         self.t.len()
@@ -118,21 +123,30 @@ impl ReceiverCots {
         self.t.is_empty()
     }
 
-    /// Splits off `n` OTs. The peer must take the same numbers in the same order.
+    /// Splits off `n` OTs, without copying. The peer must take the same numbers in the same order.
     ///
     /// *Errors*: if fewer than `n` are left; nothing is taken then.
     pub fn take(&mut self, n: usize) -> Result<Self, Error> {
         let rest = rest(self.len(), n)?;
-        let choice = self.choice.slice(rest, n);
-        self.choice = self.choice.slice(0, rest);
-        let t = split_end(&mut self.t, rest);
-        Ok(Self { choice, t, tweak: self.tweak.skip(rest) })
+        Ok(Self {
+            choice: Arc::clone(&self.choice),
+            first: self.first + rest,
+            t: self.t.split_off(rest),
+            place: self.place.skip(rest),
+        })
     }
 
-    /// The chosen keys of the OTs `start..start + out.len()`, stretched to block number `block`.
-    pub(crate) fn keys(&self, start: usize, block: u32, out: &mut [Block]) {
+    /// The choices of all OTs.
+    pub(crate) fn choice(&self) -> Bits {
+        self.choice.slice(self.first, self.len())
+    }
+
+    /// The chosen keys of the OTs `start..start + out.len()`.
+    pub(crate) fn keys(&self, start: usize, out: &mut [Block]) {
         let t = &self.t[start..start + out.len()];
-        hash::tmmo(t, self.tweak.skip(start).block(block), out);
+        for (run, hash) in self.place.skip(start).runs(t.len()) {
+            hash.hash(&t[run.clone()], &mut out[run]);
+        }
     }
 }
 
@@ -140,21 +154,28 @@ fn rest(len: usize, n: usize) -> Result<usize, Error> {
     len.checked_sub(n).ok_or(Error::Length { what: "correlated OTs", got: len, want: n })
 }
 
-/// Splits `v[rest..]` off and leaves no copy of it behind in the spare capacity.
-pub(crate) fn split_end(v: &mut Vec<Block>, rest: usize) -> Vec<Block> {
-    let end = v[rest..].to_vec();
-    v[rest..].iter_mut().zeroize();
-    v.truncate(rest);
-    end
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Appends `n` zeros and leaves no copy of the old contents behind if the vector moves.
-pub(crate) fn append_zeros(v: &mut Vec<Block>, n: usize) {
-    if v.capacity() - v.len() < n {
-        let mut moved = Vec::with_capacity(v.len() + n);
-        moved.extend_from_slice(v);
-        v.zeroize();
-        *v = moved;
+    #[test]
+    fn a_hash_serves_aligned_runs() {
+        let place = Place::new(Block(5), 3000);
+        let runs: Vec<_> = place.skip(60).runs(2100).map(|(run, _)| run).collect();
+        assert_eq!(runs, [0..12, 12..1036, 1036..2060, 2060..2100]);
+        assert_eq!(place.runs(0).count(), 0);
     }
-    v.resize(v.len() + n, Block::ZERO);
+
+    #[test]
+    fn keys_do_not_depend_on_cuts_and_change_with_the_place() {
+        let t: Vec<Block> = (0..2500).map(|i| Block(i % 2)).collect();
+        let home = crate::memory::Home::default();
+        let cots = ReceiverCots::new(Bits::zero(2500), home.lend(t, 2500), Place::new(Block(9), 0));
+        let mut all = vec![Block::ZERO; 2500];
+        cots.keys(0, &mut all);
+        let mut part = vec![Block::ZERO; 1200];
+        cots.keys(1000, &mut part);
+        assert!(part[..] == all[1000..2200]);
+        assert!(all[0] == all[2] && all[0] != all[1] && all[0] != all[1024]);
+    }
 }

@@ -4,9 +4,9 @@
 
 use sordino_kernels::Block;
 use sordino_secret::{Bits, SecretRng};
-use sordino_wire::Role;
 
-use crate::cot::Tweak;
+use crate::cot::Place;
+use crate::memory::Home;
 use crate::{ReceiverCots, SenderCots};
 
 /// `n` COTs under `delta`, dealt from `seed`, with the server as COT sender.
@@ -18,13 +18,14 @@ pub fn dealer(n: usize, delta: Block, seed: u64) -> (SenderCots, ReceiverCots) {
     let mut words = vec![0; n.div_ceil(64)];
     rng.fill_words(&mut words);
     let choice = Bits::from_words(words, n);
-    let t = q
+    let t: Vec<Block> = q
         .iter()
         .enumerate()
         .map(|(i, q)| *q ^ (delta & Block(u128::from(choice.get(i)).wrapping_neg())))
         .collect();
-    let tweak = Tweak::new(Role::Server, 0);
-    (SenderCots { delta, q, tweak }, ReceiverCots { choice, t, tweak })
+    let place = Place::new(rng.block(), 0);
+    let [q, t] = [q, t].map(|blocks| Home::default().lend(blocks, n));
+    (SenderCots { delta, q, place }, ReceiverCots::new(choice, t, place))
 }
 
 /// Checks that two halves belong together, and counts the choices that are 1.
@@ -32,9 +33,10 @@ pub fn dealer(n: usize, delta: Block, seed: u64) -> (SenderCots, ReceiverCots) {
 /// *Errors*: the first index at which they do not.
 pub fn check(sender: &SenderCots, receiver: &ReceiverCots) -> Result<usize, usize> {
     assert_eq!(sender.len(), receiver.len(), "halves of different lengths");
+    let choices = receiver.choice();
     let mut ones = 0;
-    for (i, (q, t)) in sender.q.iter().zip(&receiver.t).enumerate() {
-        let choice = receiver.choice.get(i);
+    for (i, (q, t)) in sender.q.iter().zip(receiver.t.iter()).enumerate() {
+        let choice = choices.get(i);
         let delta = sender.delta & Block(u128::from(choice).wrapping_neg());
         if *t != *q ^ delta {
             return Err(i);

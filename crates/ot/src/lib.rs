@@ -15,9 +15,15 @@
 //! * The lane must be authenticated and confidential; nothing here defends against a third party on the wire.
 //! * Correlations are consumed by value, cannot be cloned, and are zeroised when dropped: using one twice does not
 //!   compile.
-//! * Every hash of a COT key is tweaked by the COT's index, counted over the life of `delta`, by the direction, and by a
-//!   block number, so no tweak repeats under one `delta`; the nodes of Ferret's trees, hashed under the same `delta`, have
-//!   a block number of their own.
+//! * A COT key is hashed once, by P(x) ^ x with P being AES under a public key ([`sordino_kernels::hash::Mmo`]), which
+//!   is correlation robust if AES is an ideal cipher (Guo, Katz, Wang, Yu, eprint 2019/074, section 7.2). No more is
+//!   needed: parties are semi-honest, so the `t` of a corrupted COT receiver are pseudo-random and (but for the
+//!   chance below) distinct, and nothing that is masked by a hash depends on `delta`. The key of P is a hash of the base
+//!   OTs' transcript plus the number of the COT divided by 1024 (as in eprint 2019/1168, against searching for many
+//!   hashes at once, also those of other sessions). T calls of AES against n COTs have an advantage of at most about
+//!   `T * 2^-117 + n * 2^-119`; the first term is `T * 2^-116` with Ferret.
+//! * The nodes of Ferret's trees are hashed under the same `delta` and with outputs that depend on it, so by a hash that is
+//!   circular correlation robust ([`sordino_kernels::hash::Ccr`]), under a key for every tree that is no COT's.
 //! * `delta` is uniform on 128 bits with SoftSpoken; with Ferret its lowest bit is 1 and the rest is uniform.
 //! * Seeds: a GGM tree serves one set-up (SoftSpoken) or one iteration (Ferret); the generators below run on a counter
 //!   that never goes back, also across extensions. Base-OT keys are bound to the transcript, instance and position.
@@ -37,6 +43,7 @@ mod ferret;
 #[cfg(any(test, feature = "testing"))]
 pub mod ideal;
 mod kinds;
+mod memory;
 pub mod one_of_n;
 pub mod product;
 pub mod ring_cot;

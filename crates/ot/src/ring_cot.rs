@@ -75,7 +75,7 @@ impl SenderPads {
         let mut key1 = key0.clone();
         for start in (0..n).step_by(BATCH) {
             let count = BATCH.min(n - start);
-            cots.keys(start, 0, &mut key0[..count], &mut key1[..count]);
+            cots.keys(start, &mut key0[..count], &mut key1[..count]);
             for (pads, keys) in pads.iter_mut().zip([&key0, &key1]) {
                 pads.extend(keys[..count].iter().map(|k| k.0 as u64 & mask));
             }
@@ -166,11 +166,11 @@ impl ReceiverPads {
         let mut keys = vec![Block::ZERO; BATCH.min(n)];
         for start in (0..n).step_by(BATCH) {
             let count = BATCH.min(n - start);
-            cots.keys(start, 0, &mut keys[..count]);
+            cots.keys(start, &mut keys[..count]);
             pads.extend(keys[..count].iter().map(|k| k.0 as u64 & mask));
         }
         keys.zeroize();
-        Ok(Self { bits, choice: cots.choice.slice(0, n), pads })
+        Ok(Self { bits, choice: cots.choice(), pads })
     }
 
     /// No pads, to be extended.

@@ -1,10 +1,12 @@
 use core::marker::PhantomData;
 
+use sordino_kernels::Block;
 use sordino_secret::SecretRng;
 use sordino_wire::Lane;
 
-use crate::cot::Tweak;
+use crate::cot::Place;
 use crate::error::expect_range;
+use crate::memory::Home;
 use crate::{Error, ReceiverCots, Security, SemiHonest, SenderCots, ferret, softspoken};
 
 /// How correlated OTs are made. Both parties must name the same.
@@ -43,14 +45,17 @@ impl Supply {
     }
 }
 
-/// Counts the COTs of one delta, which is what keeps their tweaks apart.
-struct Counter(u64);
+/// Counts the COTs of one delta, which is what keeps their hashes apart.
+struct Counter {
+    session: Block,
+    made: u64,
+}
 
 impl Counter {
-    fn claim(&mut self, role: sordino_wire::Role, n: usize) -> Tweak {
-        let tweak = Tweak::new(role, self.0);
-        self.0 += n as u64;
-        tweak
+    fn claim(&mut self, n: usize) -> Place {
+        let place = Place::new(self.session, self.made);
+        self.made += n as u64;
+        place
     }
 }
 
@@ -58,6 +63,7 @@ impl Counter {
 pub struct CotSender<S: Security = SemiHonest> {
     inner: SenderInner,
     counter: Counter,
+    home: Home,
     security: PhantomData<S>,
 }
 
@@ -65,6 +71,7 @@ pub struct CotSender<S: Security = SemiHonest> {
 pub struct CotReceiver<S: Security = SemiHonest> {
     inner: ReceiverInner,
     counter: Counter,
+    home: Home,
     security: PhantomData<S>,
 }
 
@@ -76,6 +83,24 @@ enum SenderInner {
 enum ReceiverInner {
     SoftSpoken(softspoken::Receiver),
     Ferret(Box<ferret::Receiver>),
+}
+
+impl SenderInner {
+    fn session(&self) -> Block {
+        match self {
+            Self::SoftSpoken(s) => s.session(),
+            Self::Ferret(s) => s.session(),
+        }
+    }
+}
+
+impl ReceiverInner {
+    fn session(&self) -> Block {
+        match self {
+            Self::SoftSpoken(r) => r.session(),
+            Self::Ferret(r) => r.session(),
+        }
+    }
 }
 
 impl CotSender<SemiHonest> {
@@ -93,7 +118,12 @@ impl CotSender<SemiHonest> {
             }
             Supply::Ferret => SenderInner::Ferret(Box::new(ferret::Sender::setup(lane, rng)?)),
         };
-        Ok(Self { inner, counter: Counter(0), security: PhantomData })
+        Ok(Self {
+            counter: Counter { session: inner.session(), made: 0 },
+            inner,
+            home: Home::default(),
+            security: PhantomData,
+        })
     }
 
     /// Makes `n` COTs; the peer calls [`CotReceiver::extend`] with the same `n`.
@@ -102,12 +132,15 @@ impl CotSender<SemiHonest> {
     ///
     /// *Errors*: if the lane fails or a message is malformed.
     pub fn extend(&mut self, lane: &mut Lane, n: usize) -> Result<SenderCots, Error> {
-        let tweak = self.counter.claim(lane.role(), n);
-        let (delta, q) = match &mut self.inner {
-            SenderInner::SoftSpoken(s) => (s.delta(), s.extend(lane, n)?),
-            SenderInner::Ferret(s) => (s.delta(), s.extend(lane, n)?),
+        let place = self.counter.claim(n);
+        let mut q = self.home.take(n);
+        let made = match &mut self.inner {
+            SenderInner::SoftSpoken(s) => s.extend(lane, &mut q[..n]).map(|()| s.delta()),
+            SenderInner::Ferret(s) => s.extend(lane, &mut q[..n]).map(|()| s.delta()),
         };
-        Ok(SenderCots { delta, q, tweak })
+        // Lent before the error is looked at, so that half-made COTs are wiped.
+        let q = self.home.lend(q, n);
+        Ok(SenderCots { delta: made?, q, place })
     }
 }
 
@@ -125,7 +158,12 @@ impl CotReceiver<SemiHonest> {
             }
             Supply::Ferret => ReceiverInner::Ferret(Box::new(ferret::Receiver::setup(lane, rng)?)),
         };
-        Ok(Self { inner, counter: Counter(0), security: PhantomData })
+        Ok(Self {
+            counter: Counter { session: inner.session(), made: 0 },
+            inner,
+            home: Home::default(),
+            security: PhantomData,
+        })
     }
 
     /// Makes `n` COTs; the peer calls [`CotSender::extend`] with the same `n`.
@@ -134,11 +172,13 @@ impl CotReceiver<SemiHonest> {
     ///
     /// *Errors*: if the lane fails or a message is malformed.
     pub fn extend(&mut self, lane: &mut Lane, n: usize) -> Result<ReceiverCots, Error> {
-        let tweak = self.counter.claim(lane.role().peer(), n);
-        let (choice, t) = match &mut self.inner {
-            ReceiverInner::SoftSpoken(r) => r.extend(lane, n)?,
-            ReceiverInner::Ferret(r) => r.extend(lane, n)?,
+        let place = self.counter.claim(n);
+        let mut t = self.home.take(n);
+        let choice = match &mut self.inner {
+            ReceiverInner::SoftSpoken(r) => r.extend(lane, &mut t[..n]),
+            ReceiverInner::Ferret(r) => r.extend(lane, &mut t[..n]),
         };
-        Ok(ReceiverCots { choice, t, tweak })
+        let t = self.home.lend(t, n);
+        Ok(ReceiverCots::new(choice?, t, place))
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! *Cost*: one COT in each direction per vector triple, whatever the width; nothing is sent to make them.
 //!
-//! *Security*: semi-honest, from correlation robustness of the tweaked hash.
+//! *Security*: semi-honest, from correlation robustness of the hash.
 //!
 //! *Source*: Asharov, Lindell, Schneider, Zohner, "More efficient oblivious transfer and extensions for faster secure
 //! computation", CCS 2013 (triples from two random OTs); Beaver, CRYPTO 1991 (their use). The vector form
@@ -135,10 +135,10 @@ pub fn generate(
     for start in (0..n).step_by(BATCH) {
         let count = BATCH.min(n - start);
         let (key0, key1) = (&mut key0[..count], &mut key1[..count]);
-        sender.keys(start, 0, key0, key1);
+        sender.keys(start, key0, key1);
         own.push(key0);
         b.push(key1);
-        receiver.keys(start, 0, key0);
+        receiver.keys(start, key0);
         got.push(key0);
     }
     key0.zeroize();
@@ -146,7 +146,7 @@ pub fn generate(
     let [own, mut b, got] = [own, b, got].map(Planes::finish);
 
     // The peer's key is own ^ a_peer * b, so own ^ its key is a share of the cross term, and the same the other way.
-    let a = receiver.choice.slice(0, n);
+    let a = receiver.choice();
     let c = b
         .iter_mut()
         .zip(own.iter().zip(&got))

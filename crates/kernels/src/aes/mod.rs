@@ -1,6 +1,7 @@
 //! AES-128 as whole-batch operations, so that the instruction set is chosen once per batch and many blocks are in
 //! flight.
 
+use core::ops::Range;
 use std::sync::OnceLock;
 
 use crate::Block;
@@ -14,12 +15,29 @@ mod wide;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+/// Calls a batch loop at a level from AVX2 on.
+#[cfg(target_arch = "x86_64")]
+macro_rules! at_level {
+    ($isa:expr, $name:ident($($argument:expr),*)) => {
+        match $isa {
+            Isa::Avx512Ifma => x86::vaes::$name($($argument),*),
+            Isa::Avx512 => x86::ni512::$name($($argument),*),
+            _ => x86::ni::$name($($argument),*),
+        }
+    };
+}
+
 /// Keys of the fixed permutations: the first digits of pi, so that nothing is hidden in them.
 pub(crate) const FIXED: [Block; 3] = [
     Block(0x243f_6a88_85a3_08d3_1319_8a2e_0370_7344),
     Block(0xa409_3822_299f_31d0_082e_fa98_ec4e_6c89),
     Block(0x4528_21e6_38d0_1377_be54_66cf_34e9_0c6c),
 ];
+
+/// Blocks of one row that [`Keys::fold`] makes at a time: a matrix of 128 such rows stays in the first-level cache.
+pub(crate) const TILE: usize = 16;
+/// log2 of the most seeds that [`Keys::fold`] adds up.
+pub(crate) const DEPTH: usize = 8;
 
 /// An expanded secret key in the form that the instruction set active at its creation wants; wiped on drop.
 pub(crate) enum Key {
@@ -45,13 +63,10 @@ impl Key {
         match self {
             Self::Scalar(cipher) => scalar::counter_mode(cipher, counter, out),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the level in the key was detected when the key was made.
-            Self::X86(Isa::Avx512Ifma, schedule) => unsafe {
-                x86::vaes::counter_mode(schedule, counter, out);
+            // SAFETY: the level was detected when the key was made.
+            Self::X86(isa, schedule) => unsafe {
+                at_level!(*isa, counter_mode(schedule, counter, out))
             },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Self::X86(_, schedule) => unsafe { x86::ni::counter_mode(schedule, counter, out) },
         }
     }
 
@@ -60,13 +75,40 @@ impl Key {
         match self {
             Self::Scalar(cipher) => scalar::permute(cipher, x, out),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the level in the key was detected when the key was made.
-            Self::X86(Isa::Avx512Ifma, schedule) => unsafe {
-                x86::vaes::permute(schedule, x, out);
-            },
+            // SAFETY: the level was detected when the key was made.
+            Self::X86(isa, schedule) => unsafe { at_level!(*isa, permute(schedule, x, out)) },
+        }
+    }
+
+    /// `out[i]` = H(x[i]), see [`crate::hash::Mmo`].
+    pub(crate) fn mmo(&self, x: &[Block], out: &mut [Block]) {
+        match self {
+            Self::Scalar(cipher) => scalar::mmo(cipher, x, out),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Self::X86(_, schedule) => unsafe { x86::ni::permute(schedule, x, out) },
+            // SAFETY: the level was detected when the key was made.
+            Self::X86(isa, schedule) => unsafe { at_level!(*isa, mmo(schedule, x, out)) },
+        }
+    }
+
+    /// `out[i]` = H(x[i]), see [`crate::hash::Ccr`].
+    pub(crate) fn ccr(&self, x: &[Block], out: &mut [Block]) {
+        match self {
+            Self::Scalar(cipher) => scalar::ccr(cipher, x, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the level was detected when the key was made.
+            Self::X86(isa, schedule) => unsafe { at_level!(*isa, ccr(schedule, x, out)) },
+        }
+    }
+
+    /// Both hashes of a correlated pair, see [`crate::hash::Mmo`].
+    pub(crate) fn mmo_cot(&self, q: &[Block], delta: Block, out: [&mut [Block]; 2]) {
+        match self {
+            Self::Scalar(cipher) => scalar::mmo_cot(cipher, q, delta, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the level was detected when the key was made.
+            Self::X86(isa, schedule) => unsafe {
+                at_level!(*isa, mmo_cot(schedule, q, delta, out))
+            },
         }
     }
 
@@ -75,14 +117,58 @@ impl Key {
         match self {
             Self::Scalar(cipher) => scalar::tmmo_from(cipher, px, tweak, step, out),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the level in the key was detected when the key was made.
-            Self::X86(Isa::Avx512Ifma, schedule) => unsafe {
-                x86::vaes::tmmo_from(schedule, px, tweak, step, out);
+            // SAFETY: the level was detected when the key was made.
+            Self::X86(isa, schedule) => unsafe {
+                at_level!(*isa, tmmo_from(schedule, px, tweak, step, out))
             },
+        }
+    }
+}
+
+/// Many expanded keys.
+pub(crate) enum Keys {
+    Scalar(Vec<aes::Aes128>),
+    #[cfg(target_arch = "x86_64")]
+    X86(Isa, Vec<x86::Schedule>),
+}
+
+impl Keys {
+    pub(crate) fn new(keys: &[Block]) -> Self {
+        match isa::active() {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Self::X86(_, schedule) => unsafe {
-                x86::ni::tmmo_from(schedule, px, tweak, step, out);
+            isa @ (Isa::Avx2 | Isa::Avx512 | Isa::Avx512Ifma) => {
+                // SAFETY: `active` returns only levels whose features were detected.
+                Self::X86(isa, keys.iter().map(|key| unsafe { x86::ni::schedule(*key) }).collect())
+            }
+            _ => Self::Scalar(keys.iter().map(|key| scalar::cipher(*key)).collect()),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Scalar(ciphers) => ciphers.len(),
+            #[cfg(target_arch = "x86_64")]
+            Self::X86(_, schedules) => schedules.len(),
+        }
+    }
+
+    /// See [`crate::prg::Seeds::fold`].
+    pub(crate) fn fold(
+        &self,
+        seeds: Range<usize>,
+        punctured: bool,
+        counter: u64,
+        planes: &mut [[Block; TILE]],
+        sum: &mut [Block; TILE],
+    ) {
+        match self {
+            Self::Scalar(ciphers) => {
+                scalar::fold(&ciphers[seeds], punctured, counter, planes, sum);
+            }
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the level was detected when the key was made.
+            Self::X86(isa, schedules) => unsafe {
+                at_level!(*isa, fold(&schedules[seeds], punctured, counter, planes, sum))
             },
         }
     }
@@ -93,10 +179,9 @@ pub(crate) fn expand(keys: &[Block], counter: u64, row: usize, out: &mut [Block]
     match isa::active() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `active` returns only levels whose features were detected.
-        Isa::Avx512Ifma => unsafe { x86::vaes::expand(keys, counter, row, out) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx2 | Isa::Avx512 => unsafe { x86::ni::expand(keys, counter, row, out) },
+        isa @ (Isa::Avx2 | Isa::Avx512 | Isa::Avx512Ifma) => unsafe {
+            at_level!(isa, expand(keys, counter, row, out))
+        },
         _ => scalar::expand(keys, counter, row, out),
     }
 }
@@ -106,28 +191,10 @@ pub(crate) fn tmmo(x: &[Block], tweak: u64, out: &mut [Block]) {
     match isa::active() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `active` returns only levels whose features were detected.
-        Isa::Avx512Ifma => unsafe { x86::vaes::tmmo(&fixed_schedules()[0], x, tweak, out) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx2 | Isa::Avx512 => unsafe { x86::ni::tmmo(&fixed_schedules()[0], x, tweak, out) },
+        isa @ (Isa::Avx2 | Isa::Avx512 | Isa::Avx512Ifma) => unsafe {
+            at_level!(isa, tmmo(&fixed_schedules()[0], x, tweak, out))
+        },
         _ => scalar::tmmo(&fixed_ciphers()[0], x, tweak, out),
-    }
-}
-
-/// Both hashes of a correlated pair, see [`crate::hash::tmmo_cot`].
-pub(crate) fn tmmo_cot(q: &[Block], delta: Block, tweak: u64, out: [&mut [Block]; 2]) {
-    match isa::active() {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `active` returns only levels whose features were detected.
-        Isa::Avx512Ifma => unsafe {
-            x86::vaes::tmmo_cot(&fixed_schedules()[0], q, delta, tweak, out);
-        },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx2 | Isa::Avx512 => unsafe {
-            x86::ni::tmmo_cot(&fixed_schedules()[0], q, delta, tweak, out);
-        },
-        _ => scalar::tmmo_cot(&fixed_ciphers()[0], q, delta, tweak, out),
     }
 }
 
@@ -136,13 +203,8 @@ pub(crate) fn ggm_double(parents: &[Block], children: &mut [Block]) {
     match isa::active() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `active` returns only levels whose features were detected.
-        Isa::Avx512Ifma => unsafe {
-            x86::vaes::ggm_double(&fixed_schedules()[1..], parents, children);
-        },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx2 | Isa::Avx512 => unsafe {
-            x86::ni::ggm_double(&fixed_schedules()[1..], parents, children);
+        isa @ (Isa::Avx2 | Isa::Avx512 | Isa::Avx512Ifma) => unsafe {
+            at_level!(isa, ggm_double(&fixed_schedules()[1..], parents, children))
         },
         _ => scalar::ggm_double(&fixed_ciphers()[1..], parents, children),
     }

@@ -3,6 +3,7 @@
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 
+use super::TILE;
 use crate::Block;
 
 pub(crate) fn cipher(key: Block) -> Aes128 {
@@ -47,22 +48,52 @@ pub(super) fn tmmo_from(p: &Aes128, px: &[Block], tweak: u64, step: u64, out: &m
     }
 }
 
-pub(super) fn tmmo_cot(
-    p: &Aes128,
-    q: &[Block],
-    delta: Block,
-    tweak: u64,
-    [out0, out1]: [&mut [Block]; 2],
-) {
-    for (i, ((q, out0), out1)) in q.iter().zip(out0).zip(out1).enumerate() {
-        *out0 = tmmo_one(p, *q, number(tweak, i));
-        *out1 = tmmo_one(p, *q ^ delta, number(tweak, i));
-    }
-}
-
 fn tmmo_one(p: &Aes128, x: Block, tweak: Block) -> Block {
     let inner = encrypt(p, x);
     encrypt(p, inner ^ tweak) ^ inner
+}
+
+pub(super) fn mmo(p: &Aes128, x: &[Block], out: &mut [Block]) {
+    for (x, out) in x.iter().zip(out) {
+        *out = encrypt(p, *x) ^ *x;
+    }
+}
+
+pub(super) fn ccr(p: &Aes128, x: &[Block], out: &mut [Block]) {
+    for (x, out) in x.iter().zip(out) {
+        let high = x.0 >> 64;
+        let x = Block((high ^ (x.0 & u128::from(u64::MAX))) << 64 | high);
+        *out = encrypt(p, x) ^ x;
+    }
+}
+
+pub(super) fn mmo_cot(p: &Aes128, q: &[Block], delta: Block, [out0, out1]: [&mut [Block]; 2]) {
+    for (q, (out0, out1)) in q.iter().zip(out0.iter_mut().zip(out1)) {
+        *out0 = encrypt(p, *q) ^ *q;
+        *out1 = encrypt(p, *q ^ delta) ^ *q ^ delta;
+    }
+}
+
+pub(super) fn fold(
+    seeds: &[Aes128],
+    punctured: bool,
+    counter: u64,
+    planes: &mut [[Block; TILE]],
+    sum: &mut [Block; TILE],
+) {
+    planes.fill([Block::ZERO; TILE]);
+    *sum = [Block::ZERO; TILE];
+    let mut row = [[0; 16]; TILE];
+    for (x, seed) in seeds.iter().enumerate().skip(usize::from(punctured)) {
+        counter_mode(seed, counter, &mut row);
+        let add = |to: &mut [Block; TILE]| {
+            for (to, block) in to.iter_mut().zip(&row) {
+                *to ^= Block::from_bytes(*block);
+            }
+        };
+        add(sum);
+        planes.iter_mut().enumerate().filter(|(b, _)| x >> b & 1 == 1).for_each(|(_, p)| add(p));
+    }
 }
 
 pub(super) fn ggm_double(p: &[Aes128], parents: &[Block], children: &mut [Block]) {

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::hash::{Tmmo, ggm_double, tmmo, tmmo_cot};
+use crate::hash::{Ccr, Mmo, Tmmo, ggm_double, tmmo};
 use crate::isa::Isa;
-use crate::prg::{Prg, expand};
+use crate::prg::{Prg, Seeds, expand};
 
 fn blocks(len: usize, seed: u64) -> Vec<Block> {
     (0..len as u64)
@@ -76,6 +76,62 @@ fn the_shared_permutation_makes_the_hash() {
 }
 
 #[test]
+fn single_permutation_hashes_match_their_definitions() {
+    let (key, delta) = (Block(5), Block(9));
+    let p = scalar::cipher(key);
+    let x = blocks(19, 2);
+    let [mut out0, mut out1, mut out] = [(); 3].map(|()| vec![Block::ZERO; 19]);
+    Mmo::new(key).cot(&x, delta, &mut out0, &mut out1);
+    Mmo::new(key).hash(&x, &mut out);
+    assert!(out == out0);
+    let mut circular = vec![Block::ZERO; 19];
+    Ccr::new(key).hash(&x, &mut circular);
+    for (x, hash) in x.iter().zip(&circular) {
+        let (high, low) = (x.0 >> 64, x.0 & u128::from(u64::MAX));
+        let x = Block((high ^ low) << 64 | high);
+        assert!(scalar::encrypt(&p, x) ^ x == *hash);
+    }
+    for (x, (a, b)) in x.iter().zip(out0.iter().zip(&out1)) {
+        let hash = |x: Block| scalar::encrypt(&p, x) ^ x;
+        assert!(hash(*x) == *a && hash(*x ^ delta) == *b);
+    }
+}
+
+/// All sums from single expansions.
+fn sums(seeds: &[Block], skip: usize, counter: u64, depth: usize) -> Vec<[Block; TILE]> {
+    let mut sums = vec![[Block::ZERO; TILE]; depth + 1];
+    for (x, seed) in seeds.iter().enumerate().skip(skip) {
+        let mut row = [Block::ZERO; TILE];
+        expand(&[*seed], counter, &mut row);
+        for sums in sums.iter_mut().enumerate().filter(|(b, _)| *b == depth || x >> b & 1 == 1) {
+            sums.1.iter_mut().zip(&row).for_each(|(s, r)| *s ^= *r);
+        }
+    }
+    sums
+}
+
+fn folded(seeds: &Seeds, at: usize, skip: usize, counter: u64, depth: usize) -> Vec<[Block; TILE]> {
+    let mut out = vec![[Block(3); TILE]; depth + 1];
+    let (planes, sum) = out.split_at_mut(depth);
+    seeds.fold(at..at + (1 << depth), skip == 1, counter, planes, &mut sum[0]);
+    out
+}
+
+#[test]
+fn folds_are_sums_of_expansions() {
+    let x = blocks(258, 3);
+    for isa in isa::available() {
+        let seeds = isa::with(isa, || Seeds::new(&x));
+        for depth in 1..=DEPTH {
+            for (skip, counter) in [(0, 0), (1, 77), (1, u64::MAX - 3)] {
+                let want = sums(&x[2..2 + (1 << depth)], skip, counter, depth);
+                assert!(folded(&seeds, 2, skip, counter, depth) == want, "{isa:?} {depth}");
+            }
+        }
+    }
+}
+
+#[test]
 fn expand_is_the_generator() {
     for row in [1, 5, 40] {
         let seeds = blocks(9, 5);
@@ -94,8 +150,9 @@ fn debug_hides_the_value() {
     assert_eq!(format!("{:?}", Block(77)), "Block(..)");
 }
 
-type Outputs = [Vec<Block>; 8];
+type Outputs = [Vec<Block>; 10];
 
+const DELTA: Block = Block(u128::MAX / 3);
 const STEP: u64 = 3 << 62 | 5;
 
 fn run_all(n: usize, row: usize, seed: u64, tweak: u64) -> Outputs {
@@ -107,15 +164,20 @@ fn run_all(n: usize, row: usize, seed: u64, tweak: u64) -> Outputs {
     expand(&x, tweak, &mut rows);
     let mut hash = zeros.clone();
     tmmo(&x, tweak, &mut hash);
-    let (mut out0, mut out1) = (zeros.clone(), zeros);
-    tmmo_cot(&x, Block(u128::MAX / 3), tweak, &mut out0, &mut out1);
+    let (mut out0, mut out1) = (zeros.clone(), zeros.clone());
+    let mmo = Mmo::new(super::FIXED[0]);
+    mmo.cot(&x, DELTA, &mut out0, &mut out1);
+    let mut single = zeros;
+    mmo.hash(&x, &mut single);
+    let mut circular = vec![Block::ZERO; n];
+    Ccr::new(super::FIXED[0]).hash(&x, &mut circular);
     let mut children = vec![Block::ZERO; 2 * n];
     ggm_double(&x, &mut children);
     let mut permuted = vec![Block::ZERO; n];
     Tmmo::new(super::FIXED[0]).permute(&x, &mut permuted);
     let mut shared = x;
     Tmmo::new(super::FIXED[0]).mask(&permuted, tweak, STEP, &mut shared);
-    [stream, rows, hash, out0, out1, children, permuted, shared]
+    [stream, rows, hash, out0, out1, children, permuted, shared, single, circular]
 }
 
 proptest! {
@@ -153,11 +215,17 @@ fn four_block_loops_equal_scalar() {
     let run = |n: usize| {
         let x = blocks(n, 7);
         let mut out: Outputs =
-            core::array::from_fn(|i| vec![Block::ZERO; n * [1, 3, 1, 1, 1, 2, 1, 1][i]]);
+            core::array::from_fn(|i| vec![Block::ZERO; n * [1, 3, 1, 1, 1, 2, 1, 1, 1, 1][i]]);
         // SAFETY: AVX2 is available, which includes AES-NI.
         unsafe { emulated::run(&x, &mut out) };
         out
     };
+    let seeds = blocks(8, 7);
+    let mut out = [[Block::ZERO; TILE]; 4];
+    let [planes @ .., sum] = &mut out;
+    // SAFETY: as above.
+    unsafe { emulated::fold(&seeds, 5, planes, sum) };
+    assert!(out.to_vec() == sums(&seeds, 0, 5, 3));
     for n in [0, 1, 15, 16, 17, 31, 32, 33, 64, 95, 129] {
         let expected = isa::with(Isa::Scalar, || run_all(n, 3, 7, u64::MAX - 40));
         assert!(run(n) == expected, "n = {n}");
@@ -169,7 +237,7 @@ mod emulated {
     use core::arch::x86_64::__m128i;
 
     use super::super::wide::{self, Lanes};
-    use super::super::{FIXED, x86};
+    use super::super::{FIXED, TILE, x86};
     use crate::Block;
 
     #[derive(Clone, Copy)]
@@ -213,6 +281,9 @@ mod emulated {
         unsafe fn next_key(self, rcon: u32) -> Self {
             Self(self.0.map(|key| unsafe { key.next_key(rcon) }))
         }
+        unsafe fn sigma(self) -> Self {
+            Self(self.0.map(|x| unsafe { x.sigma() }))
+        }
         unsafe fn interleave(a: Self, b: Self) -> (Self, Self) {
             let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (a.0, b.0);
             (Self([a0, b0, a1, b1]), Self([a2, b2, a3, b3]))
@@ -220,8 +291,20 @@ mod emulated {
     }
 
     #[target_feature(enable = "avx2,aes")]
+    pub(super) fn fold(
+        seeds: &[Block],
+        counter: u64,
+        planes: &mut [[Block; TILE]],
+        sum: &mut [Block; TILE],
+    ) {
+        let schedules: Vec<_> = seeds.iter().map(|seed| x86::ni::schedule(*seed)).collect();
+        // SAFETY: the features of `Quad`, those of `__m128i`, are enabled here.
+        unsafe { wide::fold::<Quad, 4>(&schedules, false, counter, planes, sum) }
+    }
+
+    #[target_feature(enable = "avx2,aes")]
     pub(super) fn run(x: &[Block], out: &mut super::Outputs) {
-        let [stream, rows, hash, out0, out1, children, permuted, shared] = out;
+        let [stream, rows, hash, out0, out1, children, permuted, shared, single, circular] = out;
         let tweak = u64::MAX - 40;
         let schedules = FIXED.map(|key| x86::ni::schedule(key));
         let seed = x86::ni::schedule(Block(7));
@@ -230,8 +313,9 @@ mod emulated {
             wide::counter_mode::<Quad>(&seed, 0, bytemuck::must_cast_slice_mut(stream));
             wide::expand::<Quad>(x, tweak, 3, rows);
             wide::tmmo::<Quad>(&schedules[0], x, tweak, hash);
-            let delta = Block(u128::MAX / 3);
-            wide::tmmo_cot::<Quad>(&schedules[0], x, delta, tweak, [out0, out1]);
+            wide::mmo_cot::<Quad>(&schedules[0], x, super::DELTA, [out0, out1]);
+            wide::mmo::<Quad, false>(&schedules[0], x, single);
+            wide::mmo::<Quad, true>(&schedules[0], x, circular);
             wide::ggm_double::<Quad>(&schedules[1..], x, children);
             wide::permute::<Quad>(&schedules[0], x, permuted);
             shared.copy_from_slice(x);

@@ -64,6 +64,14 @@ impl Lanes for __m128i {
     }
 
     #[inline(always)]
+    unsafe fn sigma(self) -> Self {
+        unsafe {
+            let high = _mm_unpackhi_epi64(self, self);
+            _mm_xor_si128(high, _mm_slli_si128::<8>(self))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn interleave(a: Self, b: Self) -> (Self, Self) {
         (a, b)
     }
@@ -125,6 +133,14 @@ impl Lanes for __m512i {
     }
 
     #[inline(always)]
+    unsafe fn sigma(self) -> Self {
+        unsafe {
+            let high = _mm512_unpackhi_epi64(self, self);
+            _mm512_xor_si512(high, _mm512_bslli_epi128::<8>(self))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn interleave(a: Self, b: Self) -> (Self, Self) {
         unsafe {
             let low = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0);
@@ -134,12 +150,13 @@ impl Lanes for __m512i {
     }
 }
 
-/// Stamps the entry points for one register type; callers must have detected the features.
+/// Stamps the entry points for one register type, of which so many hold a part of a tile; callers must have detected
+/// the features.
 macro_rules! entry_points {
-    ($lanes:ty, $features:literal) => {
+    ($lanes:ty, $registers:literal, $features:literal) => {
         use core::arch::x86_64::*;
 
-        use super::super::wide;
+        use super::super::{TILE, wide};
         use super::Schedule;
         use crate::Block;
 
@@ -180,15 +197,33 @@ macro_rules! entry_points {
         }
 
         #[target_feature(enable = $features)]
-        pub(crate) fn tmmo_cot(
-            p: &Schedule,
-            q: &[Block],
-            delta: Block,
-            tweak: u64,
-            out: [&mut [Block]; 2],
+        pub(crate) fn mmo(key: &Schedule, x: &[Block], out: &mut [Block]) {
+            // SAFETY: as above.
+            unsafe { wide::mmo::<$lanes, false>(key, x, out) }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn ccr(key: &Schedule, x: &[Block], out: &mut [Block]) {
+            // SAFETY: as above.
+            unsafe { wide::mmo::<$lanes, true>(key, x, out) }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn mmo_cot(key: &Schedule, q: &[Block], delta: Block, out: [&mut [Block]; 2]) {
+            // SAFETY: as above.
+            unsafe { wide::mmo_cot::<$lanes>(key, q, delta, out) }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn fold(
+            seeds: &[Schedule],
+            punctured: bool,
+            counter: u64,
+            planes: &mut [[Block; TILE]],
+            sum: &mut [Block; TILE],
         ) {
             // SAFETY: as above.
-            unsafe { wide::tmmo_cot::<$lanes>(p, q, delta, tweak, out) }
+            unsafe { wide::fold::<$lanes, $registers>(seeds, punctured, counter, planes, sum) }
         }
 
         #[target_feature(enable = $features)]
@@ -201,7 +236,7 @@ macro_rules! entry_points {
 
 /// AES-NI: one block per instruction.
 pub(crate) mod ni {
-    entry_points!(__m128i, "avx2,aes");
+    entry_points!(__m128i, 8, "avx2,aes");
 
     #[target_feature(enable = "avx2,aes")]
     pub(crate) fn schedule(key: Block) -> Schedule {
@@ -210,7 +245,12 @@ pub(crate) mod ni {
     }
 }
 
+/// AES-NI on a processor with twice the registers and xors of three operands.
+pub(crate) mod ni512 {
+    entry_points!(__m128i, 8, "avx2,avx512f,avx512vl,aes");
+}
+
 /// VAES: four blocks per instruction.
 pub(crate) mod vaes {
-    entry_points!(__m512i, "avx512f,avx512bw,avx512dq,avx512vl,vaes,aes");
+    entry_points!(__m512i, 4, "avx512f,avx512bw,avx512dq,avx512vl,vaes,aes");
 }

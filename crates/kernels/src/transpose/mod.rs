@@ -31,5 +31,27 @@ pub fn transpose128(rows: &[Block], out: &mut [Block]) {
     }
 }
 
+/// The low bits of many blocks: bit `i` of `out[j * n / 64 ..][.. n / 64]`, counted through the words, is bit `j` of
+/// `blocks[i]`, for the `n` blocks (filled up with zeros to a multiple of 64) and each `j` of `width`.
+///
+/// *Cost*: grows with `width`; meant for a few bits, where [`transpose128`] would make columns that nobody reads.
+///
+/// # Panics
+/// If `out` has not `width` times the words of `n` bits, or `width` is more than 64.
+pub fn low_columns(blocks: &[Block], width: usize, out: &mut [u64]) {
+    let words = blocks.len().div_ceil(64);
+    assert!(width <= 64, "at most 64 columns");
+    assert_eq!(out.len(), width * words, "words of the columns");
+    if words == 0 {
+        return;
+    }
+    match isa::active() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `active` returns only levels whose features were detected.
+        Isa::Avx512 | Isa::Avx512Ifma => unsafe { x86::low_columns_avx512(blocks, out) },
+        _ => scalar::low_columns(blocks, out),
+    }
+}
+
 #[cfg(test)]
 mod tests;

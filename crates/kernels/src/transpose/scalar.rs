@@ -29,3 +29,12 @@ fn tile_in_place(tile: &mut [Block]) {
         mask ^= mask << width;
     }
 }
+
+pub(super) fn low_columns(blocks: &[Block], out: &mut [u64]) {
+    let words = blocks.len().div_ceil(64);
+    for (j, column) in out.chunks_exact_mut(words).enumerate() {
+        for (word, blocks) in column.iter_mut().zip(blocks.chunks(64)) {
+            *word = blocks.iter().rev().fold(0, |word, x| word << 1 | (x.0 as u64 >> j & 1));
+        }
+    }
+}

@@ -3,6 +3,8 @@
 
 use core::arch::x86_64::*;
 
+use zeroize::Zeroize;
+
 use crate::Block;
 
 /// Tiles read together, a cache line of each row. Without the copy a power-of-two distance between rows would throw
@@ -18,8 +20,16 @@ fn for_tiles(rows: &[Block], out: &mut [Block], tile: impl Fn(&Stage, usize, &mu
     let mut stage = [[Block::ZERO; STAGED]; 128];
     for (group, out) in out.chunks_mut(STAGED * 128).enumerate() {
         let tiles = out.len() / 128;
-        for (line, row) in stage.iter_mut().zip(rows.chunks_exact(stride)) {
-            line[..tiles].copy_from_slice(&row[group * STAGED..][..tiles]);
+        let lines = stage.iter_mut().zip(rows.chunks_exact(stride));
+        // A copy of known length is a few instructions, one of unknown length a call.
+        if tiles == STAGED {
+            for (line, row) in lines {
+                line.copy_from_slice(&row[group * STAGED..][..STAGED]);
+            }
+        } else {
+            for (line, row) in lines {
+                line[..tiles].copy_from_slice(&row[group * STAGED..][..tiles]);
+            }
         }
         for (column, out) in out.chunks_exact_mut(128).enumerate() {
             tile(&stage, column, out);
@@ -110,4 +120,33 @@ pub(super) fn transpose128_avx512(rows: &[Block], out: &mut [Block]) {
             }
         },
     );
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq")]
+pub(super) fn low_columns_avx512(blocks: &[Block], out: &mut [u64]) {
+    let words = blocks.len().div_ceil(64);
+    let even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
+    let mut padded = [Block::ZERO; 64];
+    for (at, group) in blocks.chunks(64).enumerate() {
+        let group = match group.len() {
+            64 => group,
+            n => {
+                padded[..n].copy_from_slice(group);
+                &padded
+            }
+        };
+        let mut low = [_mm512_setzero_si512(); 8];
+        for (low, blocks) in low.iter_mut().zip(group.chunks_exact(8)) {
+            let from = |i: usize| (&raw const blocks[i]).cast();
+            // SAFETY: the chunk has eight blocks, and the loads are the unaligned ones.
+            let (a, b) = unsafe { (_mm512_loadu_si512(from(0)), _mm512_loadu_si512(from(4))) };
+            *low = _mm512_permutex2var_epi64(a, even, b);
+        }
+        for (j, column) in out.chunks_exact_mut(words).enumerate() {
+            let bit = _mm512_set1_epi64(1 << j);
+            let masks = low.map(|low| _mm512_test_epi64_mask(low, bit));
+            column[at] = u64::from_le_bytes(masks);
+        }
+    }
+    padded.zeroize();
 }

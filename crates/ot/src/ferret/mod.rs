@@ -10,22 +10,22 @@
 //! Everything is a function of the numbers of COTs asked for, see [`plan`].
 //!
 //! *Security*: semi-honest; learning parity with regular noise for the sizes in [`params`], whose estimated cost of attack
-//! is at least 140 bits (`estimate`, in the tests), and AES under a fixed key as an ideal permutation (circular correlation
-//! robustness of the tree hash). `delta` has its lowest bit set, so that the lowest bit of a block can carry the choice:
-//! its min-entropy is 127 bits, and a guess costs two AES calls to check. Trees are used once; their nodes are hashed under
-//! tweaks that no COT key and no other node shares. The code is drawn anew for every iteration from a public seed of the
+//! is at least 140 bits (`estimate`, in the tests), and AES as an ideal cipher under public keys (circular correlation
+//! robustness of the tree hash, `T * 2^-115` for T calls of AES as a tree has at most 2^11 nodes under a key of its own). `delta` has its lowest bit set, so that the lowest bit of a block can carry the choice:
+//! its min-entropy is 127 bits, and a guess costs two AES calls to check. Trees are used once. The code is drawn anew for every iteration from a public seed of the
 //! COT receiver; a row has ten positions drawn independently, so that a row in about k / 45 has a repeated one.
 //!
 //! *Source*: Yang, Weng, Lan, Zhang, Wang, "Ferret: fast extension for correlated OT with small communication", CCS 2020
 //! (eprint 2020/924), with regular noise, the local linear code with d = 10, and (semi-honest) no consistency
 //! check; Guo et al., "Half-tree: halving the cost of tree expansion in COT and DPF", EUROCRYPT 2023
-//! (eprint 2022/1431) (correlated GGM tree, punctured by COTs). We differ in using the tweaked hash of eprint 2019/074 in the tree.
+//! (eprint 2022/1431) (correlated GGM tree, punctured by COTs).
 
 mod code;
 #[cfg(test)]
 mod estimate;
 mod params;
 mod plan;
+mod pool;
 mod receiver;
 mod sender;
 mod tree;

@@ -1,29 +1,22 @@
-use sordino_kernels::Block;
+use sordino_kernels::{Block, Wiped, transpose};
 use sordino_secret::{Bits, SecretRng};
 use sordino_wire::{Lane, Public};
-use zeroize::{Zeroize, Zeroizing};
 
 use super::code::Code;
 use super::params::Params;
 use super::plan::{Plan, Step};
-use super::tree::{self, Nodes};
+use super::pool::Pool;
+use super::tree::{self, Forest};
 use super::{BOOTSTRAP, messages, without_choice};
-use crate::cot::{Tweak, append_zeros, split_end};
 use crate::{Error, kinds, softspoken};
 
 /// The COT receiver.
 pub(crate) struct Receiver {
     bootstrap: softspoken::Receiver,
     code: Code,
-    nodes: Nodes,
+    forest: Forest,
     plan: Plan,
-    pool: Vec<Block>,
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.pool.zeroize();
-    }
+    pool: Pool,
 }
 
 impl Receiver {
@@ -33,63 +26,68 @@ impl Receiver {
         lane.send(kinds::FERRET_CODE, Public::pod(&[seed]))?;
         lane.flush()?;
         Ok(Self {
-            bootstrap,
             code: Code::new(seed),
-            nodes: Nodes::new(Tweak::new(lane.role().peer(), 0)),
+            forest: Forest::new(bootstrap.session()),
+            bootstrap,
             plan: Plan::default(),
-            pool: Vec::new(),
+            pool: Pool::default(),
         })
     }
 
-    /// Choice bits and `t` of `n` COTs.
-    pub(crate) fn extend(
-        &mut self,
-        lane: &mut Lane,
-        n: usize,
-    ) -> Result<(Bits, Vec<Block>), Error> {
+    pub(crate) fn session(&self) -> Block {
+        self.bootstrap.session()
+    }
+
+    /// Sets `t` of as many COTs as there is room for, and returns their choice bits.
+    pub(crate) fn extend(&mut self, lane: &mut Lane, t: &mut [Block]) -> Result<Bits, Error> {
+        let n = t.len();
+        let mut room = &mut *t;
         while let Some(step) = self.plan.next(n) {
-            if let Err(e) = self.take(lane, step) {
+            if let Err(e) = self.take(lane, step, &mut room) {
                 // Half-made COTs must not be handed out by a later call.
-                self.pool.zeroize();
+                self.pool.clear();
                 return Err(e);
             }
         }
-        let rest = self.pool.len().checked_sub(n).ok_or(Error::Broken)?;
-        let t = split_end(&mut self.pool, rest);
-        Ok((Bits::collect(t.iter().map(|t| t.0 as u64)), t))
+        self.pool.pop_into(room)?;
+        let mut words = vec![0; n.div_ceil(64)];
+        transpose::low_columns(t, 1, &mut words);
+        Ok(Bits::from_words(words, n))
     }
 
-    fn take(&mut self, lane: &mut Lane, step: Step) -> Result<(), Error> {
+    fn take(&mut self, lane: &mut Lane, step: Step, room: &mut &mut [Block]) -> Result<(), Error> {
         match step {
             Step::SoftSpoken(n) => {
-                let (choice, mut t) = self.bootstrap.extend(lane, n)?;
-                let start = self.pool.len();
-                append_zeros(&mut self.pool, n);
-                for (i, (to, t)) in self.pool[start..].iter_mut().zip(&t).enumerate() {
-                    *to = Block(without_choice(*t).0 | u128::from(choice.get(i)));
+                let t = self.pool.push_zeros(n);
+                let choice = self.bootstrap.extend(lane, t)?;
+                for (i, t) in t.iter_mut().enumerate() {
+                    *t = Block(without_choice(*t).0 | u128::from(choice.get(i)));
                 }
-                t.zeroize();
             }
-            Step::Iterate(p) => self.iterate(lane, p)?,
+            Step::Iterate(p) => self.iterate(lane, p, room)?,
         }
         Ok(())
     }
 
-    fn iterate(&mut self, lane: &mut Lane, p: Params) -> Result<(), Error> {
-        let rest = self.pool.len().checked_sub(p.used()).ok_or(Error::Broken)?;
-        let used = Zeroizing::new(split_end(&mut self.pool, rest));
+    fn iterate(
+        &mut self,
+        lane: &mut Lane,
+        p: Params,
+        room: &mut &mut [Block],
+    ) -> Result<(), Error> {
+        let mut used = Wiped::zeros(p.used());
+        self.pool.pop_into(&mut used)?;
         let (input, keys) = used.split_at(p.k);
         let depth = p.depth as usize;
-        let start = self.pool.len();
-        append_zeros(&mut self.pool, p.made());
         let mut keys = keys.chunks_exact(depth);
-        let mut trees = self.pool[start..].chunks_exact_mut(1 << depth);
+        let mut left = p.t;
         for count in messages(&p) {
             let mut sums = vec![Block::ZERO; count * depth];
             lane.recv_into(kinds::FERRET_SUMS, bytemuck::must_cast_slice_mut(&mut sums))?;
-            let sums_of = sums.chunks_exact(depth);
-            for (sums, (keys, tree)) in sums_of.zip(keys.by_ref().zip(trees.by_ref())) {
-                tree::grow_punctured(&mut self.nodes, keys, sums, tree);
+            for (sums, keys) in sums.chunks_exact(depth).zip(keys.by_ref()) {
+                left -= 1;
+                let tree = self.pool.place(&p, left, room);
+                tree::grow_punctured(&mut self.forest, keys, sums, tree);
                 self.code.add(input, tree);
             }
         }

@@ -1,14 +1,14 @@
-use sordino_kernels::Block;
+use sordino_kernels::{Block, Wiped};
 use sordino_secret::SecretRng;
 use sordino_wire::{Lane, Masked};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use super::code::Code;
 use super::params::Params;
 use super::plan::{Plan, Step};
-use super::tree::{self, Nodes};
+use super::pool::Pool;
+use super::tree::{self, Forest};
 use super::{BOOTSTRAP, CHOICE, messages, without_choice};
-use crate::cot::{Tweak, append_zeros, split_end};
 use crate::{Error, kinds, softspoken};
 
 /// The COT sender.
@@ -16,16 +16,15 @@ pub(crate) struct Sender {
     delta: Block,
     bootstrap: softspoken::Sender,
     code: Code,
-    nodes: Nodes,
+    forest: Forest,
     rng: SecretRng,
     plan: Plan,
-    pool: Vec<Block>,
+    pool: Pool,
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
         self.delta.zeroize();
-        self.pool.zeroize();
     }
 }
 
@@ -37,12 +36,12 @@ impl Sender {
         lane.recv_into(kinds::FERRET_CODE, bytemuck::must_cast_slice_mut(&mut seed))?;
         Ok(Self {
             delta,
-            bootstrap,
             code: Code::new(seed[0]),
-            nodes: Nodes::new(Tweak::new(lane.role(), 0)),
+            forest: Forest::new(bootstrap.session()),
+            bootstrap,
             rng: SecretRng::from_seed(rng.seed()),
             plan: Plan::default(),
-            pool: Vec::new(),
+            pool: Pool::default(),
         })
     }
 
@@ -50,49 +49,54 @@ impl Sender {
         self.delta
     }
 
-    /// `q` of `n` COTs.
-    pub(crate) fn extend(&mut self, lane: &mut Lane, n: usize) -> Result<Vec<Block>, Error> {
+    pub(crate) fn session(&self) -> Block {
+        self.bootstrap.session()
+    }
+
+    /// Sets `q` of as many COTs as there is room for.
+    pub(crate) fn extend(&mut self, lane: &mut Lane, q: &mut [Block]) -> Result<(), Error> {
+        let n = q.len();
+        let mut room = q;
         while let Some(step) = self.plan.next(n) {
-            if let Err(e) = self.take(lane, step) {
+            if let Err(e) = self.take(lane, step, &mut room) {
                 // Half-made COTs must not be handed out by a later call.
-                self.pool.zeroize();
+                self.pool.clear();
                 return Err(e);
             }
         }
-        let rest = self.pool.len().checked_sub(n).ok_or(Error::Broken)?;
-        Ok(split_end(&mut self.pool, rest))
+        self.pool.pop_into(room)
     }
 
-    fn take(&mut self, lane: &mut Lane, step: Step) -> Result<(), Error> {
+    fn take(&mut self, lane: &mut Lane, step: Step, room: &mut &mut [Block]) -> Result<(), Error> {
         match step {
             Step::SoftSpoken(n) => {
-                let mut q = self.bootstrap.extend(lane, n)?;
-                let start = self.pool.len();
-                append_zeros(&mut self.pool, n);
-                for (to, q) in self.pool[start..].iter_mut().zip(&q) {
-                    *to = without_choice(*q);
-                }
-                q.zeroize();
+                let q = self.pool.push_zeros(n);
+                self.bootstrap.extend(lane, q)?;
+                q.iter_mut().for_each(|q| *q = without_choice(*q));
             }
-            Step::Iterate(p) => self.iterate(lane, p)?,
+            Step::Iterate(p) => self.iterate(lane, p, room)?,
         }
         Ok(())
     }
 
-    fn iterate(&mut self, lane: &mut Lane, p: Params) -> Result<(), Error> {
-        let rest = self.pool.len().checked_sub(p.used()).ok_or(Error::Broken)?;
-        let used = Zeroizing::new(split_end(&mut self.pool, rest));
+    fn iterate(
+        &mut self,
+        lane: &mut Lane,
+        p: Params,
+        room: &mut &mut [Block],
+    ) -> Result<(), Error> {
+        let mut used = Wiped::zeros(p.used());
+        self.pool.pop_into(&mut used)?;
         let (input, keys) = used.split_at(p.k);
         let depth = p.depth as usize;
-        let start = self.pool.len();
-        append_zeros(&mut self.pool, p.made());
         let mut keys = keys.chunks_exact(depth);
-        let mut trees = self.pool[start..].chunks_exact_mut(1 << depth);
+        let mut left = p.t;
         for count in messages(&p) {
             let mut sums = vec![Block::ZERO; count * depth];
-            let sums_of = sums.chunks_exact_mut(depth);
-            for (sums, (keys, tree)) in sums_of.zip(keys.by_ref().zip(trees.by_ref())) {
-                tree::grow(&mut self.nodes, &mut self.rng, self.delta, keys, tree, sums);
+            for (sums, keys) in sums.chunks_exact_mut(depth).zip(keys.by_ref()) {
+                left -= 1;
+                let tree = self.pool.place(&p, left, room);
+                tree::grow(&mut self.forest, &mut self.rng, self.delta, keys, tree, sums);
                 self.code.add(input, tree);
             }
             lane.send(kinds::FERRET_SUMS, Masked::pod(&sums))?;

@@ -7,34 +7,38 @@
 //! recompute (the *ghost*), so that sums over whole halves need no knowledge of the place; corrections are added at
 //! secret places by a pass over all places.
 
-use sordino_kernels::{Block, hash};
+use sordino_kernels::Block;
+use sordino_kernels::hash::Ccr;
 use sordino_secret::SecretRng;
 
 use super::without_choice;
-use crate::cot::Tweak;
 
-/// Hash calls made so far under one delta, which keeps the tweaks of nodes apart.
-pub(crate) struct Nodes {
-    tweak: Tweak,
+/// Trees hashed so far under one delta, which keeps their hashes apart.
+pub(crate) struct Forest {
+    session: Block,
+    trees: u64,
 }
 
-impl Nodes {
-    pub(crate) fn new(tweak: Tweak) -> Self {
-        Self { tweak }
+impl Forest {
+    /// `session` is the public block of the base OTs.
+    pub(crate) fn new(session: Block) -> Self {
+        // Away from the keys under which COTs are hashed, which start at the public block and count up.
+        Self { session: session ^ Block(1 << 127), trees: 0 }
     }
 
-    /// Doubles the `size` nodes at the start of `tree`: left children take their places, right ones follow.
-    ///
-    /// Returns the tweak of the first node.
-    fn double(&mut self, tree: &mut [Block], size: usize) -> u64 {
-        let tweak = self.tweak.tree();
-        self.tweak = self.tweak.skip(size);
-        let (left, right) = tree[..2 * size].split_at_mut(size);
-        hash::tmmo(left, tweak, right);
-        for (x, h) in words_mut(left).iter_mut().zip(words_mut(right)) {
-            (*x, *h) = (*h, *x ^ *h);
-        }
-        tweak
+    /// The hash of the next tree.
+    fn next(&mut self) -> Ccr {
+        self.trees += 1;
+        Ccr::new(self.session ^ Block(self.trees.into()))
+    }
+}
+
+/// Doubles the `size` nodes at the start of `tree`: left children take their places, right ones follow.
+fn double(hash: &Ccr, tree: &mut [Block], size: usize) {
+    let (left, right) = tree[..2 * size].split_at_mut(size);
+    hash.hash(left, right);
+    for (x, h) in words_mut(left).iter_mut().zip(words_mut(right)) {
+        (*x, *h) = (*h, *x ^ *h);
     }
 }
 
@@ -42,20 +46,20 @@ impl Nodes {
 ///
 /// `keys` are the sender's halves of `depth` COTs.
 pub(crate) fn grow(
-    nodes: &mut Nodes,
+    forest: &mut Forest,
     rng: &mut SecretRng,
     delta: Block,
     keys: &[Block],
     tree: &mut [Block],
     sums: &mut [Block],
 ) {
-    let root = rng.block();
+    let (hash, root) = (forest.next(), rng.block());
     tree[0] = root;
     tree[1] = root ^ delta;
     for (level, (key, sum)) in keys.iter().zip(sums).enumerate() {
         let size = 1 << level;
         if level > 0 {
-            nodes.double(tree, size);
+            double(&hash, tree, size);
         }
         *sum = *key ^ total(&tree[..size]);
     }
@@ -67,11 +71,12 @@ pub(crate) fn grow(
 /// Grows what the receiver can know of the sender's tree; the leaf on its path is set so that it exceeds the sender's
 /// by delta. The choices of the COTs `keys` (in their lowest bits) are the turns away from the path.
 pub(crate) fn grow_punctured(
-    nodes: &mut Nodes,
+    forest: &mut Forest,
     keys: &[Block],
     sums: &[Block],
     tree: &mut [Block],
 ) {
+    let hash = forest.next();
     tree[0] = Block::ZERO;
     let (mut path, mut ghost) = (0u32, Block::ZERO);
     for (level, (key, sum)) in keys.iter().zip(sums).enumerate() {
@@ -80,8 +85,8 @@ pub(crate) fn grow_punctured(
         // The ghost's children, computed apart from the tree as its place is secret.
         let mut ghosts = [Block::ZERO; 2];
         if level > 0 {
-            let tweak = nodes.double(tree, size);
-            hash::tmmo(&[ghost], tweak + u64::from(path), &mut ghosts[..1]);
+            double(&hash, tree, size);
+            hash.hash(&[ghost], &mut ghosts[..1]);
             ghosts[1] = ghosts[0] ^ ghost;
         } else {
             tree[1] = Block::ZERO;
@@ -150,22 +155,20 @@ fn equal(a: u32, b: u32) -> Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sordino_wire::Role;
 
     #[test]
     fn trees_differ_by_delta_at_one_place() {
         let mut rng = SecretRng::from_seed([7; 32]);
         let delta = Block(rng.block().0 | 1);
         for (depth, away) in [(1, 0), (1, 1), (5, 0b01101), (9, 0x155), (9, 0), (9, 0x1ff)] {
-            let tweak = Tweak::new(Role::Client, 0);
             let keys: Vec<Block> = (0..depth).map(|_| without_choice(rng.block())).collect();
             let theirs: Vec<Block> =
                 keys.iter().enumerate().map(|(i, q)| *q ^ (delta & mask(away >> i & 1))).collect();
             let mut sums = vec![Block::ZERO; depth];
             let (mut full, mut punctured) =
                 (vec![Block::ZERO; 1 << depth], vec![Block(5); 1 << depth]);
-            grow(&mut Nodes::new(tweak), &mut rng, delta, &keys, &mut full, &mut sums);
-            grow_punctured(&mut Nodes::new(tweak), &theirs, &sums, &mut punctured);
+            grow(&mut Forest::new(Block(3)), &mut rng, delta, &keys, &mut full, &mut sums);
+            grow_punctured(&mut Forest::new(Block(3)), &theirs, &sums, &mut punctured);
             let place = !away as usize & ((1 << depth) - 1);
             for (x, (a, b)) in full.iter().zip(&punctured).enumerate() {
                 assert!(a.0 & 1 == 0);

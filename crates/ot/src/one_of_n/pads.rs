@@ -104,7 +104,7 @@ impl SenderPads {
         let mut words = Vec::with_capacity(n);
         for start in (0..n).step_by(BATCH) {
             let count = BATCH.min(n - start) * r;
-            cots.keys(start * r, 0, &mut keys0[..count], &mut keys1[..count]);
+            cots.keys(start * r, &mut keys0[..count], &mut keys1[..count]);
             let pairs = keys0[..count].chunks_exact(r).zip(keys1[..count].chunks_exact(r));
             words.extend(pairs.map(|(x, y)| {
                 x.iter().zip(y).zip(&ones).fold(0, |word, ((x, y), ones)| {
@@ -200,13 +200,13 @@ impl ReceiverPads {
         let form = Form::new(radix, msg_bits)?;
         let n = form.instances(cots.len())?;
         let r = radix as usize;
-        let indices = cots.choice.to_bytes();
+        let indices = cots.choice().to_bytes();
         let mut keys = vec![Block::ZERO; BATCH.min(n) * r];
         let mut pads = Vec::with_capacity(n);
         let low = low_mask(msg_bits) as u64;
         for (batch, indices) in unpack(&indices, radix, n).chunks(BATCH).enumerate() {
             let keys = &mut keys[..indices.len() * r];
-            cots.keys(batch * BATCH * r, 0, keys);
+            cots.keys(batch * BATCH * r, keys);
             pads.extend(keys.chunks_exact(r).zip(indices).map(|(keys, index)| {
                 let word = keys.iter().fold(0, |word, key| word ^ key.0 as u64);
                 word >> (*index as u32 * msg_bits) & low

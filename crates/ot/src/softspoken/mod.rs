@@ -7,7 +7,7 @@
 //!
 //! *Cost*: set-up 128 base OTs plus 4 KiB; per COT `ceil(128 / k) - 1` bits from the COT receiver to the COT sender, in
 //! one message per [`CHUNK`] COTs; no answer is waited for. Computing per COT about `2^k * ceil(128 / k) / 128` AES
-//! blocks and twice as many xors.
+//! blocks and twice as many xors, fewer by one seed of 2^k for the COT sender.
 //!
 //! *Security*: semi-honest; AES-128 as a pseudo-random permutation. The seeds come from GGM trees that are used once, at
 //! set-up; each extension draws fresh blocks from them by a counter that never goes back.
@@ -17,11 +17,13 @@
 //! the repetition code. We differ in letting the choice vector be the first set's own vector (random choice), which saves
 //! one row, and in expanding by AES in counter mode.
 
-mod fold;
 mod receiver;
 mod sender;
 mod tree;
 
+use core::ops::Range;
+
+use sordino_kernels::prg::TILE;
 use sordino_kernels::{Block, transpose};
 use sordino_wire::{Meter, Role};
 
@@ -32,10 +34,28 @@ use crate::base;
 
 /// Bits of delta, rows of the matrix.
 const ROWS: usize = 128;
-/// Blocks of one row made at a time: the rows of 16 seeds stay in the first-level cache, the matrix in the second.
+/// Blocks of one row in one message.
 const CHUNK_BLOCKS: usize = 64;
 /// COTs in one message.
-pub(crate) const CHUNK: usize = CHUNK_BLOCKS * 128;
+const CHUNK: usize = CHUNK_BLOCKS * 128;
+
+/// All rows, one tile wide: it stays in the first-level cache from the generators to the COTs.
+type Rows = [[Block; TILE]; ROWS];
+
+/// `(seeds, rows)` of every set: the rows are the bits of `delta` that the set stands for.
+fn seeds_and_rows(k: u32) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let mut seeds = 0;
+    sets(k).map(move |(first, depth)| {
+        let start = seeds;
+        seeds += 1 << depth;
+        (start..seeds, first..first + depth)
+    })
+}
+
+/// The tiles of a chunk of so many blocks per row: the blocks of each.
+fn tiles(blocks: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..blocks).step_by(TILE).map(move |start| start..blocks.min(start + TILE))
+}
 
 /// The sets: `(first row, number of rows)`, that is the bits of `delta` that each set stands for.
 fn sets(k: u32) -> impl Iterator<Item = (usize, usize)> + Clone {
@@ -50,9 +70,9 @@ fn chunks(n: usize) -> impl Iterator<Item = usize> {
     (0..blocks).step_by(CHUNK_BLOCKS).map(move |start| CHUNK_BLOCKS.min(blocks - start))
 }
 
-/// Turns 128 rows into columns, as many as `out` has room for.
-fn columns(rows: &[Block], scratch: &mut [Block], out: &mut [Block]) {
-    let scratch = &mut scratch[..rows.len()];
+/// Turns rows into columns, as many as `out` has room for.
+fn columns(rows: &Rows, scratch: &mut [Block], out: &mut [Block]) {
+    let rows = rows.as_flattened();
     if out.len() == rows.len() {
         transpose::transpose128(rows, out);
     } else {

@@ -1,11 +1,11 @@
-use sordino_kernels::Block;
+use sordino_kernels::prg::{Seeds, TILE};
+use sordino_kernels::{Block, Wiped, wipe};
 use sordino_secret::SecretRng;
 use sordino_wire::Lane;
 use zeroize::Zeroize;
 
-use super::fold::Fold;
 use super::tree::{self, mask};
-use super::{CHUNK_BLOCKS, ROWS, chunks, columns, correction_blocks, sets};
+use super::{CHUNK, CHUNK_BLOCKS, ROWS, chunks, columns, correction_blocks, seeds_and_rows, tiles};
 use crate::{Error, base, kinds};
 
 /// The COT sender: base-OT receiver, holder of all leaves but one per tree.
@@ -13,14 +13,14 @@ pub(crate) struct Sender {
     k: u32,
     delta: Block,
     /// Set after set, the missing leaf at place 0 of each.
-    leaves: Vec<Block>,
+    leaves: Seeds,
+    session: Block,
     counter: u64,
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
         self.delta.zeroize();
-        self.leaves.zeroize();
     }
 }
 
@@ -34,47 +34,59 @@ impl Sender {
         let keys = base::recv(lane, rng, &tree::choices(k, delta))?;
         let mut masked = vec![Block::ZERO; tree::sums_len(k) / size_of::<Block>()];
         lane.recv_into(kinds::TREE_SUMS, bytemuck::must_cast_slice_mut(&mut masked))?;
-        let leaves = tree::regrow(k, delta, &keys, &masked);
-        Ok(Self { k, delta, leaves, counter: 0 })
+        let mut leaves = tree::regrow(k, delta, &keys, &masked);
+        let seeds = Seeds::new(&leaves);
+        wipe(&mut leaves);
+        Ok(Self { k, delta, leaves: seeds, session: keys.session(), counter: 0 })
     }
 
     pub(crate) fn delta(&self) -> Block {
         self.delta
     }
 
-    /// `q` of `n` COTs.
-    pub(crate) fn extend(&mut self, lane: &mut Lane, n: usize) -> Result<Vec<Block>, Error> {
-        let mut q = vec![Block::ZERO; n];
-        let most = CHUNK_BLOCKS.min(n.div_ceil(128));
-        let mut work = Fold::new(self.k, most);
-        let mut rows = vec![Block::ZERO; ROWS * most];
-        let mut scratch = vec![Block::ZERO; ROWS * most];
-        let mut corrections = vec![Block::ZERO; correction_blocks(self.k, most)];
-        for (blocks, out) in chunks(n).zip(q.chunks_mut(super::CHUNK)) {
-            let rows = &mut rows[..ROWS * blocks];
+    pub(crate) fn session(&self) -> Block {
+        self.session
+    }
+
+    /// Sets `q` of as many COTs as there is room for.
+    pub(crate) fn extend(&mut self, lane: &mut Lane, q: &mut [Block]) -> Result<(), Error> {
+        let mut rows = Box::new([[Block::ZERO; TILE]; ROWS]);
+        let mut scratch = Wiped::zeros(ROWS * TILE);
+        let mut unused = [Block::ZERO; TILE];
+        let mut corrections = vec![Block::ZERO; correction_blocks(self.k, CHUNK_BLOCKS)];
+        for (blocks, out) in chunks(q.len()).zip(q.chunks_mut(CHUNK)) {
             let corrections = &mut corrections[..correction_blocks(self.k, blocks)];
             lane.recv_into(kinds::SOFTSPOKEN, bytemuck::must_cast_slice_mut(corrections))?;
-            let mut seeds = &self.leaves[..];
-            for (set, (first, depth)) in sets(self.k).enumerate() {
-                let (own, rest) = seeds.split_at(1 << depth);
-                seeds = rest;
-                let planes = &mut rows[first * blocks..][..depth * blocks];
-                work.expand(own, self.counter, blocks, planes);
-                if set > 0 {
-                    let correction = &corrections[(set - 1) * blocks..][..blocks];
-                    for (b, plane) in planes.chunks_exact_mut(blocks).enumerate() {
-                        let delta = mask((self.delta.0 >> (first + b)) as u64 & 1);
-                        for (p, c) in plane.iter_mut().zip(correction) {
-                            *p ^= *c & delta;
+            for (tile, out) in tiles(blocks).zip(out.chunks_mut(ROWS * TILE)) {
+                let counter = self.counter + tile.start as u64;
+                for (set, (seeds, set_rows)) in seeds_and_rows(self.k).enumerate() {
+                    let first = set_rows.start;
+                    let planes = &mut rows[set_rows];
+                    self.leaves.fold(seeds, true, counter, planes, &mut unused);
+                    if set > 0 {
+                        let correction = &corrections[(set - 1) * blocks..][tile.clone()];
+                        for (b, plane) in planes.iter_mut().enumerate() {
+                            let delta = mask((self.delta.0 >> (first + b)) as u64 & 1);
+                            add(plane, correction, delta);
                         }
                     }
                 }
+                columns(&rows, &mut scratch, out);
             }
-            columns(rows, &mut scratch, out);
             self.counter += blocks as u64;
         }
-        rows.zeroize();
-        scratch.zeroize();
-        Ok(q)
+        wipe(rows.as_flattened_mut());
+        wipe(&mut unused);
+        Ok(())
+    }
+}
+
+/// Adds the correction where `delta` is set.
+fn add(plane: &mut [Block], correction: &[Block], delta: Block) {
+    // As words, which the compiler turns into vectors where it keeps 128-bit integers scalar.
+    let plane: &mut [u64] = bytemuck::must_cast_slice_mut(plane);
+    let correction: &[u64] = bytemuck::must_cast_slice(correction);
+    for (p, c) in plane.iter_mut().zip(correction) {
+        *p ^= c & delta.0 as u64;
     }
 }

@@ -132,52 +132,93 @@ pub(in crate::aes) unsafe fn tmmo_from<V: Lanes>(
     }
 }
 
+#[inline(always)]
+unsafe fn mmo_batch<V: Lanes, const N: usize>(keys: &[V; ROUNDS + 1], x: [V; N]) -> [V; N] {
+    // SAFETY: the module's condition.
+    unsafe {
+        let mut s = x;
+        encrypt(
+            &mut s,
+            #[inline(always)]
+            |r, _| keys[r],
+        );
+        xor(s, x)
+    }
+}
+
+/// sigma(x) if `SIGMA`, else x.
+#[inline(always)]
+unsafe fn spread<V: Lanes, const SIGMA: bool>(mut x: [V; FLIGHT]) -> [V; FLIGHT] {
+    if SIGMA {
+        for x in &mut x {
+            // SAFETY: the module's condition.
+            *x = unsafe { x.sigma() };
+        }
+    }
+    x
+}
+
+/// See [`crate::hash::Mmo`] and, with `SIGMA`, [`crate::hash::Ccr`].
+#[inline(always)]
+pub(in crate::aes) unsafe fn mmo<V: Lanes, const SIGMA: bool>(
+    key: &Schedule,
+    x: &[Block],
+    out: &mut [Block],
+) {
+    let batch = FLIGHT * V::BLOCKS;
+    // SAFETY: the module's condition; chunks hold exactly `batch` blocks.
+    unsafe {
+        let keys = broadcast::<V>(key);
+        let (mut xs, mut outs) = (x.chunks_exact(batch), out.chunks_exact_mut(batch));
+        for (x, out) in (&mut xs).zip(&mut outs) {
+            store(mmo_batch(&keys, spread::<V, SIGMA>(load(x))), out);
+        }
+        let (x, out) = (xs.remainder(), outs.into_remainder());
+        if !x.is_empty() {
+            store_part(mmo_batch(&keys, spread::<V, SIGMA>(load_part(x))), out);
+        }
+    }
+}
+
 /// One batch of pairs: `q` and the outputs have room for HALF registers.
 #[inline(always)]
-unsafe fn cot_batch<V: Lanes>(
+unsafe fn mmo_pairs<V: Lanes>(
     keys: &[V; ROUNDS + 1],
-    delta: [V; HALF],
-    tweak: u64,
-    q: &[Block],
+    [x, y]: [[V; HALF]; 2],
     out0: &mut [Block],
     out1: &mut [Block],
 ) {
     // SAFETY: the module's condition.
     unsafe {
-        let (q, tweaks) = (load::<V, HALF>(q), count::<V, HALF>(tweak, 1));
-        let [a, b, c, d, e, f, g, h] =
-            tmmo_batch(keys, concat(q, xor(q, delta)), concat(tweaks, tweaks));
+        let [a, b, c, d, e, f, g, h] = mmo_batch(keys, concat(x, y));
         store([a, b, c, d], out0);
         store([e, f, g, h], out1);
     }
 }
 
 #[inline(always)]
-pub(in crate::aes) unsafe fn tmmo_cot<V: Lanes>(
-    p: &Schedule,
+pub(in crate::aes) unsafe fn mmo_cot<V: Lanes>(
+    key: &Schedule,
     q: &[Block],
     delta: Block,
-    tweak: u64,
     [out0, out1]: [&mut [Block]; 2],
 ) {
     let batch = HALF * V::BLOCKS;
     // SAFETY: the module's condition; chunks hold exactly `batch` blocks and the pads hold WIDEST >= batch.
     unsafe {
-        let keys = broadcast::<V>(p);
+        let keys = broadcast::<V>(key);
         let delta = [V::splat(delta); HALF];
-        let mut at = tweak;
         let mut qs = q.chunks_exact(batch);
         let (mut outs0, mut outs1) = (out0.chunks_exact_mut(batch), out1.chunks_exact_mut(batch));
         for ((q, out0), out1) in (&mut qs).zip(&mut outs0).zip(&mut outs1) {
-            cot_batch(&keys, delta, at, q, out0, out1);
-            at = at.wrapping_add(batch as u64);
+            let q = load::<V, HALF>(q);
+            mmo_pairs(&keys, [q, xor(q, delta)], out0, out1);
         }
         let q = qs.remainder();
         if !q.is_empty() {
             let (mut pad0, mut pad1) = ([Block::ZERO; WIDEST], [Block::ZERO; WIDEST]);
-            let mut pad = [Block::ZERO; WIDEST];
-            pad[..q.len()].copy_from_slice(q);
-            cot_batch(&keys, delta, at, &pad, &mut pad0, &mut pad1);
+            let part = load_part::<V, HALF>(q);
+            mmo_pairs(&keys, [part, xor(part, delta)], &mut pad0, &mut pad1);
             outs0.into_remainder().copy_from_slice(&pad0[..q.len()]);
             outs1.into_remainder().copy_from_slice(&pad1[..q.len()]);
         }

@@ -10,9 +10,11 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::Block;
 
+mod fold;
 mod hash;
 
-pub(super) use hash::{permute, tmmo, tmmo_cot, tmmo_from};
+pub(super) use fold::fold;
+pub(super) use hash::{mmo, mmo_cot, permute, tmmo, tmmo_from};
 
 /// Registers in flight: enough to hide the latency of the AES unit of every x86 core so far.
 const FLIGHT: usize = 8;
@@ -48,6 +50,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn last_round(self, key: Self) -> Self;
     /// The round key after `self`.
     unsafe fn next_key(self, rcon: u32) -> Self;
+    /// In each block (high, low) becomes (high ^ low, high).
+    unsafe fn sigma(self) -> Self;
     /// a0 b0 a1 b1 … in two registers.
     unsafe fn interleave(a: Self, b: Self) -> (Self, Self);
 }
