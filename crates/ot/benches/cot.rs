@@ -1,121 +1,190 @@
-//! Correlated OTs made and spent per second of one core, for each party, and bits sent per COT.
+//! What transfers cost: processor time of each party, and bits sent per COT.
 //!
-//! Time is the processor time of the party's own thread where the system tells it (Linux), else wall time; both parties
-//! run in this process over memory. `cargo bench -p sordino-ot --bench cot -- 32 Ferret` makes 32 million COTs of the
-//! supplies that have "Ferret" in their names.
+//! Time is the processor time of the party's own thread where the system tells it (Linux), else wall time; both parties run in this process over memory. `cargo bench -p sordino-ot --bench cot -- 32 Ferret` makes 32
+//! million COTs a run of the supplies that have "Ferret" in their names.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Instant;
 
 use sordino_kernels::Block;
-use sordino_ot::{
-    CotReceiver, CotSender, ReceiverCots, SenderCots, Supply, ideal, one_of_n, ring_cot, triple,
-};
+use sordino_ot::one_of_n::{self, cots_needed};
+use sordino_ot::{CotReceiver, CotSender, Supply, ideal, ring_cot, triple};
 use sordino_secret::{Bits, SecretRng};
 use sordino_wire::{Lane, memory_pair};
 
 /// COTs asked for at a time.
 const STEP: usize = 1 << 20;
+/// Runs of which the best counts.
+const RUNS: usize = 5;
+/// Instances spent at a time; the system counts a thread's time in ticks of milliseconds.
+const SPENT: usize = 1 << 19;
+/// Bits, digits and merges of the comparison that is added up.
+const COMPARED: usize = 26;
+
+/// Nanoseconds per unit of the sender and the receiver, or of both parties alike.
+type Cost = [f64; 2];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let millions = args.iter().find_map(|a| a.parse().ok()).unwrap_or(8usize);
     let names: Vec<&String> = args.iter().filter(|a| a.parse::<usize>().is_err()).collect();
     println!(
-        "{:<22}{:>14}{:>14}{:>10}{:>14}{:>22}",
-        "", "sender M/s", "receiver M/s", "bits", "set-up bytes", "sender/receiver ms"
+        "{:<22}{:>14}{:>14}{:>10}{:>14}",
+        "making COTs", "sender M/s", "receiver M/s", "bits", "set-up bytes"
     );
+    let mut made = Vec::new();
     let fields = [1, 2, 3, 4, 8].map(|k| Supply::SoftSpoken { k });
     for supply in fields.into_iter().chain([Supply::Ferret]) {
         if names.iter().all(|n| format!("{supply:?}").contains(*n)) {
-            extension(supply, millions);
+            made.push((supply, extension(supply, millions)));
         }
     }
-    spending();
+    println!("\n{:<22}{:>14}{:>14}", "spending", "sender ns", "receiver ns");
+    let radix3 = leaf(3);
+    let radix4 = leaf(4);
+    let merge = merge();
+    ring();
+    println!("\ncomparison of {COMPARED} bits, ns of both parties: making COTs, all");
+    for (supply, made) in made {
+        for (radix, leaf) in [(3, radix3), (4, radix4)] {
+            let digits = COMPARED.div_ceil(radix);
+            let both = |c: Cost| c[0] + c[1];
+            let cots = COMPARED + 2 * (digits - 1);
+            let making = cots as f64 * both(made);
+            let spending = digits as f64 * both(leaf) + (digits - 1) as f64 * both(merge);
+            println!("{supply:?}, radix {radix}: {making:.0}, {:.0}", making + spending);
+        }
+    }
 }
 
 /// Makes COTs.
-fn extension(supply: Supply, steps: usize) {
+fn extension(supply: Supply, steps: usize) -> Cost {
     let (mut a, mut b) = memory_pair();
-    let ((setup_r, recv, setup, made), (setup_s, send)) = std::thread::scope(|s| {
+    let ((recv, setup, bits), send) = std::thread::scope(|s| {
         let sender = s.spawn(move || {
-            let mut cots = None;
-            let setup = time(|| cots = CotSender::setup(&mut b, &mut rng(1), supply).ok());
-            let mut cots = cots.unwrap();
-            let made = time(|| (0..steps).for_each(|_| drop(cots.extend(&mut b, STEP).unwrap())));
-            (setup, made)
+            let mut cots = CotSender::setup(&mut b, &mut rng(1), supply).unwrap();
+            best(|| (0..steps).for_each(|_| drop(cots.extend(&mut b, STEP).unwrap())))
         });
-        let mut cots = None;
-        let setup = time(|| cots = CotReceiver::setup(&mut a, &mut rng(2), supply).ok());
-        let (mut cots, before) = (cots.unwrap(), bytes(&a));
-        let made = time(|| (0..steps).for_each(|_| drop(cots.extend(&mut a, STEP).unwrap())));
-        ((setup, made, before, bytes(&a) - before), sender.join().unwrap())
+        let mut cots = CotReceiver::setup(&mut a, &mut rng(2), supply).unwrap();
+        let before = bytes(&a);
+        let made = best(|| (0..steps).for_each(|_| drop(cots.extend(&mut a, STEP).unwrap())));
+        let bits = (bytes(&a) - before) as f64 * 8.0 / (RUNS * steps * STEP) as f64;
+        ((made, before, bits), sender.join().unwrap())
     });
-    let n = (steps * STEP) as f64;
-    let (send, recv, bits) = (n / send / 1e6, n / recv / 1e6, made as f64 * 8.0 / n);
+    let each = 1e9 / (steps * STEP) as f64;
+    let (send, recv) = (send * each, recv * each);
     println!(
-        "{:<22}{send:>14.1}{recv:>14.1}{bits:>10.2}{setup:>14}{:>14.1}{:>8.1}",
+        "{:<22}{:>14.1}{:>14.1}{bits:>10.2}{setup:>14}",
         format!("{supply:?}"),
-        setup_s * 1e3,
-        setup_r * 1e3
+        1e3 / send,
+        1e3 / recv
     );
+    [send, recv]
 }
 
-/// Spends COTs.
-fn spending() {
-    let ((s, r), corr, choice) = (deal(1), vec![12_345; STEP], Bits::zero(STEP));
-    spend(
-        "ring_cot 37 bits",
-        |lane| {
-            let pads = ring_cot::SenderPads::derive(s, 37).unwrap();
+/// 1-of-2^radix transfers of two bits, from COTs to entries.
+fn leaf(radix: u32) -> Cost {
+    let (words, choices) = (vec![1; SPENT], vec![5; SPENT]);
+    let deals =
+        (0..RUNS).map(|i| ideal::dealer(cots_needed(SPENT, radix), Block(0x55aa), i as u64));
+    let (senders, receivers): (Vec<_>, Vec<_>) = deals.unzip();
+    let name = format!("1 of {} OT, 2 bits", 1 << radix);
+    let (mut out, mut got) = (Vec::new(), Vec::new());
+    let hash = both(
+        &format!("{name}, hash"),
+        senders,
+        receivers,
+        |_, cots| out.push(one_of_n::SenderPads::derive(cots, radix, 2).unwrap()),
+        |_, cots| got.push(one_of_n::ReceiverPads::derive(cots, radix, 2).unwrap()),
+    );
+    let use_up = both(
+        &format!("{name}, use"),
+        out,
+        got,
+        |lane, pads| {
+            one_of_n::send(lane, vec![one_of_n::Tables { pads, words: &words }]).unwrap();
+            lane.flush().unwrap();
+        },
+        |lane, pads| {
+            drop(
+                one_of_n::recv(lane, vec![one_of_n::Choices { pads, choices: &choices }]).unwrap(),
+            );
+        },
+    );
+    sum(hash, use_up)
+}
+
+/// Vector triples of width 2, from COTs to products; both parties do the same.
+fn merge() -> Cost {
+    let deals = |seed| (0..RUNS).map(move |i| ideal::dealer(SPENT, Block(0x55aa), seed + i as u64));
+    let (s, r): (Vec<_>, Vec<_>) = deals(10).unzip();
+    let (s2, r2): (Vec<_>, Vec<_>) = deals(20).unzip();
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    let hash = both(
+        "triples, hash",
+        s.into_iter().zip(r2).collect(),
+        s2.into_iter().zip(r).collect(),
+        |_, (s, r)| one.push(triple::generate(s, r, 2).unwrap()),
+        |_, (s, r)| other.push(triple::generate(s, r, 2).unwrap()),
+    );
+    let bits = Bits::zero(SPENT);
+    let and = |lane: &mut Lane, triples| {
+        let product = triple::Product { triples, a: &bits, b: vec![&bits, &bits] };
+        drop(triple::and(lane, vec![product]).unwrap());
+    };
+    sum(hash, both("triples, use", one, other, and, and))
+}
+
+/// Products of a bit and a ring element.
+fn ring() {
+    let (corr, choice) = (vec![12_345; SPENT], Bits::zero(SPENT));
+    let deals = (0..RUNS).map(|i| ideal::dealer(SPENT, Block(0x55aa), 30 + i as u64));
+    let (senders, receivers): (Vec<_>, Vec<_>) = deals.unzip();
+    let (mut out, mut got) = (Vec::new(), Vec::new());
+    both(
+        "ring COT, hash",
+        senders,
+        receivers,
+        |_, cots| out.push(ring_cot::SenderPads::derive(cots, 20).unwrap()),
+        |_, cots| got.push(ring_cot::ReceiverPads::derive(cots, 20).unwrap()),
+    );
+    both(
+        "ring COT, 20 bits, use",
+        out,
+        got,
+        |lane, pads| {
             let batch = ring_cot::Corrections { pads, corr: &corr };
             drop(ring_cot::run(lane, vec![batch], Vec::new()).unwrap());
+            lane.flush().unwrap();
         },
-        |lane| {
-            let pads = ring_cot::ReceiverPads::derive(r, 37).unwrap();
+        |lane, pads| {
             let batch = ring_cot::Choices { pads, choice: &choice };
             drop(ring_cot::run(lane, Vec::new(), vec![batch]).unwrap());
         },
     );
-    for (radix, msg_bits) in [(3, 2), (4, 2), (4, 4)] {
-        let n = STEP / radix as usize;
-        let ((mut s, mut r), words, choices) = (deal(1), vec![1; n], vec![5; n]);
-        let cots = one_of_n::cots_needed(n, radix);
-        let (cots_s, cots_r) = (s.take(cots).unwrap(), r.take(cots).unwrap());
-        spend(
-            &format!("1 of {} OT, {msg_bits} bits", 1 << radix),
-            |lane| {
-                let pads = one_of_n::SenderPads::derive(cots_s, radix, msg_bits).unwrap();
-                one_of_n::send(lane, vec![one_of_n::Tables { pads, words: &words }]).unwrap();
-            },
-            |lane| {
-                let pads = one_of_n::ReceiverPads::derive(cots_r, radix, msg_bits).unwrap();
-                let batch = one_of_n::Choices { pads, choices: &choices };
-                drop(one_of_n::recv(lane, vec![batch]).unwrap());
-            },
-        );
-    }
-    let ((s, r), (s2, r2)) = (deal(1), deal(2));
-    spend(
-        "triples, width 2",
-        |_| drop(triple::generate(s, r2, 2).unwrap()),
-        |_| drop(triple::generate(s2, r, 2).unwrap()),
-    );
 }
 
-fn deal(seed: u64) -> (SenderCots, ReceiverCots) {
-    ideal::dealer(STEP, Block(0x55aa), seed)
-}
-
-/// Millions of COTs spent per second by each party.
-fn spend(name: &str, send: impl FnOnce(&mut Lane) + Send, recv: impl FnOnce(&mut Lane) + Send) {
+/// Runs both parties on all inputs.
+fn both<A: Send, B: Send>(
+    name: &str,
+    senders: Vec<A>,
+    receivers: Vec<B>,
+    mut send: impl FnMut(&mut Lane, A) + Send,
+    mut recv: impl FnMut(&mut Lane, B) + Send,
+) -> Cost {
     let (mut a, mut b) = memory_pair();
-    let (recv, send) = std::thread::scope(|scope| {
-        let sender = scope.spawn(move || time(|| send(&mut b)));
-        (time(|| recv(&mut a)), sender.join().unwrap())
+    let each = 1e9 / (SPENT * senders.len()) as f64;
+    let cost = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| time(|| senders.into_iter().for_each(|s| send(&mut b, s))));
+        let received = time(|| receivers.into_iter().for_each(|r| recv(&mut a, r)));
+        [sender.join().unwrap(), received].map(|seconds| seconds * each)
     });
-    let (send, recv) = (STEP as f64 / send / 1e6, STEP as f64 / recv / 1e6);
-    println!("{name:<22}{send:>14.1}{recv:>14.1}");
+    println!("{name:<26}{:>14.1}{:>14.1}", cost[0], cost[1]);
+    cost
+}
+
+fn sum(a: Cost, b: Cost) -> Cost {
+    [a[0] + b[0], a[1] + b[1]]
 }
 
 fn rng(seed: u8) -> SecretRng {
@@ -125,6 +194,11 @@ fn rng(seed: u8) -> SecretRng {
 fn bytes(lane: &Lane) -> u64 {
     let total = lane.meter().total();
     total.up + total.down
+}
+
+/// Seconds of the fastest of a few runs.
+fn best(mut f: impl FnMut()) -> f64 {
+    (0..RUNS).map(|_| time(&mut f)).fold(f64::INFINITY, f64::min)
 }
 
 /// Seconds that `f` takes.

@@ -34,7 +34,6 @@
 #![forbid(unsafe_code)]
 
 pub mod base;
-mod bits;
 pub mod block;
 pub mod cost;
 mod cot;

@@ -12,10 +12,9 @@
 //!
 //! *Source*: Asharov, Lindell, Schneider, Zohner, CCS 2013 (correlated OT).
 
-use sordino_kernels::Block;
+use sordino_kernels::{Wiped, wipe};
 use sordino_secret::{Bits, pack, packed_len, unpack};
 use sordino_wire::{Dir, Lane, Masked, Meter, Role};
-use zeroize::Zeroize;
 
 use crate::error::{expect_len, expect_range};
 use crate::{Error, ReceiverCots, SenderCots, kinds};
@@ -54,13 +53,13 @@ pub struct ReceiverPads {
 
 impl Drop for SenderPads {
     fn drop(&mut self) {
-        self.pads.iter_mut().for_each(Zeroize::zeroize);
+        self.pads.iter_mut().for_each(|pads| wipe(pads));
     }
 }
 
 impl Drop for ReceiverPads {
     fn drop(&mut self) {
-        self.pads.zeroize();
+        wipe(&mut self.pads);
     }
 }
 
@@ -71,8 +70,7 @@ impl SenderPads {
     pub fn derive(cots: SenderCots, bits: u32) -> Result<Self, Error> {
         let (mask, n) = (check(bits)?, cots.len());
         let mut pads = [(); 2].map(|()| Vec::with_capacity(n));
-        let mut key0 = vec![Block::ZERO; BATCH.min(n)];
-        let mut key1 = key0.clone();
+        let [mut key0, mut key1] = [(); 2].map(|()| Wiped::zeros(BATCH.min(n)));
         for start in (0..n).step_by(BATCH) {
             let count = BATCH.min(n - start);
             cots.keys(start, &mut key0[..count], &mut key1[..count]);
@@ -80,8 +78,6 @@ impl SenderPads {
                 pads.extend(keys[..count].iter().map(|k| k.0 as u64 & mask));
             }
         }
-        key0.zeroize();
-        key1.zeroize();
         Ok(Self { bits, pads })
     }
 
@@ -144,15 +140,16 @@ impl SenderPads {
         bits: u32,
     ) -> (Vec<u64>, Vec<u64>) {
         let mask = u64::MAX >> (64 - bits);
+        let [mut shares, mut corrections] = [(); 2].map(|()| vec![0; corr.len()]);
+        let out = shares.iter_mut().zip(&mut corrections);
         let pads = self.pads[0][start..].iter().zip(&self.pads[1][start..]);
-        pads.zip(corr)
-            .enumerate()
-            .map(|(i, ((x, y), corr))| {
-                let swap = (x ^ y) & flips.get(start + i).wrapping_neg();
-                let (x, y) = (x ^ swap, y ^ swap);
-                (x.wrapping_neg() & mask, x.wrapping_add(*corr).wrapping_sub(y) & mask)
-            })
-            .unzip()
+        for (i, (((x, y), corr), (share, correction))) in pads.zip(corr).zip(out).enumerate() {
+            let swap = (x ^ y) & flips.get(start + i).wrapping_neg();
+            let (x, y) = (x ^ swap, y ^ swap);
+            *share = x.wrapping_neg() & mask;
+            *correction = x.wrapping_add(*corr).wrapping_sub(y) & mask;
+        }
+        (shares, corrections)
     }
 }
 
@@ -163,13 +160,12 @@ impl ReceiverPads {
     pub fn derive(cots: ReceiverCots, bits: u32) -> Result<Self, Error> {
         let (mask, n) = (check(bits)?, cots.len());
         let mut pads = Vec::with_capacity(n);
-        let mut keys = vec![Block::ZERO; BATCH.min(n)];
+        let mut keys = Wiped::zeros(BATCH.min(n));
         for start in (0..n).step_by(BATCH) {
             let count = BATCH.min(n - start);
             cots.keys(start, &mut keys[..count]);
             pads.extend(keys[..count].iter().map(|k| k.0 as u64 & mask));
         }
-        keys.zeroize();
         Ok(Self { bits, choice: cots.choice(), pads })
     }
 

@@ -11,16 +11,14 @@
 //! computation", CCS 2013 (triples from two random OTs); Beaver, CRYPTO 1991 (their use). The vector form
 //! hashes to `width` bits in place of one.
 
-use sordino_kernels::Block;
+use sordino_kernels::{Wiped, transpose};
 use sordino_secret::Bits;
 use sordino_wire::{Lane, Masked, Meter, Role};
-use zeroize::Zeroize;
 
-use crate::bits::Planes;
 use crate::error::{expect_len, expect_range};
 use crate::{Error, ReceiverCots, SenderCots, kinds};
 
-/// Keys hashed at a time, so that they stay in cache; a multiple of 128.
+/// Keys hashed at a time, so that they stay in cache; a multiple of 64.
 const BATCH: usize = 1024;
 
 /// One party's shares of `len()` vector triples: `c[j] = a & b[j]` on the xor of both parties' shares.
@@ -118,7 +116,7 @@ impl BitTriples {
     }
 }
 
-/// Makes as many vector triples of `width` (1 to 128) bits as there are COTs in each direction. Sends nothing.
+/// Makes as many vector triples of `width` (1 to 64) bits as there are COTs in each direction. Sends nothing.
 ///
 /// *Errors*: if the numbers of COTs differ or the width is out of range.
 pub fn generate(
@@ -128,41 +126,38 @@ pub fn generate(
 ) -> Result<BitTriples, Error> {
     check_width(width)?;
     expect_len("correlated OTs of the two directions", receiver.len(), sender.len())?;
-    let n = sender.len();
-    let [mut own, mut b, mut got] = [(); 3].map(|()| Planes::new(width, n));
-    let mut key0 = vec![Block::ZERO; BATCH.min(n)];
-    let mut key1 = key0.clone();
+    let (n, width) = (sender.len(), width as usize);
+    let a = receiver.choice();
+    let [mut b, mut c] = [(); 2].map(|()| vec![Vec::with_capacity(n.div_ceil(64)); width]);
+    let [mut key0, mut key1] = [(); 2].map(|()| Wiped::zeros(BATCH.min(n)));
+    let mut columns = [(); 3].map(|()| Wiped::zeros(width * BATCH / 64));
     for start in (0..n).step_by(BATCH) {
         let count = BATCH.min(n - start);
         let (key0, key1) = (&mut key0[..count], &mut key1[..count]);
+        let words = count.div_ceil(64);
+        let [own, other, got] = columns.each_mut().map(|c| &mut c[..width * words]);
         sender.keys(start, key0, key1);
-        own.push(key0);
-        b.push(key1);
+        transpose::low_columns(key0, width, own);
+        transpose::low_columns(key1, width, other);
         receiver.keys(start, key0);
-        got.push(key0);
+        transpose::low_columns(key0, width, got);
+        let a = &a.words()[start / 64..][..words];
+        // The peer's key is own ^ a_peer * b, so own ^ its key is a share of the cross term, and the same the other way.
+        for (j, (b, c)) in b.iter_mut().zip(&mut c).enumerate() {
+            let column = j * words..(j + 1) * words;
+            let keys = own[column.clone()].iter().zip(&other[column.clone()]).zip(&got[column]);
+            for (a, ((own, other), got)) in a.iter().zip(keys) {
+                b.push(own ^ other);
+                c.push(a & (own ^ other) ^ own ^ got);
+            }
+        }
     }
-    key0.zeroize();
-    key1.zeroize();
-    let [own, mut b, got] = [own, b, got].map(Planes::finish);
-
-    // The peer's key is own ^ a_peer * b, so own ^ its key is a share of the cross term, and the same the other way.
-    let a = receiver.choice();
-    let c = b
-        .iter_mut()
-        .zip(own.iter().zip(&got))
-        .map(|(b, (own, got))| {
-            b.xor_assign(own);
-            let mut c = a.and(b);
-            c.xor_assign(own);
-            c.xor_assign(got);
-            c
-        })
-        .collect();
+    let [b, c] = [b, c].map(|v| v.into_iter().map(|words| Bits::from_words(words, n)).collect());
     Ok(BitTriples { a, b, c })
 }
 
 fn check_width(width: u32) -> Result<(), Error> {
-    expect_range("width of a bit triple", width, 1, 128, "1 to 128")
+    expect_range("width of a bit triple", width, 1, 64, "1 to 64")
 }
 
 /// One vector AND: XOR shares of `a` and of every `b[j]`, and the triples that it uses up.
@@ -199,14 +194,14 @@ impl Product<'_> {
     /// added by one party.
     fn finish(&self, opened: &[Bits], server: bool) -> Vec<Bits> {
         let d = &opened[0];
+        let server = u64::from(server).wrapping_neg();
         let one = |(e, (own_b, own_c)): (&Bits, (&Bits, &Bits))| {
-            let mut z = own_c.slice(0, own_c.len());
-            z.xor_assign(&d.and(own_b));
-            z.xor_assign(&e.and(&self.triples.a));
-            if server {
-                z.xor_assign(&d.and(e));
-            }
-            z
+            let opened = d.words().iter().zip(e.words());
+            let own = self.triples.a.words().iter().zip(own_b.words()).zip(own_c.words());
+            let product = |((d, e), ((a, b), c)): ((&u64, &u64), ((&u64, &u64), &u64))| {
+                c ^ d & b ^ e & (a ^ d & server)
+            };
+            Bits::from_words(opened.zip(own).map(product).collect(), d.len())
         };
         opened[1..].iter().zip(self.triples.b.iter().zip(&self.triples.c)).map(one).collect()
     }

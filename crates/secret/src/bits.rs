@@ -1,4 +1,4 @@
-use zeroize::Zeroize;
+use sordino_kernels::wipe;
 
 /// A packed vector of bits, 64 to a word, the unused bits of the last word zero.
 ///
@@ -12,7 +12,7 @@ pub struct Bits {
 
 impl Drop for Bits {
     fn drop(&mut self) {
-        self.words.zeroize();
+        wipe(&mut self.words);
     }
 }
 
@@ -33,24 +33,58 @@ impl Bits {
     /// The first `n` bits of `bytes`, least significant first; missing bytes are zero.
     pub fn from_bytes(n: usize, bytes: &[u8]) -> Self {
         let mut words = vec![0u64; n.div_ceil(64)];
-        for (w, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
-            let mut b = [0u8; 8];
-            b[..chunk.len()].copy_from_slice(chunk);
-            *w = u64::from_le_bytes(b);
+        let (whole, rest) = bytes.as_chunks();
+        for (word, bytes) in words.iter_mut().zip(whole) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        if let Some(word) = words.get_mut(whole.len()) {
+            *word = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
         }
         Self::from_words(words, n)
     }
 
     /// Collects bits given as words of which the lowest bit counts.
     pub fn collect(bits: impl ExactSizeIterator<Item = u64>) -> Self {
-        let mut out = Self::zero(bits.len());
-        for (i, b) in bits.enumerate() {
-            out.words[i / 64] |= (b & 1) << (i % 64);
+        let len = bits.len();
+        let mut words = Vec::with_capacity(len.div_ceil(64));
+        let mut word = 0;
+        for (i, bit) in bits.enumerate() {
+            word |= (bit & 1) << (i % 64);
+            if i % 64 == 63 {
+                words.push(core::mem::take(&mut word));
+            }
         }
-        out
+        if !len.is_multiple_of(64) {
+            words.push(word);
+        }
+        Self { words, len }
+    }
+
+    /// Bit `bit` (below 8) of every byte.
+    pub fn of_bytes(bytes: &[u8], bit: u32) -> Self {
+        // The product brings bit 0 of byte i to bit 56 + i, and nothing else there.
+        const GATHER: u64 = 0x0102_0408_1020_4080;
+        const LOW: u64 = 0x0101_0101_0101_0101;
+        let gather = |bytes: [u8; 8]| ((u64::from_le_bytes(bytes) >> bit & LOW) * GATHER) >> 56;
+        let mut words = Vec::with_capacity(bytes.len().div_ceil(64));
+        for group in bytes.chunks(64) {
+            let (eights, rest) = group.as_chunks();
+            let mut word = 0;
+            for (i, bytes) in eights.iter().enumerate() {
+                word |= gather(*bytes) << (8 * i);
+            }
+            if !rest.is_empty() {
+                let mut last = [0; 8];
+                last[..rest.len()].copy_from_slice(rest);
+                word |= gather(last) << (8 * eights.len());
+            }
+            words.push(word);
+        }
+        Self { words, len: bytes.len() }
     }
 
     /// Number of bits.
+    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
@@ -61,6 +95,7 @@ impl Bits {
     }
 
     /// Bit `i`, 0 or 1.
+    #[inline]
     pub fn get(&self, i: usize) -> u64 {
         (self.words[i / 64] >> (i % 64)) & 1
     }
@@ -72,6 +107,7 @@ impl Bits {
     }
 
     /// The words.
+    #[inline]
     pub fn words(&self) -> &[u64] {
         &self.words
     }
@@ -93,7 +129,10 @@ impl Bits {
 
     /// `ceil(len / 8)` bytes, least significant bit first.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out: Vec<u8> = self.words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let mut out = vec![0; 8 * self.words.len()];
+        for (bytes, word) in out.as_chunks_mut().0.iter_mut().zip(&self.words) {
+            *bytes = word.to_le_bytes();
+        }
         out.truncate(self.len.div_ceil(8));
         out
     }
@@ -124,31 +163,38 @@ impl Bits {
     /// Bits `start..start + n`.
     pub fn slice(&self, start: usize, n: usize) -> Self {
         let (word, shift) = (start / 64, start % 64);
-        let words = (0..n.div_ceil(64))
-            .map(|i| {
-                let lo = self.words.get(word + i).copied().unwrap_or(0) >> shift;
-                let hi = match shift {
-                    0 => 0,
-                    s => self.words.get(word + i + 1).copied().unwrap_or(0) << (64 - s),
-                };
-                lo | hi
-            })
-            .collect();
+        let need = n.div_ceil(64);
+        let from = &self.words[word.min(self.words.len())..];
+        let mut words = Vec::with_capacity(need);
+        if shift == 0 {
+            words.extend_from_slice(&from[..need.min(from.len())]);
+        } else {
+            let joined = from.windows(2).take(need).map(|w| w[0] >> shift | w[1] << (64 - shift));
+            words.extend(joined);
+            if words.len() < need
+                && let Some(last) = from.last()
+            {
+                words.push(last >> shift);
+            }
+        }
         Self::from_words(words, n)
     }
 
     /// Appends `other`.
     pub fn extend(&mut self, other: &Self) {
-        let (n, shift) = (self.len, self.len % 64);
+        let shift = self.len % 64;
         self.len += other.len;
-        self.words.resize(self.len.div_ceil(64), 0);
-        for (i, &w) in other.words.iter().enumerate() {
-            self.words[n / 64 + i] |= w << shift;
-            if shift != 0
-                && let Some(next) = self.words.get_mut(n / 64 + i + 1)
-            {
-                *next |= w >> (64 - shift);
-            }
+        if shift == 0 {
+            self.words.extend_from_slice(&other.words);
+            return;
+        }
+        let mut carry = self.words.pop().unwrap_or(0);
+        for &word in &other.words {
+            self.words.push(carry | word << shift);
+            carry = word >> (64 - shift);
+        }
+        if self.words.len() < self.len.div_ceil(64) {
+            self.words.push(carry);
         }
     }
 }
@@ -180,6 +226,12 @@ mod tests {
             let mut inv = b.clone();
             inv.invert();
             prop_assert_eq!(back(&inv), v.iter().map(|x| !x).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn bits_of_bytes(v in prop::collection::vec(any::<u8>(), 0..300), bit in 0u32..8) {
+            let want: Vec<bool> = v.iter().map(|x| x >> bit & 1 == 1).collect();
+            prop_assert_eq!(back(&Bits::of_bytes(&v, bit)), want);
         }
     }
 }

@@ -1,7 +1,7 @@
 use crate::{Disclosure, Error, Ledger, Party, Ring, packed_len, unpack};
+use sordino_kernels::wipe;
 use sordino_wire::{Kind, Lane, Masked, Role};
 use std::marker::PhantomData;
-use zeroize::Zeroize;
 
 const REVEAL: Kind = Kind::new(0x0101, "reveal");
 
@@ -16,7 +16,7 @@ pub struct Share<P: Party> {
 
 impl<P: Party> Drop for Share<P> {
     fn drop(&mut self) {
-        self.words.zeroize();
+        wipe(&mut self.words);
     }
 }
 

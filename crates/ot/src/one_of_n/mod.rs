@@ -18,6 +18,7 @@
 //! oblivious transfer", CRYPTO 1995 (pads first, corrections later).
 
 mod pads;
+mod slots;
 
 use sordino_secret::{pack, packed_len, unpack};
 use sordino_wire::{Lane, Masked, Meter, Role};

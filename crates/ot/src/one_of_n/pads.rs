@@ -1,51 +1,14 @@
 //! Random 1-of-N OTs: what is left of COTs once they are hashed, a few bytes per instance.
 
-use sordino_kernels::Block;
+use sordino_kernels::{Wiped, wipe};
 use sordino_secret::{pack, packed_len, unpack};
-use zeroize::Zeroize;
 
-use super::cots_needed;
-use crate::bits::low_mask;
-use crate::error::{expect_len, expect_range};
+use super::slots::{self, Form, low_mask};
+use crate::error::expect_len;
 use crate::{Error, ReceiverCots, SenderCots};
 
 /// Instances hashed at a time, so that keys stay in cache.
 const BATCH: usize = 256;
-
-/// Bits of a choice and of an entry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Form {
-    radix: u32,
-    msg_bits: u32,
-}
-
-impl Form {
-    fn new(radix: u32, msg_bits: u32) -> Result<Self, Error> {
-        expect_range("1-of-N OT radix", radix, 1, 6, "1 to 6 bits")?;
-        let most = 64 >> radix;
-        expect_range("1-of-N OT message", msg_bits, 1, most.min(8), "1 to 64 / 2^radix bits")?;
-        Ok(Self { radix, msg_bits })
-    }
-
-    /// Bits of a table.
-    fn width(self) -> u32 {
-        self.msg_bits << self.radix
-    }
-
-    /// Bits of the slots whose entry number has bit `b` set.
-    fn ones(self, b: u32) -> u64 {
-        (0..1u32 << self.radix)
-            .filter(|slot| slot >> b & 1 == 1)
-            .map(|slot| (low_mask(self.msg_bits) as u64) << (slot * self.msg_bits))
-            .fold(0, |a, m| a | m)
-    }
-
-    fn instances(self, cots: usize) -> Result<usize, Error> {
-        let n = cots / self.radix as usize;
-        expect_len("correlated OTs", cots, cots_needed(n, self.radix))?;
-        Ok(n)
-    }
-}
 
 /// The sender's half: a table of random pads per instance.
 ///
@@ -71,14 +34,14 @@ pub struct ReceiverPads {
 
 impl Drop for SenderPads {
     fn drop(&mut self) {
-        self.tables.zeroize();
+        wipe(&mut self.tables);
     }
 }
 
 impl Drop for ReceiverPads {
     fn drop(&mut self) {
-        self.indices.zeroize();
-        self.pads.zeroize();
+        wipe(&mut self.indices);
+        wipe(&mut self.pads);
     }
 }
 
@@ -98,25 +61,16 @@ impl SenderPads {
         let form = Form::new(radix, msg_bits)?;
         let n = form.instances(cots.len())?;
         let r = radix as usize;
-        let ones: Vec<u64> = (0..radix).map(|b| form.ones(b)).collect();
-        let mut keys0 = vec![Block::ZERO; BATCH.min(n) * r];
-        let mut keys1 = keys0.clone();
+        let [mut keys0, mut keys1] = [(); 2].map(|()| Wiped::zeros(BATCH.min(n) * r));
         let mut words = Vec::with_capacity(n);
         for start in (0..n).step_by(BATCH) {
             let count = BATCH.min(n - start) * r;
-            cots.keys(start * r, &mut keys0[..count], &mut keys1[..count]);
-            let pairs = keys0[..count].chunks_exact(r).zip(keys1[..count].chunks_exact(r));
-            words.extend(pairs.map(|(x, y)| {
-                x.iter().zip(y).zip(&ones).fold(0, |word, ((x, y), ones)| {
-                    let (x, y) = (x.0 as u64, y.0 as u64);
-                    word ^ x ^ ((x ^ y) & ones)
-                })
-            }));
+            let (own, other) = (&mut keys0[..count], &mut keys1[..count]);
+            cots.keys(start * r, own, other);
+            slots::tables(form, [own, other], &mut words);
         }
-        keys0.zeroize();
-        keys1.zeroize();
         let tables = pack(&words, form.width());
-        words.zeroize();
+        wipe(&mut words);
         Ok(Self { form, len: n, tables })
     }
 
@@ -174,21 +128,8 @@ impl SenderPads {
 
     /// The tables under their pads, which are moved to where the receiver's corrections say.
     pub(super) fn mask(&self, tables: &[u64], flips: &[u64]) -> Vec<u64> {
-        let Form { radix, msg_bits } = self.form;
-        // Entries whose numbers differ in bit b are this far apart; these are the lower ones of each pair.
-        let swaps: Vec<(u32, u64)> = (0..radix)
-            .map(|b| (msg_bits << b, !self.form.ones(b) & low_mask(self.form.width()) as u64))
-            .collect();
         let pads = unpack(&self.tables, self.form.width(), self.len);
-        let one = |((pad, table), flip): ((u64, &u64), &u64)| {
-            let moved = swaps.iter().enumerate().fold(pad, |pad, (b, (distance, lower))| {
-                let on = (flip >> b & 1).wrapping_neg();
-                let differ = (pad ^ pad >> distance) & lower & on;
-                pad ^ differ ^ differ << distance
-            });
-            table ^ moved
-        };
-        pads.into_iter().zip(tables).zip(flips).map(one).collect()
+        slots::moved(self.form, pads, tables, flips)
     }
 }
 
@@ -201,20 +142,15 @@ impl ReceiverPads {
         let n = form.instances(cots.len())?;
         let r = radix as usize;
         let indices = cots.choice().to_bytes();
-        let mut keys = vec![Block::ZERO; BATCH.min(n) * r];
+        let mut keys = Wiped::zeros(BATCH.min(n) * r);
         let mut pads = Vec::with_capacity(n);
-        let low = low_mask(msg_bits) as u64;
         for (batch, indices) in unpack(&indices, radix, n).chunks(BATCH).enumerate() {
             let keys = &mut keys[..indices.len() * r];
             cots.keys(batch * BATCH * r, keys);
-            pads.extend(keys.chunks_exact(r).zip(indices).map(|(keys, index)| {
-                let word = keys.iter().fold(0, |word, key| word ^ key.0 as u64);
-                word >> (*index as u32 * msg_bits) & low
-            }));
+            slots::chosen(form, keys, indices, &mut pads);
         }
-        keys.zeroize();
         let packed = pack(&pads, msg_bits);
-        pads.zeroize();
+        wipe(&mut pads);
         Ok(Self { form, len: n, indices, pads: packed })
     }
 
@@ -292,7 +228,7 @@ impl ReceiverPads {
     /// The chosen entries of masked tables.
     pub(super) fn open(&self, choices: &[u8], masked: &[u64]) -> Vec<u8> {
         let Form { msg_bits, .. } = self.form;
-        let low = low_mask(msg_bits) as u64;
+        let low = low_mask(msg_bits);
         let pads = unpack(&self.pads, msg_bits, self.len);
         let one = |((pad, choice), word): ((u64, &u8), &u64)| {
             ((word >> (u32::from(*choice) * msg_bits) ^ pad) & low) as u8
