@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::keys::encrypt_zero;
 use crate::layout::Job;
-use crate::ring::{round_fraction, words};
-use crate::{ClientKeys, ConvLayout, Error, codec};
+use crate::ring::round_fraction;
+use crate::{ClientKeys, ConvLayout, Error, codec, plain};
 
 /// Encrypts the client's additive share of a layer's input: the messages of
 /// [`ConvLayout::up_ciphertexts`], in order.
@@ -80,12 +80,13 @@ pub(crate) fn check_input(layout: &ConvLayout, share: &[u64]) -> Result<(), Erro
 
 /// Every input ciphertext of a layer, in the order of sending.
 pub(crate) fn inputs(layout: &ConvLayout) -> impl Iterator<Item = (Job, usize)> {
-    layout.jobs().flat_map(|job| (0..layout.inputs()).map(move |input| (job, input)))
+    let jobs = (0..layout.merged_groups()).flat_map(|group| layout.jobs(group));
+    jobs.flat_map(|job| (0..layout.inputs()).map(move |input| (job, input)))
 }
 
 /// Every result of a layer, in the order of sending.
 pub(crate) fn results(layout: &ConvLayout) -> impl Iterator<Item = (Job, usize)> {
-    layout.jobs().flat_map(|job| (0..layout.results()).map(move |result| (job, result)))
+    (0..layout.merged_groups()).flat_map(|group| layout.answers(group))
 }
 
 /// The randomness of one encryption: the public seed of c1, and the secret seed of errors and dithers.
@@ -111,33 +112,8 @@ pub(crate) fn encrypt_input(
     let params = keys.params();
     let mut prg = Prg::new(*fresh.secret);
     let mut c0 = encrypt_zero(params, keys.secret(), fresh.seed, &mut prg);
-    add_share(layout, &mut c0, share, job, input, &mut prg);
+    plain::add_share(layout, &mut c0, share, job, input, &mut prg);
     codec::write_input(params, fresh.seed, &c0)
-}
-
-/// Adds one party's share of an input ciphertext's elements, scaled to q with randomised rounding.
-pub(crate) fn add_share(
-    layout: &ConvLayout,
-    c0: &mut crate::ring::Poly,
-    share: &[u64],
-    job: &Job,
-    input: usize,
-    prg: &mut Prg,
-) {
-    let params = layout.params();
-    let (basis, scale, mask) = (params.basis(), params.plain(), params.plain_mask());
-    let dithers = words(prg, basis.n());
-    let mut scaled = Zeroizing::new(Vec::with_capacity(basis.n()));
-    layout.each_input(job, input, |coefficient, index| {
-        let x = u128::from(share[index] & mask);
-        scaled.push((coefficient, scale.dithered(x, u128::from(dithers[coefficient]))));
-    });
-    for (i, (prime, residues)) in basis.primes().iter().zip(c0.residues_mut()).enumerate() {
-        for (coefficient, scaled) in scaled.iter() {
-            let r = &mut residues[*coefficient];
-            *r = prime.modulus.add(*r, scale.residue(basis, i, *scaled));
-        }
-    }
 }
 
 pub(crate) fn decrypt_result(
@@ -155,8 +131,8 @@ pub(crate) fn decrypt_result(
     Ok(())
 }
 
-/// (c0 + c1 s) / q modulo 1 for each output of a result, with its index in the output tensor: the share plus noise, in
-/// units of the plaintext modulus.
+/// c0 / 2^B0 + c1 s / 2^B1 modulo 1 for each output of a result, exactly, with its index in the output tensor: the share
+/// plus noise, in units of the plaintext modulus.
 pub(crate) fn phases(
     keys: &ClientKeys,
     layout: &ConvLayout,
@@ -165,27 +141,21 @@ pub(crate) fn phases(
     message: &[u8],
 ) -> Result<Vec<(usize, u128)>, Error> {
     let params = keys.params();
-    let basis = params.basis();
-    let [scale0, scale1] = params.response();
+    let basis = params.decryption();
+    let bits = params.response_bits();
     let outputs = layout.outputs(job, result);
-    let [c0, c1] = codec::read_result(params, message, outputs.len())?;
-    let mut lifted = basis.zero();
-    let scaled: Vec<_> = c1.into_iter().map(|c| scale1.nearest(c)).collect();
-    for (i, residues) in lifted.residues_mut().enumerate() {
-        for (r, scaled) in residues.iter_mut().zip(&scaled) {
-            *r = scale1.residue(basis, i, *scaled);
-        }
-    }
-    basis.forward(&mut lifted);
+    let [c0, c1] = codec::read_result(params, message, outputs.iter().map(|run| run.len).sum())?;
     let mut product = basis.zero();
-    basis.mul_acc(&mut product, &lifted, keys.secret());
+    basis.set_balanced(&mut product, &c1, bits[1]);
+    basis.forward(&mut product);
+    basis.mul(&mut product, keys.decryption());
     basis.inverse(&mut product);
-    let phase = |((coefficient, index), c0): ((usize, usize), u128)| {
-        let scaled = scale0.nearest(c0);
-        let residues = product.coefficient(coefficient).enumerate();
-        let sum = residues
-            .map(|(i, r)| basis.primes()[i].modulus.add(r, scale0.residue(basis, i, scaled)));
-        (index, basis.fraction(sum))
+    let [shift0, shift1] = bits.map(|bits| 128 - bits);
+    let places =
+        outputs.iter().flat_map(|run| (0..run.len).map(|i| (run.coefficient + i, run.index + i)));
+    let phase = |(slot, (coefficient, index)): (usize, (usize, usize))| {
+        let product = basis.balanced(&product, coefficient);
+        (index, (c0.get(slot) << shift0).wrapping_add(product << shift1))
     };
-    Ok(outputs.into_iter().zip(c0).map(phase).collect())
+    Ok(places.enumerate().map(phase).collect())
 }

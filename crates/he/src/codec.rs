@@ -3,7 +3,7 @@
 use sordino_kernels::Block;
 use sordino_secret::{pack, packed_len, unpack};
 
-use crate::ring::Poly;
+use crate::ring::{Poly, Values};
 use crate::{Error, Params};
 
 /// Bytes of a seed.
@@ -61,11 +61,11 @@ pub(crate) fn result_len(params: &Params, outputs: usize) -> usize {
 }
 
 /// The needed coefficients of c0 and all of c1, both rounded to powers of two.
-pub(crate) fn write_result(params: &Params, c0: &[u128], c1: &[u128]) -> Vec<u8> {
+pub(crate) fn write_result(params: &Params, c0: &Values, c1: &Values) -> Vec<u8> {
     let [bits0, bits1] = params.response_bits();
-    let mut bytes = Vec::with_capacity(result_len(params, c0.len()));
-    pack_wide(&mut bytes, c1, bits1);
-    pack_wide(&mut bytes, c0, bits0);
+    let mut bytes = Vec::with_capacity(result_len(params, c0.low.len()));
+    pack_values(&mut bytes, c1, bits1);
+    pack_values(&mut bytes, c0, bits0);
     bytes
 }
 
@@ -74,43 +74,37 @@ pub(crate) fn read_result(
     params: &Params,
     bytes: &[u8],
     outputs: usize,
-) -> Result<[Vec<u128>; 2], Error> {
+) -> Result<[Values; 2], Error> {
     if bytes.len() != result_len(params, outputs) {
         return Err(Error::PeerMisbehaved { what: "result: its length is not the layout's" });
     }
     let [bits0, bits1] = params.response_bits();
     let (c1, c0) = bytes.split_at(wide_len(params.degree(), bits1));
-    Ok([unpack_wide(c0, bits0, outputs), unpack_wide(c1, bits1, params.degree())])
+    Ok([unpack_values(c0, bits0, outputs), unpack_values(c1, bits1, params.degree())])
 }
 
-/// Widths above 64 bits travel as two halves, one after the other.
+/// Widths above 64 bits travel as the low words and the rest, one after the other.
 fn halves(bits: u32) -> [u32; 2] {
-    if bits <= 64 { [bits, 0] } else { [bits / 2, bits - bits / 2] }
+    [bits.min(64), bits.saturating_sub(64)]
 }
 
 fn wide_len(n: usize, bits: u32) -> usize {
     halves(bits).iter().map(|bits| packed_len(n, *bits)).sum()
 }
 
-fn pack_wide(bytes: &mut Vec<u8>, values: &[u128], bits: u32) {
+fn pack_values(bytes: &mut Vec<u8>, values: &Values, bits: u32) {
     let [low, high] = halves(bits);
-    let part = |shift: u32| values.iter().map(|v| (v >> shift) as u64).collect::<Vec<_>>();
-    bytes.extend(pack(&part(0), low));
+    bytes.extend(pack(&values.low, low));
     if high > 0 {
-        bytes.extend(pack(&part(low), high));
+        bytes.extend(pack(&values.high, high));
     }
 }
 
-fn unpack_wide(bytes: &[u8], bits: u32, n: usize) -> Vec<u128> {
+fn unpack_values(bytes: &[u8], bits: u32, n: usize) -> Values {
     let [low, high] = halves(bits);
     let (first, second) = bytes.split_at(packed_len(n, low));
-    let mut values: Vec<u128> = unpack(first, low, n).into_iter().map(u128::from).collect();
-    if high > 0 {
-        for (value, top) in values.iter_mut().zip(unpack(second, high, n)) {
-            *value |= u128::from(top) << low;
-        }
-    }
-    values
+    let high = if high > 0 { unpack(second, high, n) } else { Vec::new() };
+    Values { low: unpack(first, low, n), high }
 }
 
 #[cfg(test)]
@@ -121,11 +115,14 @@ mod tests {
     proptest! {
         #[test]
         fn wide_values_round_trip(values in prop::collection::vec(any::<u128>(), 0..50), bits in 1_u32..=120) {
-            let values: Vec<u128> = values.iter().map(|v| v & ((1 << bits) - 1)).collect();
+            let mask = (1_u128 << bits) - 1;
+            let part = |shift: u32| values.iter().map(|v| ((v & mask) >> shift) as u64).collect();
+            let values = Values { low: part(0), high: if bits > 64 { part(64) } else { Vec::new() } };
             let mut bytes = Vec::new();
-            pack_wide(&mut bytes, &values, bits);
-            prop_assert_eq!(bytes.len(), wide_len(values.len(), bits));
-            prop_assert_eq!(unpack_wide(&bytes, bits, values.len()), values);
+            pack_values(&mut bytes, &values, bits);
+            prop_assert_eq!(bytes.len(), wide_len(values.low.len(), bits));
+            let got = unpack_values(&bytes, bits, values.low.len());
+            prop_assert_eq!((got.low, got.high), (values.low, values.high));
         }
     }
 }

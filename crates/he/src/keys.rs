@@ -1,8 +1,9 @@
 use sordino_kernels::Block;
 use sordino_kernels::prg::Prg;
 use sordino_secret::SecretRng;
+use zeroize::Zeroizing;
 
-use crate::ring::{Poly, error, ternary, uniform};
+use crate::ring::{Poly, ternary, uniform, words};
 use crate::{Error, Params, codec};
 
 /// The client's keys for one session: the secret key s, and the public key that the server re-randomises with.
@@ -12,20 +13,23 @@ use crate::{Error, Params, codec};
 /// *Security*: s is uniform ternary; the public key (a, e - a s) is one RLWE sample.
 pub struct ClientKeys {
     params: Params,
-    /// s in the transformed domain.
-    secret: Poly,
+    /// s in the transformed domain, modulo q and in the basis of decryption.
+    secret: [Poly; 2],
     public: Vec<u8>,
 }
 
 impl ClientKeys {
     /// Fresh keys.
     pub fn generate(params: &Params, rng: &mut SecretRng) -> Self {
-        let basis = params.basis();
+        let seed = Zeroizing::new(rng.block());
+        let secret = [params.basis(), params.decryption()].map(|basis| {
+            let mut secret = ternary(basis, &mut Prg::new(*seed));
+            basis.forward(&mut secret);
+            secret
+        });
         let mut prg = Prg::new(rng.block());
-        let mut secret = basis.small(&ternary(&mut prg, basis.n()));
-        basis.forward(&mut secret);
         let seed = rng.block();
-        let public = encrypt_zero(params, &secret, seed, &mut prg);
+        let public = encrypt_zero(params, &secret[0], seed, &mut prg);
         let public = codec::write_input(params, seed, &public);
         Self { params: params.clone(), secret, public }
     }
@@ -40,8 +44,14 @@ impl ClientKeys {
         &self.public
     }
 
+    /// s modulo q, transformed.
     pub(crate) fn secret(&self) -> &Poly {
-        &self.secret
+        &self.secret[0]
+    }
+
+    /// s in the basis of decryption, transformed.
+    pub(crate) fn decryption(&self) -> &Poly {
+        &self.secret[1]
     }
 }
 
@@ -56,7 +66,8 @@ pub(crate) fn encrypt_zero(params: &Params, secret: &Poly, seed: Block, prg: &mu
     let mut product = basis.zero();
     basis.mul_acc(&mut product, &uniform(basis, seed), secret);
     basis.inverse(&mut product);
-    basis.sub_from(&mut product, &basis.small(&error(prg, basis.n())));
+    basis.neg(&mut product);
+    basis.add_error(&mut product, &words(prg, basis.n()));
     product
 }
 

@@ -89,6 +89,8 @@ pub mod linear;
 #[cfg(test)]
 mod measured;
 mod params;
+mod plain;
+mod product;
 mod ring;
 mod server;
 mod shape;

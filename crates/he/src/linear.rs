@@ -86,7 +86,7 @@ pub fn client(
 /// The server's side of one layer: gives its share of the output.
 ///
 /// Results wait until every input has arrived, for the client reads none before it has sent them all; what is held
-/// at a time is one job's inputs and the bytes of earlier jobs' results.
+/// at a time is one merged group's inputs and the bytes of earlier groups' results.
 ///
 /// *Shapes*: as [`evaluate`](crate::evaluate).
 ///
@@ -109,23 +109,22 @@ pub fn server(
 ) -> Result<Vec<u64>, Error> {
     let layer = Layer::new(keys, layout, kernel, share, bias)?;
     let mut output = vec![0; layout.output_len()];
-    let mut message = vec![0; layout.input_bytes()];
     let mut waiting: Vec<Vec<u8>> = Vec::new();
-    let last = layout.jobs().count() - 1;
-    for (number, job) in layout.jobs().enumerate() {
-        let mut inputs = Vec::with_capacity(layout.inputs());
-        for input in 0..layout.inputs() {
+    for group in 0..layout.merged_groups() {
+        let inputs = layer.inputs(group, rng, |_| {
+            let mut message = vec![0; layout.input_bytes()];
             lane.recv_into(INPUT, &mut message)?;
-            inputs.push(layer.input(&job, input, &message, rng)?);
-        }
-        if number == last {
+            Ok(message)
+        })?;
+        let last = group + 1 == layout.merged_groups();
+        if last {
             for message in waiting.drain(..) {
                 lane.send(RESULT, Cipher::new(&message))?;
             }
         }
-        layer.job(&job, &inputs, rng, |evaluated| {
+        layer.group(group, &inputs, rng, |evaluated| {
             evaluated.store(&mut output);
-            if number == last {
+            if last {
                 lane.send(RESULT, Cipher::new(&evaluated.message))?;
             } else {
                 waiting.push(evaluated.message);

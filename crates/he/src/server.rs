@@ -6,10 +6,11 @@ use sordino_kernels::prg::Prg;
 use sordino_secret::SecretRng;
 use zeroize::Zeroizing;
 
-use crate::client::add_share;
-use crate::layout::Job;
-use crate::ring::{Poly, error, round_fraction, ternary, uniform, words};
-use crate::{ConvLayout, EncodedKernel, Error, ServerKeys, codec};
+use crate::kernel::{rows_of, units};
+use crate::layout::{Job, Run};
+use crate::product::{Inputs, sums};
+use crate::ring::{Poly, ternary, uniform, words};
+use crate::{ConvLayout, EncodedKernel, Error, ServerKeys, codec, plain};
 
 /// Everything the server needs for one layer.
 #[derive(Clone, Copy)]
@@ -21,13 +22,11 @@ pub(crate) struct Layer<'a> {
     bias: &'a [u64],
 }
 
-/// An input in the transformed domain: c0 with the server's share added, and c1.
-pub(crate) struct Input([Poly; 2]);
-
-/// A result: the message, and the server's share of each output with its index in the output tensor.
+/// A result: the message, and the server's share of each output.
 pub(crate) struct Evaluated {
     pub(crate) message: Vec<u8>,
-    shares: Zeroizing<Vec<(usize, u64)>>,
+    outputs: Vec<Run>,
+    shares: Zeroizing<Vec<u64>>,
 }
 
 /// Evaluates a layer on the client's messages: gives the answers, [`ConvLayout::down_ciphertexts`] of them, and the
@@ -58,10 +57,11 @@ pub fn evaluate(
     }
     let mut answers = Vec::with_capacity(layout.down_ciphertexts());
     let mut output = vec![0; layout.output_len()];
-    for (job, messages) in layout.jobs().zip(messages.chunks(layout.inputs())) {
-        let read = |(input, message): (usize, &Vec<u8>)| layer.input(&job, input, message, rng);
-        let inputs = messages.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
-        layer.job(&job, &inputs, rng, |evaluated| {
+    let mut messages = messages.iter();
+    for group in 0..layout.merged_groups() {
+        let inputs =
+            layer.inputs(group, rng, |_| Ok(messages.next().cloned().unwrap_or_default()))?;
+        layer.group(group, &inputs, rng, |evaluated| {
             evaluated.store(&mut output);
             answers.push(evaluated.message);
             Ok(())
@@ -95,114 +95,181 @@ impl<'a> Layer<'a> {
         Ok(Self { keys, layout, kernel, share, bias })
     }
 
-    /// Reads one input ciphertext, and adds the server's share to it.
-    pub(crate) fn input(
+    /// Takes a merged group's input ciphertexts from `next`, a few at a time, and transforms them in parallel.
+    pub(crate) fn inputs(
+        &self,
+        group: usize,
+        rng: &mut SecretRng,
+        mut next: impl FnMut(usize) -> Result<Vec<u8>, Error>,
+    ) -> Result<Vec<Inputs>, Error> {
+        let mut read = |job: Job| {
+            let mut inputs = Inputs::new(self.layout);
+            let numbers: Vec<usize> = (0..self.layout.inputs()).collect();
+            for batch in numbers.chunks(4 * rayon::current_num_threads()) {
+                let take = |input: &usize| Ok((*input, next(*input)?, Zeroizing::new(rng.block())));
+                let taken: Vec<_> = batch.iter().map(take).collect::<Result<_, Error>>()?;
+                let transformed: Vec<_> = taken
+                    .into_par_iter()
+                    .map(|(input, message, seed)| {
+                        Ok((input, self.input(&job, input, &message, *seed)?))
+                    })
+                    .collect::<Result<_, Error>>()?;
+                for (input, [c0, c1]) in transformed {
+                    inputs.put(input, [&c0, &c1]);
+                }
+            }
+            Ok(inputs)
+        };
+        self.layout.jobs(group).map(&mut read).collect()
+    }
+
+    /// Reads one input ciphertext, adds the server's share to it, and transforms it to factors.
+    fn input(
         &self,
         job: &Job,
         input: usize,
         message: &[u8],
-        rng: &mut SecretRng,
-    ) -> Result<Input, Error> {
-        let params = self.layout.params();
-        let (seed, mut c0) = codec::read_input(params, message, "input ciphertext")?;
-        add_share(self.layout, &mut c0, self.share, job, input, &mut Prg::new(rng.block()));
-        params.basis().forward(&mut c0);
-        Ok(Input([c0, uniform(params.basis(), seed)]))
+        seed: Block,
+    ) -> Result<[Poly; 2], Error> {
+        let basis = self.layout.params().basis();
+        let (public, mut c0) =
+            codec::read_input(self.layout.params(), message, "input ciphertext")?;
+        plain::add_share(self.layout, &mut c0, self.share, job, input, &mut Prg::new(seed));
+        basis.forward(&mut c0);
+        let mut c1 = uniform(basis, public);
+        basis.factors(&mut c0);
+        basis.factors(&mut c1);
+        Ok([c0, c1])
     }
 
-    /// Evaluates a job, handing over its results in order. A few are computed at a time, in parallel.
-    pub(crate) fn job(
+    /// Evaluates a merged group, handing over its results in the order of sending. A few units are computed at a time,
+    /// in parallel.
+    pub(crate) fn group(
         &self,
-        job: &Job,
-        inputs: &[Input],
+        group: usize,
+        inputs: &[Inputs],
         rng: &mut SecretRng,
         mut hand_over: impl FnMut(Evaluated) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let results: Vec<usize> = (0..self.layout.results()).collect();
-        for batch in results.chunks(4 * rayon::current_num_threads()) {
-            let seeded: Vec<_> = batch.iter().map(|r| (*r, Zeroizing::new(rng.block()))).collect();
+        let jobs: Vec<Job> = self.layout.jobs(group).collect();
+        let units: Vec<usize> = (0..units(self.layout)).collect();
+        for batch in units.chunks(2 * rayon::current_num_threads()) {
+            let mut seeds = |unit: &usize| {
+                let count = rows_of(self.layout, *unit).len() * jobs.len();
+                let seeds: Vec<Block> = (0..count).map(|_| rng.block()).collect();
+                (*unit, Zeroizing::new(seeds))
+            };
+            let seeded: Vec<_> = batch.iter().map(&mut seeds).collect();
             let evaluated: Vec<_> = seeded
                 .into_par_iter()
-                .map(|(result, seed)| self.result(job, inputs, result, *seed))
+                .map(|(unit, seeds)| self.unit(group, unit, &jobs, inputs, &seeds))
                 .collect();
-            evaluated.into_iter().try_for_each(&mut hand_over)?;
+            evaluated.into_iter().flatten().try_for_each(&mut hand_over)?;
         }
         Ok(())
     }
 
-    /// One result: sums the products, re-randomises, masks and floods, and only then drops bits.
-    fn result(&self, job: &Job, inputs: &[Input], result: usize, seed: Block) -> Evaluated {
+    /// The results of a unit, in the order of sending.
+    fn unit(
+        &self,
+        group: usize,
+        unit: usize,
+        jobs: &[Job],
+        inputs: &[Inputs],
+        seeds: &[Block],
+    ) -> Vec<Evaluated> {
+        let basis = self.layout.params().basis();
+        let len = 2 * basis.n() * basis.primes().len();
+        let rows = rows_of(self.layout, unit);
+        let mut sums = sums(self.layout, self.kernel, group, unit, inputs);
+        let mut seeds = seeds.iter();
+        let mut evaluated = Vec::with_capacity(seeds.len());
+        for (row, result) in rows.clone().enumerate() {
+            for (number, job) in jobs.iter().enumerate() {
+                let sum = &mut sums[(number * rows.len() + row) * len..][..len];
+                let seed = seeds.next().copied().unwrap_or_default();
+                evaluated.push(self.result(job, result, sum, seed));
+            }
+        }
+        evaluated
+    }
+
+    /// One result from its sum of products: re-randomises, masks and floods, and only then drops bits.
+    fn result(&self, job: &Job, result: usize, sum: &mut [u64], seed: Block) -> Evaluated {
         let params = self.layout.params();
         let basis = params.basis();
         let mut prg = Prg::new(seed);
-        let mut sum = [basis.zero(), basis.zero()];
-        for (i, Input(input)) in inputs.iter().enumerate() {
-            self.kernel.with(self.layout, job.group(), i, result, |weights| {
-                for (sum, part) in sum.iter_mut().zip(input) {
-                    basis.mul_acc(sum, part, weights);
-                }
-            });
-        }
-        let mut u = basis.small(&ternary(&mut prg, basis.n()));
+        let (c0, c1) = sum.split_at_mut(sum.len() / 2);
+        let mut u = ternary(basis, &mut prg);
         basis.forward(&mut u);
-        for (sum, key) in sum.iter_mut().zip(&self.keys.public) {
+        for (sum, key) in [&mut *c0, &mut *c1].into_iter().zip(&self.keys.public) {
             basis.mul_acc(sum, key, &u);
             basis.inverse(sum);
         }
-        let [c0, mut c1] = sum;
-        basis.add(&mut c1, &basis.small(&error(&mut prg, basis.n())));
+        basis.add_error(c1, &words(&mut prg, basis.n()));
 
         let outputs = self.layout.outputs(job, result);
-        let (c0, shares) = self.mask(&c0, &outputs, &mut prg);
-        let [_, bits] = params.response_bits();
-        let round = |j: usize| round_fraction(basis.fraction(c1.coefficient(j)), bits);
-        let c1: Vec<u128> = (0..basis.n()).map(round).collect();
-        Evaluated { message: codec::write_result(params, &c0, &c1), shares }
+        let (mut masked, shares) = self.mask(c0, &outputs, &mut prg);
+        let [round0, round1] = params.response();
+        let message = codec::write_result(
+            params,
+            &round0.round(basis, &mut masked),
+            &round1.round(basis, c1),
+        );
+        Evaluated { message, outputs, shares }
     }
 
-    /// Subtracts a uniform mask from each output and floods its noise; gives the rounded coefficients of c0 and the
-    /// server's shares.
+    /// Subtracts a uniform mask from each output of c0 and floods its noise; gives these coefficients, prime by prime,
+    /// and the server's shares.
     fn mask(
         &self,
-        c0: &Poly,
-        outputs: &[(usize, usize)],
+        c0: &[u64],
+        outputs: &[Run],
         prg: &mut Prg,
-    ) -> (Vec<u128>, Zeroizing<Vec<(usize, u64)>>) {
+    ) -> (Zeroizing<Vec<u64>>, Zeroizing<Vec<u64>>) {
         let params = self.layout.params();
-        let (basis, scale) = (params.basis(), params.plain());
-        let [bits, _] = params.response_bits();
-        let per_bias = self.layout.output_len() / self.bias.len().max(1);
-        let half = 1_u128 << params.flood_bits();
-        let masks = words(prg, outputs.len());
-        let floods = words(prg, 2 * outputs.len());
-        let mut rounded = Vec::with_capacity(outputs.len());
-        let mut shares = Zeroizing::new(Vec::with_capacity(outputs.len()));
-        for (((coefficient, index), mask), flood) in
-            outputs.iter().zip(&*masks).zip(floods.chunks_exact(2))
-        {
-            let mask = mask & params.plain_mask();
-            let flood = (u128::from(flood[1]) << 64 | u128::from(flood[0])) & (2 * half - 1);
-            let scaled = scale.nearest(u128::from(mask));
-            let residues = c0.coefficient(*coefficient).zip(basis.primes()).enumerate().map(
-                |(i, (c, prime))| {
-                    let m = &prime.modulus;
-                    let noise = m.sub(m.reduce_wide(flood), m.reduce_wide(half));
-                    m.sub(m.add(c, noise), scale.residue(basis, i, scaled))
-                },
-            );
-            rounded.push(round_fraction(basis.fraction(residues), bits));
-            let bias = self.bias.get(index / per_bias).copied().unwrap_or(0);
-            shares.push((*index, mask.wrapping_add(bias) & params.plain_mask()));
+        let basis = params.basis();
+        let count: usize = outputs.iter().map(|run| run.len).sum();
+        let mut masked = Zeroizing::new(Vec::with_capacity(count * basis.primes().len()));
+        for c0 in c0.chunks_exact(basis.n()) {
+            outputs.iter().for_each(|run| masked.extend(&c0[run.coefficient..][..run.len]));
         }
-        (rounded, shares)
+        let mut shares = words(prg, count);
+        let scaled = plain::scale(params, &shares, prg);
+        let residues = masked.chunks_exact_mut(count.max(1)).zip(scaled.chunks_exact(count.max(1)));
+        for (prime, (masked, scaled)) in basis.primes().iter().zip(residues) {
+            prime.ntt.sub(masked, scaled);
+        }
+        plain::flood(params, &mut masked, prg);
+
+        let area = self.layout.output_len() / self.layout.shape().cout as usize;
+        let channels = self.bias.len() < self.layout.output_len();
+        let mut rest = &mut shares[..];
+        for run in outputs {
+            let (these, others) = rest.split_at_mut(run.len);
+            if channels {
+                // A run lies in one channel.
+                let bias = self.bias.get(run.index / area).copied().unwrap_or(0);
+                these.iter_mut().for_each(|share| *share = share.wrapping_add(bias));
+            } else {
+                let biases = &self.bias[run.index..][..run.len];
+                these.iter_mut().zip(biases).for_each(|(share, b)| *share = share.wrapping_add(*b));
+            }
+            these.iter_mut().for_each(|share| *share &= params.plain_mask());
+            rest = others;
+        }
+        (masked, shares)
     }
 }
 
 impl Evaluated {
     /// Writes the server's shares to the output tensor.
     pub(crate) fn store(&self, output: &mut [u64]) {
-        for (index, share) in self.shares.iter() {
-            output[*index] = *share;
+        let mut shares = &self.shares[..];
+        for run in &self.outputs {
+            let (these, rest) = shares.split_at(run.len);
+            output[run.index..][..run.len].copy_from_slice(these);
+            shares = rest;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One spatial axis of a convolution, with its stride taken apart.
 
+use std::ops::Range;
+
 /// A strided convolution is a sum of convolutions of stride 1 over the residue classes of its input: tap k of output i
 /// reads input `i s + k d - pad = s (i + shift) + phase`. Only the phases that some tap reads are kept, so a 1x1
 /// kernel of stride s encrypts nothing that it does not need.
@@ -13,7 +15,7 @@ pub(crate) struct Axis {
     /// The phases read, ascending.
     phases: Vec<usize>,
     /// For each tap: index into the phases, and shift on the grid.
-    pub(crate) taps: Vec<(usize, i64)>,
+    taps: Vec<(usize, i64)>,
 }
 
 /// A tile's span of one axis, on the grid of outputs and phases.
@@ -61,6 +63,11 @@ impl Axis {
         Self { input: input as usize, stride: stride as usize, output, phases, taps }
     }
 
+    /// An axis of positions that do not meet.
+    pub(crate) fn line(len: usize) -> Self {
+        Self { input: len, stride: 1, output: len, phases: vec![0], taps: vec![(0, 0)] }
+    }
+
     pub(crate) fn phases(&self) -> usize {
         self.phases.len()
     }
@@ -68,6 +75,22 @@ impl Axis {
     /// The input index at a grid position of a phase.
     pub(crate) fn input_at(&self, phase: usize, position: usize) -> Option<usize> {
         Some(position * self.stride + self.phases[phase]).filter(|index| *index < self.input)
+    }
+
+    /// The input index of a position of a phase, be it inside or not, and the distance to that of the next position.
+    pub(crate) fn inputs_from(&self, phase: usize, position: usize) -> (usize, usize) {
+        (position * self.stride + self.phases[phase], self.stride)
+    }
+
+    /// Those of the positions that a phase has.
+    pub(crate) fn inside(&self, phase: usize, positions: Range<usize>) -> Range<usize> {
+        let end = self.input.saturating_sub(self.phases[phase]).div_ceil(self.stride);
+        positions.start..positions.end.min(end).max(positions.start)
+    }
+
+    /// The taps that read a phase, with their numbers.
+    pub(crate) fn taps_of(&self, phase: usize) -> impl Iterator<Item = (usize, &(usize, i64))> {
+        self.taps.iter().enumerate().filter(move |(_, tap)| tap.0 == phase)
     }
 
     /// Least and greatest shift.

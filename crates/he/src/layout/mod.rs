@@ -6,6 +6,8 @@ mod search;
 mod tests;
 mod tiling;
 
+use std::ops::Range;
+
 use sordino_wire::{Dir, Meter};
 
 use crate::params::MAX_OUTPUTS_LOG2;
@@ -18,7 +20,11 @@ use tiling::Tiling;
 ///
 /// The layer is cut into jobs: a spatial tile of one group of channels (groups that are small are merged). A job takes
 /// `ceil(planes / planes per input)` input ciphertexts and gives `ceil(outputs / outputs per result)` results; each
-/// result is a sum over the job's inputs. The cut of least traffic is chosen.
+/// result is a sum over the job's inputs. The cut of least traffic is chosen, with a small price on computation.
+///
+/// In a 1x1 convolution the positions of an image do not meet: tiles are then runs of positions, whatever the rows, and
+/// the spacing of channels may have a large power of two as a factor, which makes kernels cheap (see
+/// [`EncodedKernel`](crate::EncodedKernel)).
 ///
 /// *Cost*: [`up_bytes`](Self::up_bytes) and [`down_bytes`](Self::down_bytes) in
 /// [`up_ciphertexts`](Self::up_ciphertexts) and [`down_ciphertexts`](Self::down_ciphertexts) messages, one round.
@@ -26,7 +32,10 @@ use tiling::Tiling;
 pub struct ConvLayout {
     params: Params,
     shape: ConvShape,
+    /// The image's axes.
     axes: [Axis; 2],
+    /// The axes that are tiled: the image's, or one of length 1 and all positions in a row.
+    grid: Option<[Axis; 2]>,
     tiling: Tiling,
     plan: Plan,
     spans: [Vec<Span>; 2],
@@ -39,12 +48,13 @@ pub(crate) struct Job {
     tile: [Span; 2],
 }
 
-/// An entry of a kernel polynomial.
-pub(crate) struct WeightAt {
-    /// Coefficient of the polynomial.
+/// Neighbouring coefficients, and elements of a tensor `step` apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
     pub(crate) coefficient: usize,
-    /// Index into the kernel tensor.
     pub(crate) index: usize,
+    pub(crate) len: usize,
+    pub(crate) step: usize,
 }
 
 impl ConvLayout {
@@ -64,14 +74,14 @@ impl ConvLayout {
                 "more than 2^{MAX_OUTPUTS_LOG2} outputs in {shape:?}"
             )));
         }
-        let shared = params.weight_capacity() / shape.taps();
-        if shared == 0 {
+        if shape.taps() > params.taps() {
             return Err(Error::Layout(format!(
                 "{} products per output exceed the noise budget of parameters for {}; choose parameters with more taps",
                 shape.taps(),
-                params.weight_capacity()
+                params.taps()
             )));
         }
+        let shared = params.weight_capacity() / shape.taps();
         let axis = |size, i: usize, output| {
             Axis::new(
                 size,
@@ -83,23 +93,28 @@ impl ConvLayout {
             )
         };
         let axes = [axis(shape.h, 0, rows), axis(shape.w, 1, columns)];
+        let flat = shape.kernel == [1; 2] && shape.pads == [0; 4];
+        let grid = flat.then(|| [Axis::line(1), Axis::line(rows * columns)]);
         let needs = Needs {
             degree,
             groups: shape.groups as usize,
             planes: (shape.cin / shape.groups) as usize * axes[0].phases() * axes[1].phases(),
             outputs: (shape.cout / shape.groups) as usize,
             shared,
+            flat,
             input_bytes: codec::input_len(params) + sordino_wire::HEADER as usize,
             result_bytes: codec::result_len(params, 0) + sordino_wire::HEADER as usize,
         };
-        let plan = search::search(&needs, &axes).ok_or_else(|| {
+        let tiled = grid.as_ref().unwrap_or(&axes);
+        let plan = search::search(&needs, tiled).ok_or_else(|| {
             Error::Layout(format!(
                 "the taps of one output span more than a ciphertext in {shape:?}"
             ))
         })?;
-        let spans = [axes[0].spans(plan.tile[0]), axes[1].spans(plan.tile[1])];
-        let tiling = Tiling::new(&axes, [axes[0].bounds(&spans[0]), axes[1].bounds(&spans[1])]);
-        Ok(Self { params: params.clone(), shape: *shape, axes, tiling, plan, spans })
+        let spans = [tiled[0].spans(plan.tile[0]), tiled[1].spans(plan.tile[1])];
+        let bounds = [tiled[0].bounds(&spans[0]), tiled[1].bounds(&spans[1])];
+        let tiling = Tiling::new(tiled, bounds).spaced(plan.block);
+        Ok(Self { params: params.clone(), shape: *shape, axes, grid, tiling, plan, spans })
     }
 
     /// The parameters.
@@ -125,12 +140,12 @@ impl ConvLayout {
 
     /// Ciphertexts from the client.
     pub fn up_ciphertexts(&self) -> usize {
-        self.jobs().count() * self.inputs()
+        self.merged_groups() * self.tiles() * self.inputs()
     }
 
     /// Ciphertexts from the server.
     pub fn down_ciphertexts(&self) -> usize {
-        self.jobs().count() * self.results()
+        self.merged_groups() * self.tiles() * self.results()
     }
 
     /// Bytes of one ciphertext from the client.
@@ -148,9 +163,15 @@ impl ConvLayout {
         self.result_lens().sum()
     }
 
-    /// Products of ciphertexts by kernel polynomials.
+    /// Products of ciphertexts by kernel polynomials: only those that some weight connects.
     pub fn products(&self) -> usize {
-        self.jobs().count() * self.inputs() * self.results()
+        let pairs: usize = (0..self.results()).map(|result| self.connected(result).len()).sum();
+        self.merged_groups() * self.tiles() * pairs
+    }
+
+    /// Outputs whose weights meet in a result's noise, at most.
+    pub fn sharing(&self) -> usize {
+        self.plan.outputs
     }
 
     /// Replays the messages of [`linear::client`](crate::linear::client) and
@@ -166,19 +187,29 @@ impl ConvLayout {
 
     /// Bytes of each result, in the order of sending.
     pub(crate) fn result_lens(&self) -> impl Iterator<Item = usize> {
-        self.jobs().flat_map(move |job| (0..self.results()).map(move |r| self.result_len(&job, r)))
+        let all = (0..self.merged_groups()).flat_map(move |group| self.answers(group));
+        all.map(move |(job, result)| self.result_len(&job, result))
     }
 
     pub(crate) fn result_len(&self, job: &Job, result: usize) -> usize {
         codec::result_len(&self.params, self.outputs_of(result).len() * job.area())
     }
 
-    /// The jobs in the order of sending.
-    pub(crate) fn jobs(&self) -> impl Iterator<Item = Job> {
-        (0..self.merged_groups()).flat_map(move |group| {
-            let rows = self.spans[0].iter();
-            rows.flat_map(move |y| self.spans[1].iter().map(move |x| Job { group, tile: [*y, *x] }))
-        })
+    /// The jobs of a merged group in the order of sending.
+    pub(crate) fn jobs(&self, group: usize) -> impl Iterator<Item = Job> {
+        let rows = self.spans[0].iter();
+        rows.flat_map(move |y| self.spans[1].iter().map(move |x| Job { group, tile: [*y, *x] }))
+    }
+
+    /// The results of a merged group in the order of sending: all jobs' first, all jobs' second, so that the server
+    /// transforms each kernel polynomial once.
+    pub(crate) fn answers(&self, group: usize) -> impl Iterator<Item = (Job, usize)> {
+        (0..self.results()).flat_map(move |result| self.jobs(group).map(move |job| (job, result)))
+    }
+
+    /// Spatial tiles: jobs of a merged group.
+    pub(crate) fn tiles(&self) -> usize {
+        self.spans[0].len() * self.spans[1].len()
     }
 
     /// Input ciphertexts per job.
@@ -191,15 +222,19 @@ impl ConvLayout {
         self.outputs_per_group().div_ceil(self.plan.outputs)
     }
 
-    /// Outputs per result.
-    #[cfg(test)]
-    pub(crate) fn sharing(&self) -> usize {
-        self.plan.outputs
+    /// The inputs of a job that some weight connects with a result.
+    pub(crate) fn connected(&self, result: usize) -> Range<usize> {
+        self.plan.connected(result, [self.planes_per_group(), self.outputs_per_group()])
     }
 
     /// Groups as merged.
     pub(crate) fn merged_groups(&self) -> usize {
         self.shape.groups as usize / self.plan.merged
+    }
+
+    /// The greatest r such that every kernel polynomial is one in X^r; 1 when that would be less than 8.
+    pub(crate) fn run(&self) -> usize {
+        self.plan.run
     }
 
     fn phases(&self) -> [usize; 2] {
@@ -224,64 +259,87 @@ impl ConvLayout {
         (plane / (py * px), [plane / px % py, plane % px])
     }
 
-    fn planes_of(&self, input: usize) -> std::ops::Range<usize> {
+    fn planes_of(&self, input: usize) -> Range<usize> {
         let first = input * self.plan.planes;
         first..(first + self.plan.planes).min(self.planes_per_group())
     }
 
-    fn outputs_of(&self, result: usize) -> std::ops::Range<usize> {
+    fn outputs_of(&self, result: usize) -> Range<usize> {
         let first = result * self.plan.outputs;
         first..(first + self.plan.outputs).min(self.outputs_per_group())
     }
 
-    /// Calls `put(coefficient, index)` for every element of the input tensor that an input ciphertext carries.
-    pub(crate) fn each_input(&self, job: &Job, input: usize, mut put: impl FnMut(usize, usize)) {
+    /// Calls `put` for all elements of the input tensor that an input ciphertext carries.
+    pub(crate) fn each_input(&self, job: &Job, input: usize, mut put: impl FnMut(Run)) {
         let [y, x] = &job.tile;
         let [h, w] = [self.shape.h as usize, self.shape.w as usize];
         for (slot, plane) in self.planes_of(input).enumerate() {
             let (channel, [py, px]) = self.plane(plane);
             let channel = job.group * self.channels_per_group() + channel;
-            for row in y.from..y.to {
-                let Some(row_index) = self.axes[0].input_at(py, row) else { continue };
-                for column in x.from..x.to {
-                    let Some(column_index) = self.axes[1].input_at(px, column) else { continue };
-                    let at = [row as i64 - y.start as i64, column as i64 - x.start as i64];
-                    put(
-                        self.tiling.input(slot, at[0], at[1]),
-                        (channel * h + row_index) * w + column_index,
-                    );
+            let mut row = |row: usize, columns: Range<usize>, coefficient: usize| {
+                let (first, step) = self.axes[1].inputs_from(px, columns.start);
+                let Some(row) = self.axes[0].input_at(py, row) else { return };
+                let len = self.axes[1].inside(px, columns).len();
+                let index = (channel * h + row) * w + first;
+                if len > 0 {
+                    put(Run { coefficient, index, len, step });
                 }
+            };
+            if self.grid.is_none() {
+                for r in y.from..y.to {
+                    let at = [r as i64 - y.start as i64, x.from as i64 - x.start as i64];
+                    row(r, x.from..x.to, self.tiling.input(slot, at[0], at[1]));
+                }
+                continue;
+            }
+            let columns = self.axes[1].output;
+            let mut from = x.from;
+            while from < x.to {
+                let (r, column) = (from / columns, from % columns);
+                let len = (columns - column).min(x.to - from);
+                let at = self.tiling.input(slot, 0, from as i64 - x.start as i64);
+                row(r, column..column + len, at);
+                from += len;
             }
         }
     }
 
-    /// The coefficients of a result that hold outputs, each with its index in the output tensor, in the order of
-    /// sending.
-    pub(crate) fn outputs(&self, job: &Job, result: usize) -> Vec<(usize, usize)> {
+    /// The coefficients of a result that hold outputs, with their places in the output tensor, in the order of sending.
+    pub(crate) fn outputs(&self, job: &Job, result: usize) -> Vec<Run> {
         let [y, x] = job.tile;
-        let [rows, columns] = self.output_size();
-        let mut outputs = Vec::with_capacity(self.outputs_of(result).len() * job.area());
+        let [rows, columns] = match &self.grid {
+            Some(grid) => [grid[0].output, grid[1].output],
+            None => self.output_size(),
+        };
+        let mut outputs = Vec::with_capacity(self.outputs_of(result).len() * y.outputs);
         for (slot, output) in self.outputs_of(result).enumerate() {
             let channel = job.group * self.outputs_per_group() + output;
             for i in 0..y.outputs {
-                for j in 0..x.outputs {
-                    let index = (channel * rows + y.start + i) * columns + x.start + j;
-                    outputs.push((self.tiling.output(self.plan.planes, slot, i, j), index));
-                }
+                outputs.push(Run {
+                    coefficient: self.tiling.output(self.plan.planes, slot, i, 0),
+                    index: (channel * rows + y.start + i) * columns + x.start,
+                    len: x.outputs,
+                    step: 1,
+                });
             }
         }
         outputs
     }
 
-    /// The entries of the kernel polynomial from one input to one result of a merged group: none when no weight
-    /// connects them.
-    pub(crate) fn weights(&self, group: usize, input: usize, result: usize) -> Vec<WeightAt> {
+    /// Calls `put(coefficient, index)` for the weights of the kernel polynomial from one input to one result of a merged
+    /// group: its coefficients, and their places in the kernel tensor.
+    pub(crate) fn each_weight(
+        &self,
+        group: usize,
+        input: usize,
+        result: usize,
+        mut put: impl FnMut(usize, usize),
+    ) {
         let [kh, kw] = self.shape.kernel.map(|k| k as usize);
         let (cin, cout) = (
             (self.shape.cin / self.shape.groups) as usize,
             (self.shape.cout / self.shape.groups) as usize,
         );
-        let mut weights = Vec::new();
         for (output_slot, output) in self.outputs_of(result).enumerate() {
             for (plane_slot, plane) in self.planes_of(input).enumerate() {
                 let (channel, [py, px]) = self.plane(plane);
@@ -289,34 +347,18 @@ impl ConvLayout {
                     continue;
                 }
                 let row = (group * self.outputs_per_group() + output) * cin + channel % cin;
-                for (a, &(_, dy)) in
-                    self.axes[0].taps.iter().enumerate().filter(|(_, tap)| tap.0 == py)
-                {
-                    for (b, &(_, dx)) in
-                        self.axes[1].taps.iter().enumerate().filter(|(_, tap)| tap.0 == px)
-                    {
-                        weights.push(WeightAt {
-                            coefficient: self.tiling.weight(
-                                self.plan.planes,
-                                output_slot,
-                                plane_slot,
-                                [dy, dx],
-                            ),
-                            index: (row * kh + a) * kw + b,
-                        });
+                let first = self.tiling.weight(self.plan.planes, output_slot, plane_slot);
+                for (a, &(_, dy)) in self.axes[0].taps_of(py) {
+                    for (b, &(_, dx)) in self.axes[1].taps_of(px) {
+                        put(self.tiling.tap(first, [dy, dx]), (row * kh + a) * kw + b);
                     }
                 }
             }
         }
-        weights
     }
 }
 
 impl Job {
-    pub(crate) fn group(&self) -> usize {
-        self.group
-    }
-
     fn area(&self) -> usize {
         self.tile[0].outputs * self.tile[1].outputs
     }

@@ -1,7 +1,37 @@
 //! Choosing the layout of least traffic.
 
+use std::ops::Range;
+
 use super::axis::{Axis, Bounds};
 use super::tiling::Tiling;
+
+/// Prices of computation, in bytes: a microsecond of a core is worth 10 bytes, as on a link of 80 Mb/s, so that neither
+/// a few bytes cost much work nor the reverse. Measured with AVX-512 at n = 4096 and two primes; other parameters scale
+/// alike, and only the balance matters.
+mod price {
+    /// A ciphertext, for encryption and reading, or for re-randomising, rounding and decryption.
+    pub(super) const INPUT: usize = 1000;
+    pub(super) const RESULT: usize = 2000;
+    /// A product, per coefficient: of ciphertexts with kernels in a power of X, and with any.
+    const SCALED: usize = 4;
+    const GENERAL: usize = 8;
+    /// Transforming one value of a kernel.
+    const POINT: usize = 25;
+    const SCALE: usize = 1000;
+
+    /// A product with a kernel of `degree / run` transformed values.
+    pub(super) fn product(degree: usize, run: usize) -> usize {
+        degree * if run > 1 { SCALED } else { GENERAL } / SCALE
+    }
+
+    /// Transforming a kernel of `degree / run` values.
+    pub(super) fn transform(degree: usize, run: usize) -> usize {
+        degree / run * POINT / SCALE
+    }
+}
+
+/// Runs of fewer values than a register holds are of no use.
+const LEAST_RUN: usize = 8;
 
 /// What the traffic of a layout depends on, besides the tiling.
 pub(crate) struct Needs {
@@ -12,6 +42,8 @@ pub(crate) struct Needs {
     pub(crate) outputs: usize,
     /// Outputs that may share a result's noise budget.
     pub(crate) shared: usize,
+    /// Whether positions do not meet.
+    pub(crate) flat: bool,
     /// Bytes of an input ciphertext, and of a result apart from its outputs.
     pub(crate) input_bytes: usize,
     pub(crate) result_bytes: usize,
@@ -27,6 +59,29 @@ pub(crate) struct Plan {
     /// Planes per input, outputs per result.
     pub(crate) planes: usize,
     pub(crate) outputs: usize,
+    /// Spacing of planes and outputs in coefficients.
+    pub(crate) block: i64,
+    /// The power of X in which kernels are polynomials: a power of two, 1 or at least [`LEAST_RUN`].
+    pub(crate) run: usize,
+}
+
+impl Plan {
+    /// The inputs that share a group with a result, of so many planes and outputs in all.
+    pub(crate) fn connected(&self, result: usize, [planes, outputs]: [usize; 2]) -> Range<usize> {
+        let (planes, outputs) = (planes / self.merged, outputs / self.merged);
+        let last = ((result + 1) * self.outputs).min(outputs * self.merged) - 1;
+        let groups = result * self.outputs / outputs..last / outputs + 1;
+        groups.start * planes / self.planes..(groups.end * planes).div_ceil(self.planes)
+    }
+
+    /// Pairs of an input and a result that share a group.
+    fn pairs(&self, planes: usize, outputs: usize) -> usize {
+        let results = outputs.div_ceil(self.outputs);
+        if self.merged == 1 {
+            return results * planes.div_ceil(self.planes);
+        }
+        (0..results).map(|result| self.connected(result, [planes, outputs]).len()).sum()
+    }
 }
 
 /// A way to cut an axis into spans.
@@ -44,29 +99,59 @@ fn cuts(axis: &Axis) -> Vec<Cut> {
     axis.sizes().into_iter().map(cut).collect()
 }
 
-/// The plan of least traffic; among those, of fewest products. None when not even one plane of one output fits.
+/// Spacings of at least `block` worth trying, each with the run that it gives: for every power of two its least
+/// multiple.
+fn spacings(needs: &Needs, block: i64) -> Vec<(i64, usize)> {
+    if !needs.flat {
+        return vec![(block, 1)];
+    }
+    let degree = needs.degree as i64;
+    let steps = (0..=needs.degree.trailing_zeros()).map(|log| 1_i64 << log);
+    let mut blocks: Vec<i64> = steps.map(|step| (block + step - 1) / step * step).collect();
+    blocks.dedup();
+    let run = |block: i64| (block & -block).min(degree) as usize;
+    let useful = |block: i64| if run(block) < LEAST_RUN { 1 } else { run(block) };
+    blocks.into_iter().map(|block| (block, useful(block))).collect()
+}
+
+/// The plan of least traffic, with prices on computation. None when not even one plane of one output fits.
 pub(crate) fn search(needs: &Needs, axes: &[Axis; 2]) -> Option<Plan> {
     let merges: Vec<usize> =
         (1..=needs.groups).filter(|m| needs.groups.is_multiple_of(*m)).collect();
     let [rows, columns] = [cuts(&axes[0]), cuts(&axes[1])];
-    let mut best: Option<((usize, usize), Plan)> = None;
+    let mut best: Option<(usize, Plan)> = None;
     for (y, x) in rows.iter().flat_map(|y| columns.iter().map(move |x| (y, x))) {
-        let blocks = Tiling::new(axes, [y.bounds, x.bounds]).most_blocks(needs.degree);
-        if blocks == 0 {
-            continue;
-        }
         let tile = [y.size, x.size];
-        for merged in &merges {
-            let jobs = needs.groups / merged * y.spans * x.spans;
-            for (planes, outputs) in
-                splits(needs.planes * merged, needs.outputs * merged, blocks, needs.shared)
-            {
-                let inputs = (needs.planes * merged).div_ceil(planes);
-                let results = (needs.outputs * merged).div_ceil(outputs);
-                let bytes = jobs * (inputs * needs.input_bytes + results * needs.result_bytes);
-                let price = (bytes, jobs * inputs * results);
-                if best.as_ref().is_none_or(|(least, _)| price < *least) {
-                    best = Some((price, Plan { merged: *merged, tile, planes, outputs }));
+        let tiles = y.spans * x.spans;
+        let tiling = Tiling::new(axes, [y.bounds, x.bounds]);
+        for (block, run) in spacings(needs, tiling.block) {
+            let blocks = tiling.spaced(block).most_blocks(needs.degree);
+            for merged in merges.iter().filter(|_| blocks > 0) {
+                let groups = needs.groups / merged;
+                let (planes, outputs) = (needs.planes * merged, needs.outputs * merged);
+                for split in splits(planes, outputs, blocks, needs.shared) {
+                    let plan = Plan {
+                        merged: *merged,
+                        tile,
+                        planes: split.0,
+                        outputs: split.1,
+                        block,
+                        run,
+                    };
+                    let up = planes.div_ceil(split.0) * (needs.input_bytes + price::INPUT);
+                    let down = outputs.div_ceil(split.1) * (needs.result_bytes + price::RESULT);
+                    let traffic = groups * tiles * (up + down);
+                    let worse =
+                        |price: usize| best.as_ref().is_some_and(|(least, _)| price >= *least);
+                    if worse(traffic) {
+                        continue;
+                    }
+                    let each = tiles * price::product(needs.degree, run)
+                        + price::transform(needs.degree, run);
+                    let price = traffic + groups * plan.pairs(planes, outputs) * each;
+                    if !worse(price) {
+                        best = Some((price, plan));
+                    }
                 }
             }
         }

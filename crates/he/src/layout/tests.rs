@@ -23,21 +23,28 @@ fn product(a: &[u64], b: &[u64]) -> Vec<u64> {
 fn through(layout: &ConvLayout, degree: usize, x: &[u64], kernel: &[u64]) -> Vec<u64> {
     let mut y = vec![0; layout.output_len()];
     let mut seen = vec![0; y.len()];
-    for job in layout.jobs() {
+    for job in (0..layout.merged_groups()).flat_map(|group| layout.jobs(group)) {
         for result in 0..layout.results() {
             let mut sum = vec![0_u64; degree];
-            for input in 0..layout.inputs() {
+            for input in layout.connected(result) {
                 let (mut image, mut weights) = (vec![0; degree], vec![0; degree]);
-                layout.each_input(&job, input, |coefficient, index| image[coefficient] = x[index]);
-                for at in layout.weights(job.group(), input, result) {
-                    weights[at.coefficient] = kernel[at.index];
-                }
+                layout.each_input(&job, input, |run| {
+                    for i in 0..run.len {
+                        image[run.coefficient + i] = x[run.index + i * run.step];
+                    }
+                });
+                layout.each_weight(job.group, input, result, |coefficient, index| {
+                    assert!(coefficient.is_multiple_of(layout.run()));
+                    weights[coefficient] = kernel[index];
+                });
                 let part = product(&weights, &image);
                 sum.iter_mut().zip(part).for_each(|(sum, part)| *sum = sum.wrapping_add(part));
             }
-            for (coefficient, index) in layout.outputs(&job, result) {
-                y[index] = sum[coefficient];
-                seen[index] += 1;
+            for run in layout.outputs(&job, result) {
+                for i in 0..run.len {
+                    y[run.index + i] = sum[run.coefficient + i];
+                    seen[run.index + i] += 1;
+                }
             }
         }
     }
@@ -123,7 +130,7 @@ fn layouts_stay_small() {
         (conv(32, 16, 32, 3, 1, 1), 5, 16),
         (conv(64, 8, 64, 3, 1, 1), 7, 13),
         (conv(64, 56, 64, 1, 1, 1), 64, 64),
-        (conv(512, 7, 2048, 1, 1, 1), 86, 158),
+        (conv(512, 7, 2048, 1, 1, 1), 86, 171),
         (conv(960, 7, 960, 3, 1, 960), 120, 160),
         (conv(64, 16, 128, 1, 2, 1), 8, 22),
         (ConvShape::dense(512, 10), 2, 2),

@@ -49,6 +49,12 @@ impl Tiling {
         Self { row, block, origin, taps, overhang }
     }
 
+    /// The same with blocks further apart.
+    pub(crate) fn spaced(self, block: i64) -> Self {
+        debug_assert!(block >= self.block);
+        Self { block, ..self }
+    }
+
     /// The most blocks (planes per input times outputs per result) for degree n.
     ///
     /// With b blocks in all the product of largest degree lies at
@@ -69,16 +75,15 @@ impl Tiling {
         (self.origin + plane as i64 * self.block + y * self.row + x) as usize
     }
 
-    /// The coefficient of a weight.
-    pub(crate) fn weight(
-        &self,
-        planes: usize,
-        output: usize,
-        plane: usize,
-        tap: [i64; 2],
-    ) -> usize {
+    /// The coefficient of a weight of tap (0, 0).
+    pub(crate) fn weight(&self, planes: usize, output: usize, plane: usize) -> i64 {
         let blocks = (output * planes) as i64 - plane as i64;
-        (self.top(planes) + blocks * self.block - tap[0] * self.row - tap[1]) as usize
+        self.top(planes) + blocks * self.block
+    }
+
+    /// The coefficient of a tap, from that of tap (0, 0).
+    pub(crate) fn tap(&self, first: i64, tap: [i64; 2]) -> usize {
+        (first - tap[0] * self.row - tap[1]) as usize
     }
 
     /// The coefficient of an output.

@@ -5,10 +5,13 @@ mod security;
 
 use std::sync::Arc;
 
+use sordino_kernels::ntt::find_primes;
+
 use crate::Error;
-use crate::ring::{Basis, Scale, primes_of};
+use crate::ring::{Basis, Rounding, Scale, primes_of};
 
 pub(crate) use noise::MAX_OUTPUTS_LOG2;
+use noise::{Load, Scaling};
 use security::MAX_LOG_Q;
 
 /// Weights per output and taps for which the noise budget has room at least: the output channels of one kernel
@@ -34,8 +37,10 @@ struct Inner {
     basis: Basis,
     /// Scaling of shares to q.
     plain: Scale,
-    /// Scalings of a response's c0 and c1 to q.
-    response: [Scale; 2],
+    /// Roundings of a response's c0 and c1.
+    response: [Rounding; 2],
+    /// The basis that responses are decrypted in: its modulus exceeds every coefficient of c1 s over the integers.
+    decryption: Basis,
 }
 
 /// The numbers that determine everything else.
@@ -49,21 +54,37 @@ struct Budget {
     flood_bits: u32,
     /// Bits of a response's coefficients of c0 and c1.
     response_bits: [u32; 2],
+    scaling: Scaling,
     /// Noise before flooding stays below this.
     noise: f64,
-    /// Weights that may meet in one output.
-    weights: usize,
+    /// Weights that may meet in one output, and products of one.
+    load: Load,
 }
 
 impl Params {
     /// The parameters of least traffic for shares in Z_{2^plain_bits} (2 to 64), weights of `weight_bits` bits (1 to
-    /// 31, two's complement), and `taps` products per output (input channels per group times kernel area).
+    /// 31, two's complement), and at most `taps` products per output (input channels per group times kernel area).
     ///
-    /// A session chooses once, with the largest weight width and taps of its layers: a smaller layer fits too.
+    /// Layers with narrower weights or fewer taps fit too. There is room in the noise for 16 outputs in a result;
+    /// [`Params::with_room`] chooses it.
     ///
     /// # Errors
     /// [`Error::Parameters`] when an argument is out of range or no degree up to 16384 has room.
     pub fn choose(plain_bits: u32, weight_bits: u32, taps: usize) -> Result<Self, Error> {
+        Self::with_room(plain_bits, weight_bits, taps, taps.saturating_mul(SHARED_OUTPUTS))
+    }
+
+    /// As [`Params::choose`], with room for `weights` weights of greatest magnitude, at least `taps`, in the noise of an
+    /// output: the outputs of one kernel polynomial share its noise.
+    ///
+    /// # Errors
+    /// As [`Params::choose`].
+    pub fn with_room(
+        plain_bits: u32,
+        weight_bits: u32,
+        taps: usize,
+        weights: usize,
+    ) -> Result<Self, Error> {
         let refuse =
             |why: &str| Error::Parameters { plain_bits, weight_bits, taps, why: why.into() };
         if !(2..=64).contains(&plain_bits) {
@@ -75,9 +96,12 @@ impl Params {
         if !(1..=MAX_TAPS).contains(&taps) {
             return Err(refuse("an output must sum 1 to 2^24 products"));
         }
+        let weights = weights.clamp(taps, MAX_TAPS * SHARED_OUTPUTS);
+        let largest = f64::from(weight_bits - 1).exp2();
+        let load = Load { taps, weights, largest };
         let budget = MAX_LOG_Q
             .iter()
-            .find_map(|&(n, max_log_q)| Budget::fit(n, max_log_q, plain_bits, weight_bits, taps))
+            .find_map(|&(n, max_log_q)| Budget::fit(n, max_log_q, plain_bits, &load))
             .ok_or_else(|| {
                 refuse("the modulus would exceed 438 bits; use a smaller ring or narrower weights")
             })?;
@@ -87,8 +111,9 @@ impl Params {
     fn from_budget(budget: Budget, weight_bits: u32) -> Self {
         let basis = Basis::new(budget.n, &budget.primes);
         let plain = Scale::new(&basis, budget.plain_bits);
-        let response = budget.response_bits.map(|bits| Scale::new(&basis, bits));
-        Self(Arc::new(Inner { budget, weight_bits, basis, plain, response }))
+        let response = budget.response_bits.map(|bits| Rounding::new(&basis, bits));
+        let decryption = Basis::new(budget.n, &budget.decryption_primes());
+        Self(Arc::new(Inner { budget, weight_bits, basis, plain, response, decryption }))
     }
 
     /// The ring degree n: coefficients per ciphertext.
@@ -128,7 +153,7 @@ impl Params {
 
     /// Weights that may meet in one output coefficient, all of greatest magnitude, within the noise bound.
     pub fn weight_capacity(&self) -> usize {
-        self.0.budget.weights
+        self.0.budget.load.weights
     }
 
     pub(crate) fn basis(&self) -> &Basis {
@@ -139,8 +164,17 @@ impl Params {
         &self.0.plain
     }
 
-    pub(crate) fn response(&self) -> &[Scale; 2] {
+    pub(crate) fn response(&self) -> &[Rounding; 2] {
         &self.0.response
+    }
+
+    pub(crate) fn decryption(&self) -> &Basis {
+        &self.0.decryption
+    }
+
+    /// Products that one output sums at most.
+    pub(crate) fn taps(&self) -> usize {
+        self.0.budget.load.taps
     }
 
     pub(crate) fn plain_mask(&self) -> u64 {
@@ -169,8 +203,8 @@ impl Params {
 
     /// Standard deviation bound of the noise before flooding when `weights` weights of greatest magnitude meet.
     pub(crate) fn deviation(&self, weights: usize) -> f64 {
-        let largest = f64::from(self.weight_bits() - 1).exp2();
-        noise::bound(self.degree(), weights as f64 * largest * largest) / noise::tail()
+        let load = Load { weights, taps: 0, ..self.0.budget.load };
+        self.0.budget.scaling.bound(self.degree(), &load) / noise::tail()
     }
 }
 
@@ -201,21 +235,30 @@ impl Budget {
         2 * self.log_q() + 2 * c1 + c0
     }
 
-    fn fit(
+    /// The lightest budget; one whose primes scale shares exactly where there is any, because that is faster.
+    fn fit(n: usize, max_log_q: u32, plain_bits: u32, load: &Load) -> Option<Self> {
+        [Scaling::Exact, Scaling::Dithered]
+            .into_iter()
+            .find_map(|scaling| Self::fit_scaled(n, max_log_q, plain_bits, load, scaling))
+    }
+
+    fn fit_scaled(
         n: usize,
         max_log_q: u32,
         plain_bits: u32,
-        weight_bits: u32,
-        taps: usize,
+        load: &Load,
+        scaling: Scaling,
     ) -> Option<Self> {
-        let largest = f64::from(weight_bits - 1).exp2();
-        let wanted = (taps * SHARED_OUTPUTS) as f64 * largest * largest;
-        let noise_bits = noise::bound(n, wanted).log2().ceil();
+        let noise_bits = scaling.bound(n, load).log2().ceil();
         let noise = noise_bits.exp2();
-        let weights = (noise::weights_within(n, noise) / (largest * largest)) as usize;
+        let load = Load { weights: scaling.weights_within(n, load, noise), ..*load };
         let flood_bits = noise::FLOOD_BITS + noise_bits as u32;
         let choices =
             (2..=6).flat_map(|c0| (7..=13).map(move |c1| [plain_bits + c0, plain_bits + c1]));
+        let primes = |total: u32| match scaling {
+            Scaling::Exact => primes_of(n, total, plain_bits),
+            Scaling::Dithered => primes_of(n, total, 0),
+        };
         let fits = choices.filter_map(|response_bits| {
             let budget = Self {
                 n,
@@ -223,15 +266,24 @@ impl Budget {
                 primes: Vec::new(),
                 flood_bits,
                 response_bits,
+                scaling,
                 noise,
-                weights,
+                load,
             };
             (budget.log_q_needed()?..=max_log_q).find_map(|total| {
-                let budget = Self { primes: primes_of(n, total)?, ..budget.clone() };
+                let budget = Self { primes: primes(total)?, ..budget.clone() };
                 (budget.error() < 0.5).then_some(budget)
             })
         });
         fits.min_by_key(Self::traffic)
+    }
+
+    /// Primes whose product exceeds four times the greatest coefficient of c1 s, c1 balanced in its width and s ternary.
+    fn decryption_primes(&self) -> Vec<(u64, u32)> {
+        const WIDTH: u32 = 50;
+        let bits = self.response_bits[1] + self.n.ilog2();
+        let count = (bits + 1).div_ceil(WIDTH - 1);
+        find_primes(self.n, WIDTH, count as usize).into_iter().map(|p| (p, WIDTH)).collect()
     }
 
     /// Bits of q below which [`Budget::error`] is certainly too large; none when no q is large enough.
@@ -241,13 +293,13 @@ impl Budget {
             .then(|| (self.at_q().log2() + f64::from(self.plain_bits) - room.log2()).floor() as u32)
     }
 
-    /// Error modulo q of a response before its moduli are switched: the noise, the flooding, the rounding of the mask,
-    /// and of both parts of the response when they are lifted back to q.
+    /// Error modulo q of a response before its moduli are switched: the noise, the flooding, and the rounding of the
+    /// mask.
     fn at_q(&self) -> f64 {
-        self.noise + f64::from(self.flood_bits).exp2() + 2.0 + self.n as f64
+        self.noise + f64::from(self.flood_bits).exp2() + 2.0
     }
 
-    /// Error of switching a response's moduli, in units of the plaintext's least bit.
+    /// Error of switching a response's moduli, in units of the plaintext's least bit; decryption is exact from there.
     fn response_error(&self) -> f64 {
         let [c0, c1] =
             self.response_bits.map(|bits| (f64::from(self.plain_bits) - f64::from(bits)).exp2());
@@ -279,9 +331,11 @@ mod tests {
                 let log_q: f64 = budget.primes.iter().map(|p| (p.0 as f64).log2()).sum();
                 assert!(log_q <= f64::from(params.log_q()) && params.log_q() <= limit);
                 assert!(budget.error() < 0.5);
-                assert!(budget.weights >= SHARED_OUTPUTS * taps);
-                let largest = f64::from(weight_bits - 1).exp2();
-                let noise = noise::bound(budget.n, budget.weights as f64 * largest * largest);
+                assert!(budget.load.weights >= SHARED_OUTPUTS * taps);
+                let noise = budget.scaling.bound(budget.n, &budget.load);
+                let reach = f64::from(budget.response_bits[1] - 1).exp2() * budget.n as f64;
+                let decryption = budget.decryption_primes();
+                assert!(decryption.iter().map(|p| p.0 as f64).product::<f64>() > 4.0 * reach);
                 assert!(noise <= budget.noise * (1.0 + 1e-9));
                 assert!(
                     f64::from(budget.flood_bits).exp2() >= 2_f64.powi(40) * noise * (1.0 - 1e-9)

@@ -24,23 +24,60 @@ pub(crate) fn tail() -> f64 {
 
 const ERROR_PROXY: f64 = ERROR_PAIRS as f64 / 2.0;
 
-/// Proxy of one coefficient of the input's noise: its error, and the dithered rounding of both parties' shares.
-const INPUT_PROXY: f64 = ERROR_PROXY + 0.25 + 0.25;
-
-/// Proxy of the noise of one output before flooding: input noise times the weights, and of the encryption of zero the
-/// public key's error times u, and the secret key times its error, each a sum of n products with ternaries.
-fn proxy(n: usize, weights_squared: f64) -> f64 {
-    INPUT_PROXY * weights_squared + 2.0 * ERROR_PROXY * n as f64
+/// How shares are scaled to q.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Scaling {
+    /// Multiplied by (q - 1) / 2^l, an integer.
+    Exact,
+    /// Rounded at random.
+    Dithered,
 }
 
-/// Bound on the noise of every output of a layer before flooding, in units of 1 (mod q).
-pub(crate) fn bound(n: usize, weights_squared: f64) -> f64 {
-    tail() * proxy(n, weights_squared).sqrt()
+/// The weights that make up a layer's noise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Load {
+    /// Products summed into one output.
+    pub(crate) taps: usize,
+    /// Weights that meet in one output's noise, with those of outputs that share a result.
+    pub(crate) weights: usize,
+    /// The greatest magnitude of a weight.
+    pub(crate) largest: f64,
 }
 
-/// Largest ||w||^2 whose [`bound`] is at most `limit`; negative when there is none.
-pub(crate) fn weights_within(n: usize, limit: f64) -> f64 {
-    ((limit / tail()).powi(2) - 2.0 * ERROR_PROXY * n as f64) / INPUT_PROXY
+impl Scaling {
+    /// Proxy of one coefficient of the input's noise: its error, and the randomised rounding of both parties' shares.
+    fn input_proxy(self) -> f64 {
+        match self {
+            Self::Exact => ERROR_PROXY,
+            Self::Dithered => ERROR_PROXY + 0.25 + 0.25,
+        }
+    }
+
+    /// Bound on what is no sum of random terms. Exactly scaled shares x, balanced in 2^(l-1), give (q - 1) / 2^l times
+    /// w x - r. That is its residue modulo 2^l, as it should be, and (q - 1) K, so -K modulo q, with K of magnitude at
+    /// most |w|_1 + 1 for the sum of both shares, and 1 for the scaling of the result itself.
+    fn offset(self, load: &Load) -> f64 {
+        match self {
+            Self::Exact => load.taps as f64 * load.largest + 2.0,
+            Self::Dithered => 0.0,
+        }
+    }
+
+    /// Bound on the noise of every output of a layer before flooding, in units of 1 (mod q).
+    ///
+    /// Of the encryption of zero, the public key's error times u and the secret key times its error are sums of n
+    /// products with ternaries.
+    pub(crate) fn bound(self, n: usize, load: &Load) -> f64 {
+        let squares = load.weights as f64 * load.largest * load.largest;
+        let proxy = self.input_proxy() * squares + 2.0 * ERROR_PROXY * n as f64;
+        tail() * proxy.sqrt() + self.offset(load)
+    }
+
+    /// The most weights whose [`bound`](Self::bound) is at most `limit`.
+    pub(crate) fn weights_within(self, n: usize, load: &Load, limit: f64) -> usize {
+        let proxy = ((limit - self.offset(load)) / tail()).powi(2) - 2.0 * ERROR_PROXY * n as f64;
+        (proxy / self.input_proxy() / (load.largest * load.largest)) as usize
+    }
 }
 
 /// Bound on s times the rounding of c1 to a power of two, in units of that rounding. The rounding of a pseudo-random

@@ -1,5 +1,6 @@
 //! Negacyclic number-theoretic transforms modulo primes below 2^50, and arithmetic on coefficient vectors.
 
+mod convert;
 #[cfg(target_arch = "x86_64")]
 mod fma;
 #[cfg(target_arch = "x86_64")]
@@ -197,6 +198,51 @@ impl Ntt {
         );
         let (p, m) = (self.modulus.p, &self.modulus);
         dispatch!(self.isa, products(p, out, a, w), m.add_products(out, a, w));
+    }
+
+    /// Adds centred binomial values: the number of ones in the lowest `pairs` bits of a word less that in the next
+    /// `pairs`.
+    ///
+    /// # Panics
+    /// If the lengths differ, `pairs` is not in 1..=32, or p is below 64.
+    pub fn add_binomial(&self, a: &mut [u64], words: &[u64], pairs: u32) {
+        assert_eq!(a.len(), words.len(), "operand lengths differ");
+        assert!((1..=32).contains(&pairs) && self.modulus.p >= 64, "{pairs} pairs of bits");
+        let m = &self.modulus;
+        dispatch!(
+            self.isa,
+            add_binomial(m, a, words, pairs),
+            convert::add_binomial(m, a, words, pairs)
+        );
+    }
+
+    /// Sets `a` to the residues of values in {-1, 0, 1}: which third of the 64-bit range a word lies in.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn ternary(&self, a: &mut [u64], words: &[u64]) {
+        assert_eq!(a.len(), words.len(), "operand lengths differ");
+        let m = &self.modulus;
+        dispatch!(self.isa, ternary(m, a, words), convert::ternary(m, a, words));
+    }
+
+    /// One prime's part of a rounded division: subtracts `a / p modulo 2^64` from `integers`, and adds `a / p` to
+    /// `fractions`.
+    ///
+    /// For a number c modulo q = p_1 p_2 ... and a_i = c (q/p_i)^-1 2^b mod p_i the integers minus, plus the fractions
+    /// rounded, is round(2^b c / q) modulo 2^b: a_i = y_i 2^b - z_i p_i with y_i / p_i adding up to c / q, and z_i is
+    /// -a_i / p_i modulo 2^b.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn add_quotients(&self, a: &[u64], integers: &mut [u64], fractions: &mut [f64]) {
+        assert!(a.len() == integers.len() && a.len() == fractions.len(), "operand lengths differ");
+        let (p, inverse) = (self.modulus.p, self.modulus.inverse);
+        dispatch!(
+            self.isa,
+            add_quotients(p, inverse, a, integers, fractions),
+            convert::add_quotients(p, inverse, a, integers, fractions)
+        );
     }
 
     /// `a *= scalar` for a `scalar` below p.

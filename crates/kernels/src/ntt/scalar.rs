@@ -6,6 +6,8 @@ use super::sums::Matrix;
 /// A prime modulus with its Barrett constant.
 pub(super) struct Modulus {
     pub(super) p: u64,
+    /// 1/p modulo 2^64.
+    pub(super) inverse: u64,
     bits: u32,
     mu: u64,
 }
@@ -13,7 +15,9 @@ pub(super) struct Modulus {
 impl Modulus {
     pub(super) fn new(p: u64) -> Self {
         let bits = u64::BITS - p.leading_zeros();
-        Self { p, bits, mu: ((1_u128 << (2 * bits)) / u128::from(p)) as u64 }
+        // Newton's iteration doubles the bits that are right: p p = 1 modulo 8.
+        let inverse = (0..5).fold(p, |x, _| x.wrapping_mul(2_u64.wrapping_sub(p.wrapping_mul(x))));
+        Self { p, inverse, bits, mu: ((1_u128 << (2 * bits)) / u128::from(p)) as u64 }
     }
 
     /// Barrett reduction: the quotient estimate is short by at most 2 (Handbook of Applied Cryptography, 14.42).

@@ -218,7 +218,9 @@ unsafe fn products_at<F: Accumulate, const V: usize>(
                     }
                 }
             }
-            sums = sums.map(|sums| sums.map(|sum| f.start(f.fold(sum))));
+            for sum in sums.as_flattened_mut() {
+                *sum = f.start(f.fold(*sum));
+            }
         }
         for (sums, out) in sums.into_iter().zip(out) {
             for (v, sum) in sums.into_iter().enumerate() {

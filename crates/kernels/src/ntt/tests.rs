@@ -73,6 +73,13 @@ fn run_all(ntt: &Ntt, a: &[u64], b: &[u64]) -> Vec<Vec<u64>> {
         apply(&|x| ntt.add(x, b)),
         apply(&|x| ntt.sub(x, b)),
         apply(&|x| ntt.neg(x)),
+        apply(&|x| ntt.add_binomial(x, b, 21)),
+        apply(&|x| ntt.ternary(x, b)),
+        apply(&|x| {
+            let mut fractions = vec![0.5; x.len()];
+            ntt.add_quotients(b, x, &mut fractions);
+            x.iter_mut().zip(fractions).for_each(|(x, f)| *x ^= f.to_bits());
+        }),
     ]
 }
 
@@ -175,6 +182,24 @@ fn constant_transforms_do_not_overflow() {
 }
 
 proptest! {
+    /// A number modulo the product of two primes, scaled to powers of two.
+    #[test]
+    fn quotients_add_up_to_a_rounded_division(c: u128, bits in 1_u32..40) {
+        let p = find_primes(64, 49, 2);
+        let q = u128::from(p[0]) * u128::from(p[1]);
+        let c = c % q;
+        let (mut integers, mut fractions) = (vec![0], vec![0.0]);
+        for (p, other) in [(p[0], p[1]), (p[1], p[0])] {
+            let factor = prime::mul_mod(prime::inv_mod(other % p, p), 1 << bits, p);
+            let a = prime::mul_mod((c % u128::from(p)) as u64, factor, p);
+            Ntt::new(64, p).add_quotients(&[a], &mut integers, &mut fractions);
+        }
+        let got = integers[0].wrapping_add((fractions[0] + 0.5) as u64) & ((1 << bits) - 1);
+        let exact = c as f64 / q as f64 * f64::from(bits).exp2();
+        let distance = (got as f64 - exact).abs();
+        prop_assert!(distance.min(f64::from(bits).exp2() - distance) <= 0.501);
+    }
+
     #[test]
     fn every_isa_equals_scalar(seed: u64, log_n in 6_u32..11, len in 0_usize..70, prime in 0_usize..4) {
         let n = 1 << log_n;

@@ -4,7 +4,7 @@
 macro_rules! entry_points {
     ($field:ty, $pair:literal, $features:literal) => {
         use super::super::scalar::Modulus;
-        use super::super::{pointwise, sums, wide};
+        use super::super::{convert, pointwise, sums, wide};
 
         pub(crate) fn tables(n: usize, p: u64) -> wide::Tables {
             wide::Tables::new::<$field>(n, p)
@@ -56,6 +56,27 @@ macro_rules! entry_points {
         pub(crate) fn products(p: u64, out: [&mut [u64]; 2], a: &[[&[u64]; 2]], w: &[&[u64]]) {
             // SAFETY: as above; callers have checked the lengths.
             unsafe { sums::products(<$field>::new(p), p, out, a, w) }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn add_binomial(m: &Modulus, a: &mut [u64], words: &[u64], pairs: u32) {
+            convert::add_binomial(m, a, words, pairs);
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn ternary(m: &Modulus, a: &mut [u64], words: &[u64]) {
+            convert::ternary(m, a, words);
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn add_quotients(
+            p: u64,
+            inverse: u64,
+            a: &[u64],
+            integers: &mut [u64],
+            fractions: &mut [f64],
+        ) {
+            convert::add_quotients(p, inverse, a, integers, fractions);
         }
 
         #[target_feature(enable = $features)]
