@@ -164,7 +164,7 @@ impl Model {
             name: self.name.clone(),
             preprocess: self.prepare.preprocess().cloned(),
             classes: self.classes.names().to_vec(),
-            keeps_circuits: false,
+            keeps_material: false,
         }
     }
 }
@@ -193,7 +193,7 @@ pub struct Card {
     /// Names of the classes, or none.
     pub classes: Vec<String>,
     /// Whether garbled circuits outlive the session that made them.
-    pub keeps_circuits: bool,
+    pub keeps_material: bool,
 }
 
 impl Card {
@@ -238,7 +238,7 @@ mod tests {
             name: "net".into(),
             preprocess: Some(preprocess),
             classes: vec!["a".into(), "b".into()],
-            keeps_circuits: false,
+            keeps_material: false,
         };
         let bytes = card.to_bytes().unwrap();
         assert_eq!(Card::from_bytes(&bytes, 48).unwrap(), card);

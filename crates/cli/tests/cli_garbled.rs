@@ -57,7 +57,10 @@ impl Stores {
     }
 
     fn garble(&self, server: &Server, count: &str) -> Value {
-        json(&server.garble(&self.garbler(), &["--json", "--count", count]))
+        json(
+            &server
+                .prepare(&self.garbler(), &[&GARBLED[..], &["--json", "--count", count]].concat()),
+        )
     }
 }
 
@@ -71,7 +74,7 @@ fn stored_circuits_are_used_once_and_then_made_anew() {
     let server = stores.serve(&[]);
     let made = stores.garble(&server, "2");
     assert_eq!(made["stored"], 2);
-    let names = made["circuits"].as_array().unwrap().iter().map(|n| n.as_str().unwrap().to_owned());
+    let names = made["prepared"].as_array().unwrap().iter().map(|n| n.as_str().unwrap().to_owned());
     let mut names: Vec<String> = names.collect();
     let (mut theirs, mut ours) = (stored(&stores.evaluator()), stored(&stores.garbler()));
     for names in [&mut names, &mut theirs, &mut ours] {
@@ -199,17 +202,31 @@ fn what_does_not_go_together_is_refused() {
     fails(&with(&plain, &["--style", "strict"]), 2, &["--backend garbled"]);
     fails(&with(&plain, &["--range", "proof", "--backend", "twoparty"]), 2, &["--backend garbled"]);
     let serve = ["serve", m, "--listen", "127.0.0.1:0"];
-    fails(&[&serve[..], &["--store", s]].concat(), 2, &["--backend garbled"]);
     fails(&[&serve[..], &GARBLED, &["--reveal", "label"]].concat(), 2, &["--reveal label"]);
-    fails(&[&serve[..], &GARBLED, &["--max-circuits", "3"]].concat(), 2, &["--store"]);
+    fails(&[&serve[..], &GARBLED, &["--max-prepared", "3"]].concat(), 2, &["--store"]);
     let at = ["--server", "127.0.0.1:1", "--plaintext"];
-    fails(&[&["infer", i][..], &at, &["--store", s]].concat(), 2, &["--backend garbled"]);
     fails(&[&["infer", i][..], &at, &GARBLED, &["--reveal", "label"]].concat(), 2, &["label"]);
-    fails(&[&["garble"][..], &at].concat(), 2, &["--store"]);
-    fails(&[&["garble", "--store", s, "--count", "0"][..], &at].concat(), 2, &["--count"]);
-    fails(&[&["garble", "--store", s, "--server", "h:1"][..]].concat(), 2, &["--pin"]);
-    fails(&[&["garble", "--store", m][..], &at].concat(), 1, &["digits.onnx"]);
-    fails(&[&["garble", "--store", s][..], &at].concat(), 4, &["cannot connect"]);
+    fails(&[&["prepare", "--backend", "garbled"][..], &at].concat(), 2, &["--store"]);
+    fails(
+        &[&["prepare", "--backend", "garbled", "--store", s, "--count", "0"][..], &at].concat(),
+        2,
+        &["--count"],
+    );
+    fails(
+        &[&["prepare", "--backend", "garbled", "--store", s, "--server", "h:1"][..]].concat(),
+        2,
+        &["--pin"],
+    );
+    fails(
+        &[&["prepare", "--backend", "garbled", "--store", m][..], &at].concat(),
+        1,
+        &["digits.onnx"],
+    );
+    fails(
+        &[&["prepare", "--backend", "garbled", "--store", s][..], &at].concat(),
+        4,
+        &["cannot connect"],
+    );
 }
 
 #[test]
@@ -217,20 +234,20 @@ fn parties_of_different_backends_part() {
     let (one, stores) = (image(1), Stores::new());
     let two_party = Server::start(&[]);
     check_failure(&run(&two_party.infer(&one, &GARBLED)), 5, &["another --backend"]);
-    check_failure(&run(&two_party.garble(&stores.garbler(), &[])), 5, &["another --backend"]);
+    check_failure(&run(&two_party.prepare(&stores.garbler(), &GARBLED)), 5, &["another --backend"]);
     // One that keeps nothing still serves those who garble in the session.
     let garbled = Server::start(&SIX_BITS);
     check_failure(&run(&garbled.infer(&one, &[])), 5, &["another --backend"]);
-    check_failure(&run(&garbled.garble(&stores.garbler(), &[])), 5, &["start it", "--store"]);
+    check_failure(&run(&garbled.prepare(&stores.garbler(), &GARBLED)), 5, &["start it", "--store"]);
     assert!(ok(&garbled.infer(&one, &GARBLED)).contains("one"));
 }
 
 #[test]
 fn a_server_takes_no_more_circuits_than_it_has_room_for() {
     let stores = Stores::new();
-    let server = stores.serve(&["--max-circuits", "2"]);
-    let out = run(&server.garble(&stores.garbler(), &["--count", "3"]));
-    check_failure(&out, 5, &["no more circuits"]);
+    let server = stores.serve(&["--max-prepared", "2"]);
+    let out = run(&server.prepare(&stores.garbler(), &[&GARBLED[..], &["--count", "3"]].concat()));
+    check_failure(&out, 5, &["keeps no more"]);
     assert_eq!(String::from_utf8_lossy(&out.stdout).matches("stored ").count(), 2);
     assert_eq!(stored(&stores.garbler()).len(), 2);
     assert_eq!(stores.infer(&server, &image(6))["report"]["garbled"], 0);
@@ -307,7 +324,7 @@ fn a_full_disk_ends_the_garbling_and_keeps_what_was_stored() {
     let script = "trap '' XFSZ; ulimit -f 2000; exec \"$0\" \"$@\"";
     shell.args(["-c", script, env!("CARGO_BIN_EXE_sordino")]).args(&args);
     let server = Server::spawn(&mut shell);
-    check_failure(&run(&server.garble(&stores.garbler(), &[])), 5, &["abort"]);
+    check_failure(&run(&server.prepare(&stores.garbler(), &GARBLED)), 5, &["abort"]);
     assert!(stored(&evaluator).is_empty() && stored(&stores.garbler()).is_empty());
     drop(server);
     let server = stores.serve(&[]);

@@ -11,6 +11,7 @@ mod clock;
 mod error;
 mod evaluator;
 pub mod garbled;
+mod request;
 pub mod session;
 pub mod twoparty;
 mod walk;

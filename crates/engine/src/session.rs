@@ -58,9 +58,12 @@ impl From<SupplyChoice> for Supply {
 }
 
 impl SupplyChoice {
+    /// Parameters of SoftSpoken that may be asked for.
+    const FIELDS: [u8; 4] = [1, 2, 4, 8];
+
     fn check(self) -> Result<Self, Error> {
         match self {
-            Self::SoftSpoken(k) if ![1, 2, 4, 8].contains(&k) => {
+            Self::SoftSpoken(k) if !Self::FIELDS.contains(&k) => {
                 Err(Error::Config(format!("SoftSpoken parameter k={k}; use 1, 2, 4 or 8")))
             }
             ok => Ok(ok),
@@ -101,6 +104,19 @@ pub struct Wish {
     pub reveal: Reveal,
     /// How fraction bits are dropped.
     pub truncation: Truncation,
+}
+
+impl Wish {
+    /// Everything that a client may wish for with this backend.
+    pub(crate) fn all(backend: BackendChoice) -> impl Iterator<Item = Self> {
+        let soft_spoken = SupplyChoice::FIELDS.map(SupplyChoice::SoftSpoken);
+        soft_spoken.into_iter().chain([SupplyChoice::Ferret]).flat_map(move |supply| {
+            [Reveal::Logits, Reveal::Label].into_iter().flat_map(move |reveal| {
+                let both = [Truncation::Exact, Truncation::OneLsb];
+                both.map(|truncation| Self { backend, supply, reveal, truncation })
+            })
+        })
+    }
 }
 
 /// Why a server refuses a session.
@@ -187,6 +203,16 @@ fn digest(graph: &[u8], card: &[u8], wish: &Wish) -> Result<[u8; 32], Error> {
         h.update(part);
     }
     Ok(*h.finalize().as_bytes())
+}
+
+/// What material that is stored between sessions belongs to: the network and the settings, and at
+/// the server (`weights`) the weights.
+pub(crate) fn material_label(
+    graph: &FixedGraph,
+    wish: &Wish,
+    weights: &[u8],
+) -> Result<[u8; 32], Error> {
+    digest(&graph.to_bytes()?, weights, wish)
 }
 
 /// Client's side of the handshake: one round plus the confirmation.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Builder, WISH, both, conv, input, mentions};
+use common::{Builder, WISH, both, conv, input, inputs, mentions};
 use sordino_engine::session::{
     self, MAX_CARD, MAX_GRAPH, Refusal, Reveal, SupplyChoice, Terms, VERSION, Wish,
 };
@@ -54,7 +54,7 @@ fn send(lane: &mut Lane, kind: Kind, bytes: &[u8]) {
 
 fn serve_with(mut lane: Lane, label_only: bool, max_inferences: u64) -> Result<(), Error> {
     let model = ServerModel::new(model()).unwrap();
-    let offer = Offer { model: &model, card: b"card", label_only, max_inferences };
+    let offer = Offer { label_only, max_inferences, ..Offer::new(&model, b"card") };
     serve(&mut lane, &offer, &mut Unobserved).map(drop)
 }
 
@@ -62,8 +62,14 @@ fn honest_server(lane: Lane) -> Result<(), Error> {
     serve_with(lane, false, u64::MAX)
 }
 
-fn connect(lane: Lane) -> Result<ClientSession, Error> {
-    ClientSession::connect(lane, WISH, |_| Ok(()))
+fn connect(lane: Lane) -> Result<ClientSession<'static>, Error> {
+    ClientSession::connect(lane, WISH, None, |_| Ok(()))
+}
+
+/// A client that asks for an inference: the handshake itself does not wait for the confirmation.
+fn ask(lane: Lane) -> Result<(), Error> {
+    let mut session = connect(lane)?;
+    session.infer(&inputs(&model(), &[1])[0], &mut Silent).map(drop)
 }
 
 /// What a server makes of a first message, and what it answers.
@@ -92,7 +98,7 @@ fn client_hears(answer: &[u8], more: &[(Kind, &[u8])]) -> Error {
 fn the_first_bytes_are_magic_version_and_wish() {
     let hello = |mut lane: Lane| lane.recv_bounded(HELLO, 256).unwrap();
     let (_, seen) = both(|lane| connect(lane).map(drop), hello);
-    assert_eq!(seen, first(VERSION, &[0, 0, 4, 0]));
+    assert_eq!(seen, first(VERSION, &[0, 0, 4, 0, 0]));
 }
 
 #[test]
@@ -151,18 +157,19 @@ fn a_malformed_answer_is_refused() {
 fn an_unsupported_wish_is_refused_on_both_sides() {
     for k in [0, 3, 16, 255] {
         let wish = Wish { supply: SupplyChoice::SoftSpoken(k), ..WISH };
-        let client = |lane| ClientSession::connect(lane, wish, |_| Ok(())).map(drop);
+        let client = |lane| ClientSession::connect(lane, wish, None, |_| Ok(())).map(drop);
         let silence = |mut lane: Lane| lane.recv_bounded(HELLO, 256).unwrap_err();
         let (end, heard) = both(client, silence);
         mentions(end.unwrap_err(), &[&format!("k={k}"), "use 1, 2, 4 or 8"]);
         mentions(heard, &["closed"]);
 
-        let (answer, e) = server_hears(&first(VERSION, &[0, 0, k, 0]));
+        let (answer, e) = server_hears(&first(VERSION, &[0, 0, k, 0, 0]));
         mentions(e, &[&format!("k={k}")]);
         assert_eq!(answer, first(VERSION, &[1, 3]));
     }
-    // An unknown backend, supply or disclosure, half a wish, a wish and more.
-    for body in [&[2, 0, 4, 0][..], &[0, 2, 0], &[0, 0, 4, 2], &[0, 0], &[0, 0, 4, 0, 0]] {
+    // An unknown backend, supply, disclosure or truncation, half a wish, a wish and more.
+    let unknown = [&[2, 0, 4, 0, 0][..], &[0, 2, 0, 0], &[0, 0, 4, 2, 0], &[0, 0, 4, 0, 2]];
+    for body in unknown.into_iter().chain([&[0, 0, 4, 0][..], &[0, 0, 4, 0, 0, 0]]) {
         let (answer, e) = server_hears(&first(VERSION, body));
         mentions(e, &["hello message is malformed"]);
         assert_eq!(answer, first(VERSION, &[1, 3]));
@@ -178,7 +185,7 @@ fn a_server_of_labels_says_so() {
 
     let wish = Wish { reveal: Reveal::Label, ..WISH };
     let client = |lane| {
-        let mut session = ClientSession::connect(lane, wish, |_| Ok(())).unwrap();
+        let mut session = ClientSession::connect(lane, wish, None, |_| Ok(())).unwrap();
         let label = session.infer(&input(&model(), 1), &mut Silent).unwrap();
         session.finish().unwrap();
         label
@@ -255,7 +262,7 @@ fn no_damaged_graph_makes_a_client_panic() {
 #[test]
 fn a_wrong_confirmation_is_refused() {
     let client = |mut lane: Lane| {
-        send(&mut lane, HELLO, &first(VERSION, &[0, 0, 4, 0]));
+        send(&mut lane, HELLO, &first(VERSION, &[0, 0, 4, 0, 0]));
         let n = model().graph.to_bytes().unwrap().len();
         assert_eq!(lane.recv_bounded(ANSWER, 256).unwrap(), welcome(n, 4));
         lane.recv(GRAPH, n).unwrap();
@@ -273,7 +280,7 @@ fn what_was_changed_on_the_way_is_not_confirmed() {
     // Of the hello, the last byte: the server hears of a client that wants a label.
     let hello = |mut lane: Lane| {
         lane.inject(0, Fault::Flip { bit: 8 * 11 });
-        connect(lane).map(drop)
+        ask(lane)
     };
     let (client, server) = both(hello, honest_server);
     assert!(client.is_err());
@@ -284,7 +291,7 @@ fn what_was_changed_on_the_way_is_not_confirmed() {
         lane.inject(2, Fault::Flip { bit: 0 });
         honest_server(lane)
     };
-    let (client, server) = both(|lane| connect(lane).map(drop), card);
+    let (client, server) = both(ask, card);
     assert!(client.is_err());
     mentions(server.unwrap_err(), &["confirms other terms"]);
 }
@@ -296,12 +303,12 @@ fn a_client_that_does_not_consent_says_nothing_private() {
             assert_eq!((&terms.card[..], terms.wish), (&b"card"[..], WISH));
             Err(Error::Config("not with me".into()))
         };
-        ClientSession::connect(lane, WISH, refuse).map(drop)
+        ClientSession::connect(lane, WISH, None, refuse).map(drop)
     };
     let server = |mut lane: Lane| {
         lane.record();
         let model = ServerModel::new(model()).unwrap();
-        let offer = Offer { model: &model, card: b"card", label_only: false, max_inferences: 1 };
+        let offer = Offer { max_inferences: 1, ..Offer::new(&model, b"card") };
         let end = serve(&mut lane, &offer, &mut Unobserved).map(drop);
         (end, lane.transcript())
     };
@@ -355,7 +362,7 @@ fn first_of_inference() -> usize {
     let server = |mut lane: Lane| {
         lane.record();
         let model = ServerModel::new(model()).unwrap();
-        let offer = Offer { model: &model, card: b"card", label_only: false, max_inferences: 1 };
+        let offer = Offer { max_inferences: 1, ..Offer::new(&model, b"card") };
         serve(&mut lane, &offer, &mut Unobserved).unwrap();
         lane.transcript()
     };

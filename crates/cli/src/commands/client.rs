@@ -102,7 +102,7 @@ impl ServerArgs {
 
 /// A client's session.
 pub(super) enum Session<'a> {
-    TwoParty(Box<ClientSession>, u64),
+    TwoParty(Box<ClientSession<'a>>, u64),
     Garbled(Box<Garbler<'a>>),
 }
 
@@ -125,7 +125,8 @@ impl<'a> Session<'a> {
     ) -> Result<Self, Error> {
         match wish.backend {
             BackendChoice::TwoParty => {
-                let session = ClientSession::connect(lane, wish, |terms| consent(terms, None))?;
+                let session =
+                    ClientSession::connect(lane, wish, store, |terms| consent(terms, None))?;
                 Ok(Self::TwoParty(Box::new(session), 0))
             }
             BackendChoice::Garbled => {
@@ -156,6 +157,23 @@ impl<'a> Session<'a> {
         };
         let values = decode_output(&self.terms().graph, &words)?;
         Ok(Output { values, saturated: encoded.saturated })
+    }
+
+    /// Prepares one inference, of so many altogether; both parties have stored their halves when
+    /// this returns.
+    pub(super) fn prepare(&mut self, of: u64, watch: &mut Watch) -> Result<Id, Error> {
+        match self {
+            Self::TwoParty(session, _) => session.prepare(watch),
+            Self::Garbled(garbler) => garbler.prepare(of, watch),
+        }
+    }
+
+    /// Prepared inferences at hand for this network.
+    pub(super) fn prepared(&self) -> Result<usize, Error> {
+        match self {
+            Self::TwoParty(session, _) => session.prepared(),
+            Self::Garbled(garbler) => garbler.session.prepared(),
+        }
     }
 
     /// Says good-bye; what the session cost.
@@ -189,16 +207,11 @@ impl<'a> Garbler<'a> {
     }
 
     /// Makes one circuit, of so many altogether; both parties have stored it when this returns.
-    pub(super) fn prepare(&mut self, of: u64, watch: &mut Watch) -> Result<Id, Error> {
+    fn prepare(&mut self, of: u64, watch: &mut Watch) -> Result<Id, Error> {
         let mut progress = Garbling::new(watch, self.garbled, Some(of));
         let id = self.session.prepare(&mut progress)?;
         self.garbled = progress.circuits();
         Ok(id)
-    }
-
-    /// Circuits at hand for this network.
-    pub(super) fn prepared(&self) -> Result<usize, Error> {
-        self.session.prepared()
     }
 
     /// On a circuit made before, or one made now.

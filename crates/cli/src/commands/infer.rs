@@ -2,7 +2,6 @@ use super::args::{self, PictureArgs, Private, ProtocolArgs};
 use super::client::{ServerArgs, Session, never_agreed, refused};
 use super::output;
 use crate::data::{Classes, Dataset, Prepare};
-use crate::exit::{Exit, Failure};
 use crate::model::Card;
 use crate::predict::{Prediction, Scores};
 use crate::report::{Account, Forecast, Watch};
@@ -26,7 +25,7 @@ pub(super) struct Infer {
     /// How the server runs its network
     #[arg(long, value_enum, default_value = "twoparty")]
     backend: Private,
-    /// Use the circuits that `sordino garble` has put here; without any, garble in the session
+    /// Use what `sordino prepare` has put here; without any, do everything in the session
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
     /// Names of the classes, one per line, instead of the server's
@@ -58,10 +57,6 @@ struct Answer<'a> {
 impl Infer {
     pub(super) fn run(&self) -> Result<()> {
         let wish = self.protocol.wish(self.backend.into())?;
-        if self.store.is_some() && self.backend != Private::Garbled {
-            let text = "--store only makes sense with --backend garbled";
-            return Err(Failure::new(Exit::Usage, text).into());
-        }
         let security = self.server.security()?;
         // Files that are missing are noticed before the server is bothered.
         for image in &self.images {

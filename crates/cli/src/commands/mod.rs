@@ -5,10 +5,10 @@ mod check;
 mod client;
 mod demo;
 mod eval;
-mod garble;
 mod infer;
 mod keygen;
 mod output;
+mod prepare;
 mod quantise;
 mod run;
 mod runner;
@@ -36,7 +36,7 @@ const EXIT_CODES: &str = "Exit codes: 0 success, 2 usage, 3 model unsupported, 4
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Serve>),
-    Garble(Box<garble::Garble>),
+    Prepare(Box<prepare::Prepare>),
     Infer(Box<infer::Infer>),
     Run(Box<run::Run>),
     Eval(Box<eval::Eval>),
@@ -57,7 +57,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match &cli.command {
         Command::Serve(c) => c.run(),
-        Command::Garble(c) => c.run(),
+        Command::Prepare(c) => c.run(),
         Command::Infer(c) => c.run(),
         Command::Run(c) => c.run(),
         Command::Eval(c) => c.run(),

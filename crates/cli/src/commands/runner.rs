@@ -186,9 +186,7 @@ fn server(
         BackendChoice::TwoParty => {
             let model = ServerModel::new(fixed)?;
             std::thread::spawn(move || {
-                let (label_only, max_inferences) = (false, inferences);
-                let offer = Offer { model: &model, card, label_only, max_inferences };
-                twoparty::serve(&mut lane, &offer, &mut Unobserved).map(drop)
+                twoparty::serve(&mut lane, &Offer::new(&model, card), &mut Unobserved).map(drop)
             })
         }
         BackendChoice::Garbled => {

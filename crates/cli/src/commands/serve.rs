@@ -32,7 +32,7 @@ pub(super) struct Serve {
     /// How the network is run
     #[arg(long, value_enum, default_value = "twoparty")]
     backend: Private,
-    /// Keep circuits that clients garble ahead of time in this folder
+    /// Keep what clients prepare ahead of time in this folder
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
     /// Reveal at most this to clients
@@ -89,9 +89,9 @@ struct LimitArgs {
     /// Length of a session
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
     max_time: u64,
-    /// Circuits in the store, of all clients together
+    /// Prepared inferences in the store, of all clients together
     #[arg(long, value_name = "N", default_value_t = 64, requires = "store")]
-    max_circuits: usize,
+    max_prepared: usize,
     /// Wait for a silent client
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     max_idle: u64,
@@ -132,7 +132,7 @@ impl Serve {
         let act_bits = self.quantise.act_bits()?;
         let fixed = self.quantise.quantise(&model, &[], self.backend.into(), act_bits)?;
         let mut card = model.card();
-        card.keeps_circuits = store.is_some();
+        card.keeps_material = store.is_some();
         let reveal = self.reveal.into();
         let wish = Wish { reveal, ..args::wish(self.backend.into()) };
         let (served, forecast) = match self.backend {
@@ -140,13 +140,14 @@ impl Serve {
                 let model = ServerModel::new(fixed.model)?;
                 let forecast = Forecast::two_party(model.graph(reveal), wish)?;
                 let label_only = self.reveal == RevealArg::Label;
-                (Served::TwoParty { model: Box::new(model), label_only }, forecast)
+                let prepared = self.limits.max_prepared;
+                (Served::TwoParty { model: Box::new(model), label_only, store, prepared }, forecast)
             }
             Private::Garbled => {
                 let model = EvaluatorModel::new(&fixed.model)?;
                 let forecast = Forecast::garbled(model.circuit());
                 // Without a store, a circuit is made, used and forgotten.
-                let circuits = if store.is_some() { self.limits.max_circuits } else { 1 };
+                let circuits = if store.is_some() { self.limits.max_prepared } else { 1 };
                 (Served::Garbled { model: Box::new(model), store, circuits }, forecast)
             }
         };
@@ -188,10 +189,6 @@ impl Serve {
         let garbled = self.backend == Private::Garbled;
         self.quantise.check(garbled)?;
         self.reveal.check(self.backend.into())?;
-        if self.store.is_some() && !garbled {
-            let text = "--store only makes sense with --backend garbled";
-            return Err(Failure::new(Exit::Usage, text).into());
-        }
         Ok(())
     }
 
@@ -212,7 +209,9 @@ impl Serve {
         }
         output::cost(forecast);
         if let Some((own, foreign)) = served.stored()? {
-            eprintln!("stored          {own} circuits of this network, {foreign} of others");
+            eprintln!(
+                "stored          {own} prepared inferences of this network, {foreign} of others"
+            );
         }
         Ok(())
     }

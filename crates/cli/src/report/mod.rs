@@ -2,13 +2,13 @@
 
 mod forecast;
 mod garbled;
-mod memory;
+mod process;
 mod progress;
 mod table;
 
 pub use forecast::Forecast;
 pub use garbled::GarbledReport;
-pub use memory::peak_bytes;
+pub use process::{cpu_seconds, peak_bytes};
 pub use progress::{Garbling, Watch};
 pub use table::{bytes, counted, seconds};
 
@@ -37,6 +37,13 @@ impl Traffic {
         self.down += count.down;
         self.messages += count.messages;
         self.rounds += count.rounds;
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.up += other.up;
+        self.down += other.down;
+        self.messages += other.messages;
+        self.rounds += other.rounds;
     }
 }
 
@@ -86,12 +93,20 @@ pub struct Report {
     pub setup: Traffic,
     /// Per kind of layer.
     pub rows: Vec<Row>,
+    /// What does not depend on inputs.
+    pub offline: Traffic,
+    /// The rest.
+    pub online: Traffic,
     /// Everything.
     pub total: Traffic,
     /// Wall time of set-up.
     pub setup_seconds: f64,
-    /// Wall time of all inferences.
-    pub inference_seconds: f64,
+    /// Wall time of the part that does not depend on inputs.
+    pub offline_seconds: f64,
+    /// Wall time of the rest.
+    pub online_seconds: f64,
+    /// Processor time of this process, where the system tells.
+    pub cpu_seconds: Option<f64>,
     /// Largest resident memory of this process, where the system tells.
     pub peak_memory: Option<u64>,
 }
@@ -107,7 +122,12 @@ impl Report {
             let node = layer.and_then(|l| graph.nodes.get(l as usize));
             node.map_or((usize::MAX, "request and result"), |n| kind(&n.op))
         };
-        let mut report = Self { inferences, peak_memory: peak_bytes(), ..Self::default() };
+        let mut report = Self {
+            inferences,
+            peak_memory: peak_bytes(),
+            cpu_seconds: cpu_seconds(),
+            ..Self::default()
+        };
         for ((phase, layer), count) in meter.counts() {
             report.total.add(count);
             match phase {
@@ -124,8 +144,12 @@ impl Report {
                 Phase::Online => rows.entry(key(*layer)).or_default().online_seconds += spent,
             }
         }
-        report.inference_seconds =
-            rows.values().map(|r| r.offline_seconds + r.online_seconds).sum();
+        for row in rows.values() {
+            report.offline.join(&row.offline);
+            report.online.join(&row.online);
+            report.offline_seconds += row.offline_seconds;
+            report.online_seconds += row.online_seconds;
+        }
         report.rows =
             rows.into_iter().map(|((_, kind), row)| Row { kind: kind.into(), ..row }).collect();
         report

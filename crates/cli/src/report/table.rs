@@ -74,18 +74,26 @@ impl Report {
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
+        let phase = |name: &str, t: &Traffic, time: f64| {
+            let rounds = counted(t.rounds, "round");
+            format!(
+                "{name} {} up, {} down, {rounds}, {}",
+                bytes(t.up),
+                bytes(t.down),
+                seconds(time)
+            )
+        };
         let total = format!(
-            "{} up, {} down, {} rounds; set-up {}, {} in {}",
-            bytes(self.total.up),
-            bytes(self.total.down),
-            self.total.rounds,
-            seconds(self.setup_seconds),
+            "{}; {}; {} in all",
+            phase("offline", &self.offline, self.offline_seconds),
+            phase("online", &self.online, self.online_seconds),
             counted(self.inferences, "inference"),
-            seconds(self.inference_seconds),
         );
+        let cpu =
+            self.cpu_seconds.map(|t| format!("; processor {}", seconds(t))).unwrap_or_default();
         let memory =
             self.peak_memory.map(|m| format!("; peak memory {}", bytes(m))).unwrap_or_default();
-        format!("{table}\n{total}{memory}")
+        format!("{table}\n{total}{cpu}{memory}")
     }
 }
 

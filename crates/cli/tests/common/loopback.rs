@@ -210,12 +210,12 @@ pub(crate) fn over_tls(model: &ServerModel, wish: Wish, inputs: &[Vec<u64>]) -> 
         let server = s.spawn(|| {
             let link = listener.accept().unwrap().establish(TIMEOUT).unwrap().unwrap();
             let mut lane = link.into_lane();
-            let offer = Offer { model, card: b"", label_only: false, max_inferences: u64::MAX };
+            let offer = Offer::new(model, b"");
             serve(&mut lane, &offer, &mut Unobserved).unwrap().0
         });
         let security = ClientSecurity::tls(&trust, None).unwrap();
         let lane = connect(&addr, &security, TIMEOUT).unwrap();
-        let mut client = ClientSession::connect(lane, wish, |_| Ok(())).unwrap();
+        let mut client = ClientSession::connect(lane, wish, None, |_| Ok(())).unwrap();
         let outputs = inputs.iter().map(|x| client.infer(x, &mut Silent).unwrap()).collect();
         Session { outputs, client: client.finish().unwrap(), server: server.join().unwrap() }
     })

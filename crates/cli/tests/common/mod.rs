@@ -111,9 +111,9 @@ impl Server {
         args
     }
 
-    /// A garbler's command line for this server.
-    pub(crate) fn garble<'a>(&'a self, store: &'a Path, options: &[&'a str]) -> Vec<&'a str> {
-        let mut args = vec!["garble", "--store", store.to_str().unwrap()];
+    /// A command line that prepares with this server.
+    pub(crate) fn prepare<'a>(&'a self, store: &'a Path, options: &[&'a str]) -> Vec<&'a str> {
+        let mut args = vec!["prepare", "--store", store.to_str().unwrap()];
         self.reach(&mut args, options);
         args
     }

@@ -1,9 +1,9 @@
 use super::messages::{
-    BLOCK, FINGERPRINT, INPUT, OUTPUT, Request, Status, WEIGHTS, number, pack, receive_public,
-    unpack,
+    BLOCK, FINGERPRINT, INPUT, OUTPUT, WEIGHTS, number, pack, receive_public, unpack,
 };
 use super::tables::LaneSink;
 use super::{Circuit, weights};
+use crate::request::{Request, Status};
 use crate::session::{self, Terms, Wish};
 use crate::walk::Progress;
 use crate::{Clock, Error};
@@ -53,7 +53,7 @@ impl<'a> GarblerSession<'a> {
         let circuit = Circuit::new(&weights::from_bytes(terms.graph.clone(), &bytes)?)?;
         lane.send(FINGERPRINT, Public::new(circuit.fingerprint()))?;
         lane.flush()?;
-        expect_ok(Status::receive(&mut lane)?, "agree on the circuit")?;
+        Status::receive(&mut lane)?.expect_ok("agree on the circuit")?;
         consent(&terms, &circuit)?;
         Ok(Self {
             lane,
@@ -112,12 +112,12 @@ impl<'a> GarblerSession<'a> {
         self.clock.enter(Phase::Offline, None);
         self.lane.meter_mut().set(Phase::Offline, None);
         let id = Id::random()?;
-        Request::Store(id).send(&mut self.lane)?;
-        expect_ok(Status::receive(&mut self.lane)?, "take a circuit")?;
+        Request::Prepare(id).send(&mut self.lane)?;
+        Status::receive(&mut self.lane)?.expect_ok("take a circuit")?;
         let sink = LaneSink::new(&mut self.lane);
         let (sink, secret) = self.circuit.garble(number(id), &mut self.rng, sink, progress)?;
         sink.finish()?;
-        expect_ok(Status::receive(&mut self.lane)?, "store the circuit")?;
+        Status::receive(&mut self.lane)?.expect_ok("store the circuit")?;
         match self.store {
             Some(store) => {
                 let mut writer = store.create(id, SECRET, *self.circuit.fingerprint())?;
@@ -200,7 +200,7 @@ impl<'a> GarblerSession<'a> {
         Request::Use(id).send(&mut self.lane)?;
         match Status::receive(&mut self.lane)? {
             Status::Absent => Ok(false),
-            status => expect_ok(status, "evaluate a circuit").map(|()| true),
+            status => status.expect_ok("evaluate a circuit").map(|()| true),
         }
     }
 
@@ -210,14 +210,4 @@ impl<'a> GarblerSession<'a> {
         Request::Bye.send(&mut self.lane)?;
         Ok(meter)
     }
-}
-
-fn expect_ok(status: Status, what: &str) -> Result<(), Error> {
-    let why = match status {
-        Status::Ok => return Ok(()),
-        Status::Absent => "it does not have it",
-        Status::Full => "it takes no more circuits; use those that are stored, or raise its limit",
-        Status::Spent => "the session has used its inferences",
-    };
-    Err(Error::Config(format!("the server does not {what}: {why}")))
 }

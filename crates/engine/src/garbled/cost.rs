@@ -1,5 +1,6 @@
-use super::messages::{BLOCK, CHUNK, REQUEST_LEN, STATUS_LEN, chunks};
+use super::messages::{BLOCK, CHUNK, chunks};
 use super::{Circuit, weights};
+use crate::request::{REQUEST_LEN, STATUS_LEN};
 use sordino_wire::{Dir, Meter, Phase, Role};
 
 /// Predicts the bytes, messages and rounds of a garbled session after its handshake. Equal to

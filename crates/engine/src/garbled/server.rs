@@ -1,10 +1,10 @@
 use super::messages::{
-    BLOCK, CHUNK, FINGERPRINT, INPUT, OUTPUT, Request, Status, TABLES, WEIGHTS, number, pack,
-    send_public, unpack,
+    BLOCK, CHUNK, FINGERPRINT, INPUT, OUTPUT, TABLES, WEIGHTS, number, pack, send_public, unpack,
 };
 use super::tables::{Ready, TableMemory};
 use super::{Circuit, weights};
 use crate::Error;
+use crate::request::{Request, Status};
 use crate::session::{self, BackendChoice, Refusal, Reveal};
 use crate::twoparty::Observer;
 use sordino_garble::{Sink, Tables};
@@ -108,7 +108,11 @@ impl Session<'_> {
             self.lane.meter_mut().set(Phase::Offline, None);
             match Request::receive(self.lane)? {
                 Request::Bye => return Ok(self.lane.meter().clone()),
-                Request::Store(id) => self.store(id)?,
+                Request::Prepare(id) => self.store(id)?,
+                Request::Infer => {
+                    let text = "it asks for an inference without naming a circuit";
+                    return Err(Error::Peer(text.into()));
+                }
                 Request::Use(_) if count >= self.offer.limits.inferences => {
                     Status::Spent.send(self.lane)?;
                 }

@@ -1,35 +1,49 @@
-use super::evaluator::TwoParty;
+use super::evaluator::{Source, TwoParty};
 use super::linear::{LinearSide, Plans};
-use super::{BYE, CotPool, INFER, REQUEST, Tiles};
+use super::outline::outline;
+use super::prepared::{self, Prepared, Preparer};
+use super::{CotPool, Tiles};
+use crate::request::{Request, Status};
 use crate::session::{self, Terms, Wish};
 use crate::walk::{Progress, walk};
 use crate::{Clock, Error};
 use sordino_he::ClientKeys;
 use sordino_secret::{Client, Ledger, Ring, SecretRng, Share};
-use sordino_wire::{Lane, Meter, Phase, Public};
+use sordino_store::{Entry, Id, Store};
+use sordino_wire::{Lane, Meter, Phase, Role};
 use std::marker::PhantomData;
 
+/// Entries of the store that one inference gives up because the server lacks their other halves.
+const MAX_LOST: u32 = 3;
+
 /// The data owner's side of a session.
-pub struct ClientSession {
+pub struct ClientSession<'a> {
     lane: Lane,
     terms: Terms,
     plans: Plans,
-    keys: Option<ClientKeys>,
-    pool: CotPool,
+    tools: Option<Tools>,
+    store: Option<&'a Store>,
     rng: SecretRng,
     tiles: Tiles,
     ledger: Ledger,
     clock: Clock,
 }
 
-impl ClientSession {
-    /// Handshake and set-up. `consent` sees the terms (graph, disclosures, card) before anything
-    /// private happens and may refuse.
+/// What is set up when it is first needed.
+struct Tools {
+    pool: CotPool,
+    keys: Option<ClientKeys>,
+}
+
+impl<'a> ClientSession<'a> {
+    /// Handshake. `consent` sees the terms (graph, disclosures, card) before anything private
+    /// happens and may refuse. Prepared material is kept in `store`.
     ///
-    /// *Cost*: the graph and card down, then the set-up that [`super::CostModel::new`] predicts.
+    /// *Cost*: the graph and card down; then as [`super::CostModel`] predicts, request by request.
     pub fn connect(
         mut lane: Lane,
         wish: Wish,
+        store: Option<&'a Store>,
         consent: impl FnOnce(&Terms) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         let terms = session::greet(&mut lane, wish)?;
@@ -37,16 +51,18 @@ impl ClientSession {
         let plans = Plans::new(&terms.graph)?;
         consent(&terms)?;
         *lane.meter_mut() = Meter::new(lane.role());
-        lane.meter_mut().set(Phase::Setup, None);
-        let mut clock = Clock::default();
-        clock.enter(Phase::Setup, None);
-        let supply = wish.supply.into();
-        let mut rng = SecretRng::from_os()?;
-        let pool = CotPool::setup::<Client>(&mut lane, &mut rng, supply)?;
-        let keys = plans.send_keys(&mut lane, &mut rng)?;
-        clock.stop();
-        let (tiles, ledger) = (Tiles::new(supply, wish.truncation), Ledger::default());
-        Ok(Self { lane, terms, plans, keys, pool, rng, tiles, ledger, clock })
+        let tiles = Tiles::new(wish.supply.into(), wish.truncation);
+        Ok(Self {
+            lane,
+            terms,
+            plans,
+            tools: None,
+            store,
+            rng: SecretRng::from_os()?,
+            tiles,
+            ledger: Ledger::default(),
+            clock: Clock::default(),
+        })
     }
 
     /// What was agreed.
@@ -69,14 +85,80 @@ impl ClientSession {
         &self.ledger
     }
 
-    /// One private inference: encoded input words in, output words out.
+    /// Inferences of this network and these settings for which material is stored.
+    pub fn prepared(&self) -> Result<usize, Error> {
+        Ok(self.stored()?.len())
+    }
+
+    fn label(&self) -> Result<[u8; 32], Error> {
+        session::material_label(&self.terms.graph, &self.terms.wish, &[])
+    }
+
+    fn stored(&self) -> Result<Vec<Id>, Error> {
+        let Some(store) = self.store else { return Ok(Vec::new()) };
+        let (kind, label) = (prepared::kind(Role::Client), self.label()?);
+        let ours = |i: &sordino_store::Info| i.kind == kind && i.label == label;
+        Ok(store.list()?.into_iter().filter(ours).map(|i| i.id).collect())
+    }
+
+    /// Makes material for one inference: everything that does not need the input. The server has
+    /// stored its half, durably, before this party stores its own, which it has when this returns.
     ///
-    /// *Cost*: as [`super::CostModel::infer`] predicts, exactly.
+    /// *Cost*: as [`super::CostModel::prepare`] predicts, exactly.
+    ///
+    /// *Errors*: [`Error::Config`] without a store on either side; [`Error::Unsupported`] for a
+    /// network with tables on shares.
+    pub fn prepare(&mut self, progress: &mut dyn Progress) -> Result<Id, Error> {
+        let Some(store) = self.store else {
+            return Err(Error::Config("material is prepared into a store; none was given".into()));
+        };
+        prepared::check(&self.terms.graph)?;
+        let label = self.label()?;
+        self.clock.enter(Phase::Setup, None);
+        self.lane.meter_mut().set(Phase::Setup, None);
+        let id = Id::random()?;
+        Request::Prepare(id).send(&mut self.lane)?;
+        Status::receive(&mut self.lane)?.expect_ok("prepare an inference")?;
+        let Tools { pool, keys } = Tools::ready(
+            &mut self.tools,
+            &self.plans,
+            self.terms.wish,
+            &mut self.lane,
+            &mut self.rng,
+            &mut self.clock,
+        )?;
+        let mut preparer = Preparer::<Client> {
+            lane: &mut self.lane,
+            clock: &mut self.clock,
+            pool,
+            linear: LinearSide::Client { plans: &self.plans, keys: keys.as_ref() },
+            rng: &mut self.rng,
+            writer: store.create(id, prepared::kind(Role::Client), label)?,
+            party: PhantomData,
+        };
+        outline(&self.terms.graph, self.tiles, &mut preparer, progress)?;
+        let Preparer { writer, .. } = preparer;
+        self.clock.enter(Phase::Offline, None);
+        self.lane.meter_mut().set(Phase::Offline, None);
+        Status::receive(&mut self.lane)?.expect_ok("store its half")?;
+        writer.commit()?;
+        self.clock.stop();
+        Ok(id)
+    }
+
+    /// One private inference: encoded input words in, output words out. Uses prepared material
+    /// where there is some.
+    ///
+    /// *Cost*: as [`super::CostModel::infer`] or [`super::CostModel::infer_prepared`] predicts,
+    /// exactly; a request and an answer more for each entry of the store that the server lacks.
+    ///
+    /// *Security*: an entry is claimed durably here before the server is asked for its half, which
+    /// the server claims before it answers; it is lost when the session ends there.
+    ///
     /// *Errors*: a wrong input length, or anything that goes wrong on the way; the session cannot
     /// be used after the latter.
     pub fn infer(&mut self, input: &[u64], progress: &mut dyn Progress) -> Result<Vec<u64>, Error> {
-        let graph = &self.terms.graph;
-        let edge = &graph.edges[graph.input.0 as usize];
+        let edge = &self.terms.graph.edges[self.terms.graph.input.0 as usize];
         if input.len() != edge.len() {
             return Err(Error::Config(format!(
                 "the network takes {} input values, {} were given",
@@ -84,34 +166,92 @@ impl ClientSession {
                 input.len()
             )));
         }
-        self.lane.meter_mut().set(Phase::Online, None);
-        self.lane.send(REQUEST, Public::new(&[INFER]))?;
-        self.lane.flush()?;
+        let input = Share::from_protocol(input.to_vec(), Ring::new(edge.ring));
+        self.clock.enter(Phase::Setup, None);
+        self.lane.meter_mut().set(Phase::Setup, None);
+        let source = match self.claim()? {
+            Some(entry) => Source::Prepared(Prepared(entry)),
+            None => {
+                Request::Infer.send(&mut self.lane)?;
+                let Tools { pool, keys } = Tools::ready(
+                    &mut self.tools,
+                    &self.plans,
+                    self.terms.wish,
+                    &mut self.lane,
+                    &mut self.rng,
+                    &mut self.clock,
+                )?;
+                let linear = LinearSide::Client { plans: &self.plans, keys: keys.as_ref() };
+                Source::Live { pool, linear }
+            }
+        };
         let mut party = TwoParty::<Client> {
             lane: &mut self.lane,
             clock: &mut self.clock,
-            pool: &mut self.pool,
-            linear: LinearSide::Client { plans: &self.plans, keys: self.keys.as_ref() },
+            source,
             weights: None,
             rng: &mut self.rng,
             tiles: self.tiles,
             party: PhantomData,
         };
-        let input = Share::from_protocol(input.to_vec(), Ring::new(edge.ring));
-        let output = walk(graph, &mut party, input, progress)?;
+        let output = walk(&self.terms.graph, &mut party, input, progress)?;
+        let spent = party.source.into_entry();
         self.clock.enter(Phase::Online, None);
         self.lane.meter_mut().set(Phase::Online, None);
         let why = self.terms.wish.reveal.disclosure();
         let opened = output.open(&mut self.lane, why, &mut self.ledger)?;
         self.clock.stop();
+        spent.map_or(Ok(()), Entry::finish)?;
         opened.ok_or_else(|| Error::Config("a client's share opened to nothing".into()))
+    }
+
+    /// Material that the server has too: claimed on both sides.
+    fn claim(&mut self) -> Result<Option<Entry>, Error> {
+        let Some(store) = self.store else { return Ok(None) };
+        for id in self.stored()?.into_iter().take(MAX_LOST as usize) {
+            // First here, so that of several sessions only one asks for an entry.
+            let entry = match store.claim(&id) {
+                Err(sordino_store::Error::Consumed(_) | sordino_store::Error::Unknown(_)) => {
+                    continue;
+                }
+                claimed => claimed?,
+            };
+            Request::Use(id).send(&mut self.lane)?;
+            match Status::receive(&mut self.lane)? {
+                Status::Absent => entry.finish()?,
+                status => return status.expect_ok("use its half").map(|()| Some(entry)),
+            }
+        }
+        Ok(None)
     }
 
     /// Says good-bye, so that the server does not take the end for a failure.
     pub fn finish(mut self) -> Result<Meter, Error> {
         let meter = self.lane.meter().clone();
-        self.lane.send(REQUEST, Public::new(&[BYE]))?;
-        self.lane.flush()?;
+        Request::Bye.send(&mut self.lane)?;
         Ok(meter)
+    }
+}
+
+impl Tools {
+    /// Set up, if they are not yet.
+    fn ready<'t>(
+        slot: &'t mut Option<Self>,
+        plans: &Plans,
+        wish: Wish,
+        lane: &mut Lane,
+        rng: &mut SecretRng,
+        clock: &mut Clock,
+    ) -> Result<&'t mut Self, Error> {
+        let tools = match slot.take() {
+            Some(tools) => tools,
+            None => {
+                lane.meter_mut().set(Phase::Setup, None);
+                clock.enter(Phase::Setup, None);
+                let pool = CotPool::setup::<Client>(lane, rng, wish.supply.into())?;
+                Self { pool, keys: plans.send_keys(lane, rng)? }
+            }
+        };
+        Ok(slot.insert(tools))
     }
 }

@@ -1,166 +1,159 @@
-//! What a run will send: the protocol's messages replayed on a meter, layer by layer.
+//! What a session will send: the protocol's messages replayed on a meter, layer by layer.
 
-use super::evaluator::activation;
-use super::linear;
-use super::nonlinear::{garbled::GarbledTable, product, tournament::Tournament};
+use super::outline::{Visitor, outline};
 use super::stock::{Part, draws};
-use super::support::garbled_only;
-use super::{Needs, Settings, Tiles};
-use crate::evaluator::Linear;
-use crate::walk::{Silent, walk};
-use crate::{Error, Evaluator, Layer};
-use sordino_graph::fixed::semantics::{self, Tournament as Bracket};
-use sordino_graph::fixed::{FixedGraph, Function, PoolShape, Rearrange, WeightId};
+use super::{Needs, Settings, Tiles, linear, prepared};
+use crate::request::{REQUEST_LEN, STATUS_LEN};
+use crate::walk::Silent;
+use crate::{Error, Layer};
+use sordino_graph::fixed::FixedGraph;
 use sordino_ot::cost::Costs;
 use sordino_secret::{Ring, Share};
 use sordino_wire::{Dir, Meter, Phase, Role};
 
-/// Predicts the bytes, messages and rounds of a session after its handshake: set-up, then
-/// inferences one after the other. Equal to what either party's lane meters, layer by layer.
+/// Predicts the bytes, messages and rounds of a session after its handshake, request by request:
+/// inferences, preparations, and inferences on prepared material. The set-up belongs to the first
+/// request that needs it. Equal to what either party's lane meters, layer by layer.
 pub struct CostModel<'a> {
     graph: &'a FixedGraph,
-    linear: linear::Plans,
+    settings: Settings,
     tiles: Tiles,
+    costs: LayerCosts,
+}
+
+/// Which of a run's messages are sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// All of them.
+    Live,
+    /// Those that do not depend on the input.
+    Prepare,
+    /// The others.
+    Prepared,
+}
+
+struct LayerCosts {
+    mode: Mode,
+    linear: linear::Plans,
     meter: Meter,
-    server_sends: Costs,
-    client_sends: Costs,
+    /// Extensions with the server and the client as sender, once they are set up.
+    supplies: Option<[Costs; 2]>,
 }
 
 impl<'a> CostModel<'a> {
-    /// A session as seen by `role`, set-up included.
+    /// A session as seen by `role`.
     pub fn new(graph: &'a FixedGraph, settings: &Settings, role: Role) -> Result<Self, Error> {
         let linear = linear::Plans::new(graph)?;
-        let mut meter = Meter::new(role);
-        meter.set(Phase::Setup, None);
-        let supply = settings.supply.into();
-        let tiles = Tiles::new(supply, settings.truncation);
-        let server_sends = Costs::setup(&mut meter, supply, Role::Server);
-        let client_sends = Costs::setup(&mut meter, supply, Role::Client);
-        linear.cost_setup(&mut meter);
-        Ok(Self { graph, linear, tiles, meter, server_sends, client_sends })
+        let tiles = Tiles::new(settings.supply.into(), settings.truncation);
+        let meter = Meter::new(role);
+        let costs = LayerCosts { mode: Mode::Live, linear, meter, supplies: None };
+        Ok(Self { graph, settings: *settings, tiles, costs })
     }
 
-    /// Adds one inference: its request, its layers and the reveal.
+    /// Adds one inference with nothing prepared: its request, its layers and the reveal.
     pub fn infer(&mut self) -> Result<(), Error> {
-        self.meter.set(Phase::Online, None);
-        self.meter.message(Dir::Up, super::REQUEST_LEN);
-        let graph = self.graph;
-        walk(graph, self, (), &mut Silent)?;
-        self.meter.set(Phase::Online, None);
-        let out = &graph.edges[graph.output.0 as usize];
-        self.meter.message(
-            Dir::Down,
-            Share::<sordino_secret::Server>::open_len(out.len(), Ring::new(out.ring)),
-        );
+        self.request();
+        self.setup();
+        self.layers(Mode::Live)?;
+        self.reveal();
+        Ok(())
+    }
+
+    /// Adds the making of material for one inference.
+    ///
+    /// # Errors
+    /// As [`ClientSession::prepare`](super::ClientSession::prepare) for a graph that cannot be
+    /// prepared.
+    pub fn prepare(&mut self) -> Result<(), Error> {
+        self.request();
+        self.costs.meter.message(Dir::Down, STATUS_LEN);
+        self.setup();
+        self.layers(Mode::Prepare)?;
+        self.costs.meter.set(Phase::Offline, None);
+        self.costs.meter.message(Dir::Down, STATUS_LEN);
+        Ok(())
+    }
+
+    /// Adds one inference on prepared material.
+    pub fn infer_prepared(&mut self) -> Result<(), Error> {
+        self.request();
+        self.costs.meter.message(Dir::Down, STATUS_LEN);
+        self.layers(Mode::Prepared)?;
+        self.reveal();
         Ok(())
     }
 
     /// What was predicted so far.
     pub fn meter(&self) -> &Meter {
-        &self.meter
+        &self.costs.meter
     }
 
-    fn tiled(
-        &mut self,
-        l: &Layer<'_>,
-        n: usize,
-        parts: impl Fn(usize) -> Vec<Part>,
-        cost: impl Fn(&mut Meter, usize),
-    ) {
-        for tile in self.tiles.split(n, &parts) {
-            self.meter.set(Phase::Offline, Some(l.index));
-            for draw in draws(&parts(tile.len())) {
-                let needs: Needs = draw.iter().map(|(_, part)| part.needs()).sum();
-                self.server_sends.extend(&mut self.meter, needs.server_sends);
-                self.client_sends.extend(&mut self.meter, needs.client_sends);
-            }
-            self.meter.set(Phase::Online, Some(l.index));
-            cost(&mut self.meter, tile.len());
-        }
+    fn request(&mut self) {
+        self.costs.meter.set(Phase::Setup, None);
+        self.costs.meter.message(Dir::Up, REQUEST_LEN);
     }
 
-    fn play(&mut self, l: &Layer<'_>, bracket: &Bracket, planes: usize, step: &Tournament) {
-        for level in &bracket.levels {
-            let n = planes * level.pairs.len();
-            self.tiled(l, n, |n| step.parts(n), |m, n| step.cost(m, n));
+    fn setup(&mut self) {
+        let LayerCosts { meter, linear, supplies, .. } = &mut self.costs;
+        supplies.get_or_insert_with(|| {
+            meter.set(Phase::Setup, None);
+            let supply = self.settings.supply.into();
+            let both = [Role::Server, Role::Client].map(|r| Costs::setup(meter, supply, r));
+            linear.cost_setup(meter);
+            both
+        });
+    }
+
+    fn layers(&mut self, mode: Mode) -> Result<(), Error> {
+        if mode != Mode::Live {
+            prepared::check(self.graph)?;
         }
+        self.costs.mode = mode;
+        outline(self.graph, self.tiles, &mut self.costs, &mut Silent)
+    }
+
+    fn reveal(&mut self) {
+        let out = &self.graph.edges[self.graph.output.0 as usize];
+        let len = Share::<sordino_secret::Server>::open_len(out.len(), Ring::new(out.ring));
+        self.costs.meter.set(Phase::Online, None);
+        self.costs.meter.message(Dir::Down, len);
     }
 }
 
-impl Evaluator for CostModel<'_> {
-    type Tensor = ();
-
-    fn begin(&mut self, l: &Layer<'_>) -> Result<(), Error> {
-        self.meter.set(Phase::Online, Some(l.index));
-        Ok(())
+impl Visitor for LayerCosts {
+    fn linear(&mut self, l: &Layer<'_>) -> Result<(), Error> {
+        let phase = if self.mode == Mode::Prepare { Phase::Offline } else { Phase::Online };
+        self.meter.set(phase, Some(l.index));
+        match self.mode {
+            Mode::Prepared => {
+                self.meter.message(Dir::Up, prepared::opening_len(l));
+                Ok(())
+            }
+            Mode::Live | Mode::Prepare => self.linear.cost(&mut self.meter, l),
+        }
     }
 
-    fn linear(&mut self, l: &Layer<'_>, _: Linear<'_>, _: &()) -> Result<(), Error> {
-        self.linear.cost(&mut self.meter, l)
-    }
-
-    fn add_const(&mut self, _: &Layer<'_>, _: WeightId, _: &()) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn activate(&mut self, l: &Layer<'_>, shift: u32, f: Function, _: &()) -> Result<(), Error> {
-        let step = activation(l, shift, f, self.tiles);
-        self.tiled(l, l.output().len(), |n| step.parts(n), |m, n| step.cost(m, n));
-        Ok(())
-    }
-
-    fn sum_pool(&mut self, _: &Layer<'_>, _: &PoolShape, _: &()) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn max_pool(&mut self, l: &Layer<'_>, pool: &PoolShape, _: &()) -> Result<(), Error> {
-        let step = Tournament::new(Ring::new(l.input(0).ring), None, self.tiles.radix);
-        let bracket = Bracket::new(&semantics::windows(pool));
-        self.play(l, &bracket, pool.channels as usize, &step);
-        Ok(())
-    }
-
-    fn add(&mut self, _: &Layer<'_>, _: [u32; 2], _: bool, _: &(), _: &()) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn mul(&mut self, l: &Layer<'_>, _: &(), _: &()) -> Result<(), Error> {
-        let ring = Ring::new(l.output().ring);
-        let square = l.node.inputs[0] == l.node.inputs[1];
-        let parts = |n| product::parts(n, ring, square);
-        self.tiled(l, l.output().len(), parts, |m, n| product::cost(m, n, ring, square));
-        Ok(())
-    }
-
-    fn concat(&mut self, _: &Layer<'_>, _: u32, _: &[u32], _: &[&()]) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn rearrange(&mut self, _: &Layer<'_>, _: &Rearrange, _: &()) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn arg_max(&mut self, l: &Layer<'_>, _: &()) -> Result<(), Error> {
-        let (ring, index) = (Ring::new(l.input(0).ring), Ring::new(l.output().ring));
-        let step = Tournament::new(ring, Some(index), self.tiles.radix);
-        self.play(l, &Bracket::single(l.input(0).len() as u32), 1, &step);
-        Ok(())
-    }
-
-    fn lookup(
+    fn tile(
         &mut self,
         l: &Layer<'_>,
-        divisor: u64,
-        first: i64,
-        values: &[i64],
-        _: &(),
+        parts: &[Part],
+        online: &dyn Fn(&mut Meter),
     ) -> Result<(), Error> {
-        let step = GarbledTable::new(l, divisor, first, values)?;
-        self.tiled(l, l.output().len(), |n| step.parts(n), |m, n| step.cost(m, n));
+        if self.mode != Mode::Prepared {
+            self.meter.set(Phase::Offline, Some(l.index));
+            for draw in draws(parts) {
+                let needs: Needs = draw.iter().map(|(_, part)| part.needs()).sum();
+                for (costs, n) in
+                    self.supplies.iter_mut().flatten().zip([needs.server_sends, needs.client_sends])
+                {
+                    costs.extend(&mut self.meter, n);
+                }
+            }
+        }
+        if self.mode != Mode::Prepare {
+            self.meter.set(Phase::Online, Some(l.index));
+            online(&mut self.meter);
+        }
         Ok(())
-    }
-
-    fn rescale(&mut self, l: &Layer<'_>, _: u64, _: u64, _: Function, _: &()) -> Result<(), Error> {
-        Err(garbled_only(l.node))
     }
 }

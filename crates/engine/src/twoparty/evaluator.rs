@@ -1,26 +1,45 @@
 use super::linear::LinearSide;
 use super::nonlinear::{activate::Activation, garbled::GarbledTable, product, tournament};
+use super::prepared::{Owner, Prepared};
 use super::stock::{Part, Stock};
 use super::support::garbled_only;
 use super::{CotPool, Tiles};
 use crate::evaluator::Linear;
 use crate::{Clock, Error, Evaluator, Layer};
 use sordino_graph::fixed::semantics::{self, Next, Tournament as Bracket};
-use sordino_graph::fixed::{Function, PoolShape, Rearrange, WeightId, Weights};
-use sordino_secret::{Party, Ring, SecretRng, Share};
+use sordino_graph::fixed::{FixedOp, Function, PoolShape, Rearrange, WeightId, Weights};
+use sordino_secret::{Bits, Party, Ring, SecretRng, Share};
+use sordino_store::Entry;
 use sordino_wire::{Lane, Phase, Role};
 
 /// One party of a two-party run.
 pub(crate) struct TwoParty<'a, P: Party> {
     pub lane: &'a mut Lane,
     pub clock: &'a mut Clock,
-    pub pool: &'a mut CotPool,
-    pub linear: LinearSide<'a>,
+    pub source: Source<'a>,
     /// The owner's integers; `None` at the client.
     pub weights: Option<&'a Weights>,
     pub rng: &'a mut SecretRng,
     pub tiles: Tiles,
     pub party: std::marker::PhantomData<P>,
+}
+
+/// Where correlations and linear layers come from.
+pub(crate) enum Source<'a> {
+    /// Made on the way.
+    Live { pool: &'a mut CotPool, linear: LinearSide<'a> },
+    /// Made before.
+    Prepared(Prepared),
+}
+
+impl Source<'_> {
+    /// The entry that was used up, if there was one.
+    pub(crate) fn into_entry(self) -> Option<Entry> {
+        match self {
+            Self::Live { .. } => None,
+            Self::Prepared(prepared) => Some(prepared.0),
+        }
+    }
 }
 
 fn ring_of(edge: &sordino_graph::fixed::Edge) -> Ring {
@@ -47,16 +66,29 @@ impl<P: Party> TwoParty<'_, P> {
 
     /// Makes a tile's correlations; the messages count as the layer's offline phase.
     fn draw(&mut self, l: &Layer<'_>, parts: &[Part]) -> Result<Stock, Error> {
-        self.enter(Phase::Offline, l);
-        let stock = Stock::draw::<P>(self.lane, self.pool, parts)?;
-        self.enter(Phase::Online, l);
-        Ok(stock)
+        match &mut self.source {
+            Source::Prepared(prepared) => prepared.stock::<P>(parts),
+            Source::Live { pool, .. } => {
+                self.lane.meter_mut().set(Phase::Offline, Some(l.index));
+                self.clock.enter(Phase::Offline, Some(l.index));
+                let stock = Stock::draw::<P>(self.lane, pool, parts)?;
+                self.enter(Phase::Online, l);
+                Ok(stock)
+            }
+        }
     }
 
     /// From now on bytes and time belong to this phase of the layer.
     fn enter(&mut self, phase: Phase, l: &Layer<'_>) {
         self.lane.meter_mut().set(phase, Some(l.index));
         self.clock.enter(phase, Some(l.index));
+    }
+
+    /// The owner's signs of an activation, one bit per element.
+    fn flips(&self, l: &Layer<'_>) -> Result<Option<Bits>, Error> {
+        let FixedOp::Activate { flips: Some(id), .. } = l.node.op else { return Ok(None) };
+        let Some(flips) = self.constant(id)? else { return Ok(None) };
+        Ok(Some(Bits::collect(spread(flips, l.output().len()).into_iter())))
     }
 
     fn constant(&self, id: WeightId) -> Result<Option<&[i64]>, Error> {
@@ -82,7 +114,16 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
     fn linear(&mut self, l: &Layer<'_>, op: Linear<'_>, x: &Share<P>) -> Result<Share<P>, Error> {
         let ring = ring_of(l.output());
         let bias = self.constant(op.weights)?.map(|b| spread(b, l.output().len()));
-        let words = self.linear.run(self.lane, l, &x.reduced(ring), bias, self.rng)?;
+        let x = x.reduced(ring);
+        let words = match &mut self.source {
+            Source::Live { linear, .. } => linear.run(self.lane, l, &x, bias, self.rng)?,
+            Source::Prepared(prepared) => {
+                let kernel = self.weights.and_then(|w| w.layers.get(op.weights.0 as usize));
+                let kernel = kernel.map(|layer| layer.kernel.as_slice());
+                let owner = kernel.zip(bias).map(|(kernel, bias)| Owner { kernel, bias });
+                prepared.layer::<P>(self.lane, l, &op, &x, owner)?
+            }
+        };
         Ok(Share::from_protocol(words, ring))
     }
 
@@ -103,11 +144,15 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
     ) -> Result<Share<P>, Error> {
         let step = activation(l, shift, f, self.tiles);
         let x = x.reduced(ring_of(l.input(0)));
+        let flips = self.flips(l)?;
         let words = self.tiled(
             l,
             x.len(),
             |n| step.parts(n),
-            |lane, tile, stock| step.run::<P>(lane, &x.expose()[tile], None, stock),
+            |lane, tile, stock| {
+                let flips = flips.as_ref().map(|f| f.slice(tile.start, tile.len()));
+                step.run::<P>(lane, &x.expose()[tile], flips.as_ref(), stock)
+            },
         )?;
         Ok(Share::from_protocol(words, ring_of(l.output())))
     }

@@ -27,6 +27,8 @@ mod label;
 mod linear;
 mod needs;
 mod nonlinear;
+mod outline;
+mod prepared;
 mod server;
 mod stock;
 mod support;
@@ -46,7 +48,6 @@ pub(crate) use tiles::Tiles;
 
 use crate::session::{Reveal, SupplyChoice, Truncation, Wish};
 use sordino_secret::Disclosure;
-use sordino_wire::Kind;
 
 /// What a session's cost depends on besides the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +73,3 @@ impl Reveal {
         }
     }
 }
-
-const REQUEST: Kind = Kind::new(0x0010, "request");
-const REQUEST_LEN: usize = 1;
-const INFER: u8 = 1;
-const BYE: u8 = 0;

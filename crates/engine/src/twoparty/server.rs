@@ -1,12 +1,17 @@
-use super::evaluator::TwoParty;
+use super::evaluator::{Source, TwoParty};
 use super::linear::{Kernels, LinearSide, Plans};
-use super::{BYE, CotPool, INFER, REQUEST, Tiles, with_label};
+use super::outline::outline;
+use super::prepared::{self, Prepared, Preparer};
+use super::{CotPool, Tiles, with_label};
+use crate::request::{Request, Status};
 use crate::session::{self, BackendChoice, Refusal, Reveal, Wish};
 use crate::walk::{Progress, walk};
 use crate::{Clock, Error};
 use sordino_graph::fixed::{FixedGraph, FixedModel, Weights};
+use sordino_he::ServerKeys;
 use sordino_secret::{Ledger, Ring, SecretRng, Server, Share};
-use sordino_wire::{AbortCode, Lane, Meter, Phase};
+use sordino_store::{Entry, Id, Store};
+use sordino_wire::{AbortCode, Lane, Meter, Phase, Role};
 use std::marker::PhantomData;
 
 /// A model made ready to be served: kernels encoded once, shared by all sessions.
@@ -16,6 +21,8 @@ pub struct ServerModel {
     weights: Weights,
     plans: Plans,
     kernels: Kernels,
+    /// Names the weights.
+    digest: [u8; 32],
 }
 
 impl ServerModel {
@@ -26,7 +33,24 @@ impl ServerModel {
         let kernels = Kernels::new(&plans, &model)?;
         let label = with_label(&model.graph);
         label.validate()?;
-        Ok(Self { logits: model.graph, label, weights: model.weights, plans, kernels })
+        let digest = digest(&model.weights);
+        Ok(Self { logits: model.graph, label, weights: model.weights, plans, kernels, digest })
+    }
+
+    /// Inferences in a store that were prepared for this model, whatever the clients wished for.
+    pub fn prepared(&self, store: &Store) -> Result<usize, Error> {
+        let mut labels = Vec::new();
+        for wish in Wish::all(BackendChoice::TwoParty) {
+            let graph = self.graph(wish.reveal);
+            labels.push(session::material_label(graph, &wish, &self.digest)?);
+        }
+        let kind = prepared::kind(Role::Server);
+        let ours = |i: &&sordino_store::Info| i.kind == kind && labels.contains(&i.label);
+        Ok(store.list()?.iter().filter(ours).count())
+    }
+
+    fn linear<'a>(&'a self, keys: Option<&'a ServerKeys>) -> LinearSide<'a> {
+        LinearSide::Server { plans: &self.plans, kernels: &self.kernels, keys }
     }
 
     /// The graph for a choice of what is revealed.
@@ -36,6 +60,18 @@ impl ServerModel {
             Reveal::Label => &self.label,
         }
     }
+}
+
+fn digest(weights: &Weights) -> [u8; 32] {
+    let mut h = blake3::Hasher::new_derive_key("sordino weights v1");
+    for layer in &weights.layers {
+        for len in [layer.kernel.len(), layer.bias.len()] {
+            h.update(&(len as u64).to_le_bytes());
+        }
+        h.update(&layer.kernel.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>());
+        h.update(&layer.bias.iter().flat_map(|b| b.to_le_bytes()).collect::<Vec<u8>>());
+    }
+    *h.finalize().as_bytes()
 }
 
 /// What a server offers to every client.
@@ -48,6 +84,18 @@ pub struct Offer<'a> {
     pub label_only: bool,
     /// Inferences per session.
     pub max_inferences: u64,
+    /// Where prepared material is kept; without it clients cannot prepare.
+    pub store: Option<&'a Store>,
+    /// Prepared inferences in the store, of all clients.
+    pub max_prepared: usize,
+}
+
+impl<'a> Offer<'a> {
+    /// Scores or labels as the client wishes, any number of inferences, nothing prepared.
+    pub fn new(model: &'a ServerModel, card: &'a [u8]) -> Self {
+        let max_inferences = u64::MAX;
+        Self { model, card, label_only: false, max_inferences, store: None, max_prepared: 0 }
+    }
 }
 
 /// Told what happens in a session.
@@ -103,48 +151,163 @@ fn session(
     let graph = offer.model.graph(wish.reveal);
     session::welcome(lane, graph, offer.card, wish)?;
     observer.agreed(wish);
-
     *lane.meter_mut() = Meter::new(lane.role());
-    lane.meter_mut().set(Phase::Setup, None);
-    let supply = wish.supply.into();
-    let mut rng = SecretRng::from_os()?;
-    let mut pool = CotPool::setup::<Server>(lane, &mut rng, supply)?;
-    let keys = offer.model.plans.receive_keys(lane)?;
-    let mut ledger = Ledger::default();
-    let mut count = 0;
-    loop {
-        lane.meter_mut().set(Phase::Online, None);
-        match lane.recv(REQUEST, super::REQUEST_LEN)?[..] {
-            [BYE] => return Ok((lane.meter().clone(), ledger)),
-            [INFER] if count < offer.max_inferences => {}
-            [INFER] => {
-                return Err(Error::Config(format!(
-                    "the session has used its {} inferences",
-                    offer.max_inferences
-                )));
+    let tiles = Tiles::new(wish.supply.into(), wish.truncation);
+    let rng = SecretRng::from_os()?;
+    let ledger = Ledger::default();
+    Session { lane, offer, graph, wish, tiles, rng, tools: None, ledger, count: 0 }.run(observer)
+}
+
+struct Session<'a> {
+    lane: &'a mut Lane,
+    offer: &'a Offer<'a>,
+    graph: &'a FixedGraph,
+    wish: Wish,
+    tiles: Tiles,
+    rng: SecretRng,
+    tools: Option<Tools>,
+    ledger: Ledger,
+    count: u64,
+}
+
+/// What is set up when it is first needed.
+struct Tools {
+    pool: CotPool,
+    keys: Option<ServerKeys>,
+}
+
+impl Tools {
+    /// Set up, if they are not yet.
+    fn ready<'t>(
+        slot: &'t mut Option<Self>,
+        plans: &Plans,
+        wish: Wish,
+        lane: &mut Lane,
+        rng: &mut SecretRng,
+    ) -> Result<&'t mut Self, Error> {
+        let tools = match slot.take() {
+            Some(tools) => tools,
+            None => {
+                lane.meter_mut().set(Phase::Setup, None);
+                let pool = CotPool::setup::<Server>(lane, rng, wish.supply.into())?;
+                Self { pool, keys: plans.receive_keys(lane)? }
             }
-            _ => return Err(Error::Peer("it sent an unknown request".into())),
+        };
+        Ok(slot.insert(tools))
+    }
+}
+
+impl Session<'_> {
+    fn run(mut self, observer: &mut dyn Observer) -> Result<(Meter, Ledger), Error> {
+        loop {
+            self.lane.meter_mut().set(Phase::Setup, None);
+            let spent = self.count >= self.offer.max_inferences;
+            match Request::receive(self.lane)? {
+                Request::Bye => return Ok((self.lane.meter().clone(), self.ledger)),
+                Request::Infer if spent => {
+                    return Err(Error::Config(format!(
+                        "the session has used its {} inferences",
+                        self.offer.max_inferences
+                    )));
+                }
+                Request::Infer => self.infer(None, observer)?,
+                Request::Use(_) if spent => Status::Spent.send(self.lane)?,
+                Request::Use(id) => match self.claim(id)? {
+                    None => Status::Absent.send(self.lane)?,
+                    Some(entry) => {
+                        Status::Ok.send(self.lane)?;
+                        self.infer(Some(entry), observer)?;
+                    }
+                },
+                Request::Prepare(id) => self.prepare(id, observer)?,
+            }
         }
-        let mut party = TwoParty::<Server> {
-            lane,
+    }
+
+    fn label(&self) -> Result<[u8; 32], Error> {
+        session::material_label(self.graph, &self.wish, &self.offer.model.digest)
+    }
+
+    /// Makes one half of the material for an inference; it is on the disk before the client hears
+    /// of it.
+    fn prepare(&mut self, id: Id, observer: &mut dyn Observer) -> Result<(), Error> {
+        prepared::check(self.graph)?;
+        let kind = prepared::kind(Role::Server);
+        let Some(store) = self.offer.store else { return Status::Full.send(self.lane) };
+        if store.list()?.iter().filter(|i| i.kind == kind).count() >= self.offer.max_prepared {
+            return Status::Full.send(self.lane);
+        }
+        let writer = store.create(id, kind, self.label()?)?;
+        Status::Ok.send(self.lane)?;
+        let model = self.offer.model;
+        let tools =
+            Tools::ready(&mut self.tools, &model.plans, self.wish, self.lane, &mut self.rng)?;
+        let mut preparer = Preparer::<Server> {
+            lane: self.lane,
             clock: &mut Clock::default(),
-            pool: &mut pool,
-            linear: LinearSide::Server {
-                plans: &offer.model.plans,
-                kernels: &offer.model.kernels,
-                keys: keys.as_ref(),
-            },
-            weights: Some(&offer.model.weights),
-            rng: &mut rng,
-            tiles: Tiles::new(supply, wish.truncation),
+            pool: &mut tools.pool,
+            linear: model.linear(tools.keys.as_ref()),
+            rng: &mut self.rng,
+            writer,
             party: PhantomData,
         };
-        let edge = &graph.edges[graph.input.0 as usize];
+        outline(self.graph, self.tiles, &mut preparer, observer)?;
+        let Preparer { writer, .. } = preparer;
+        self.lane.meter_mut().set(Phase::Offline, None);
+        writer.commit()?;
+        Status::Ok.send(self.lane)
+    }
+
+    /// Takes material out for good. From here on no other session can use it.
+    fn claim(&self, id: Id) -> Result<Option<Entry>, Error> {
+        let Some(store) = self.offer.store else { return Ok(None) };
+        match store.claim(&id) {
+            Ok(entry) if entry.info().kind != prepared::kind(Role::Server) => Ok(None),
+            Ok(entry) if entry.info().label != self.label()? => Ok(None),
+            Ok(entry) => Ok(Some(entry)),
+            Err(sordino_store::Error::Consumed(_) | sordino_store::Error::Unknown(_)) => Ok(None),
+            Err(e) => {
+                // Or the client would ask for what is damaged in every session.
+                if matches!(e, sordino_store::Error::Corrupt { .. }) {
+                    store.remove(&id)?;
+                }
+                Err(e.into())
+            }
+        }
+    }
+
+    fn infer(&mut self, entry: Option<Entry>, observer: &mut dyn Observer) -> Result<(), Error> {
+        let model = self.offer.model;
+        let source = match entry {
+            Some(entry) => Source::Prepared(Prepared(entry)),
+            None => {
+                let tools = Tools::ready(
+                    &mut self.tools,
+                    &model.plans,
+                    self.wish,
+                    self.lane,
+                    &mut self.rng,
+                )?;
+                Source::Live { pool: &mut tools.pool, linear: model.linear(tools.keys.as_ref()) }
+            }
+        };
+        let mut party = TwoParty::<Server> {
+            lane: self.lane,
+            clock: &mut Clock::default(),
+            source,
+            weights: Some(&model.weights),
+            rng: &mut self.rng,
+            tiles: self.tiles,
+            party: PhantomData,
+        };
+        let edge = &self.graph.edges[self.graph.input.0 as usize];
         let input = Share::zero(edge.len(), Ring::new(edge.ring));
-        let output = walk(graph, &mut party, input, observer)?;
-        lane.meter_mut().set(Phase::Online, None);
-        output.open(lane, wish.reveal.disclosure(), &mut ledger)?;
-        count += 1;
-        observer.inferred(count, lane.meter());
+        let output = walk(self.graph, &mut party, input, observer)?;
+        let spent = party.source.into_entry();
+        self.lane.meter_mut().set(Phase::Online, None);
+        output.open(self.lane, self.wish.reveal.disclosure(), &mut self.ledger)?;
+        self.count += 1;
+        observer.inferred(self.count, self.lane.meter());
+        Ok(spent.map_or(Ok(()), Entry::finish)?)
     }
 }

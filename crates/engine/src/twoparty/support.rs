@@ -46,14 +46,6 @@ pub(super) fn on_shares(graph: &FixedGraph) -> Result<(), Error> {
                 GarbledTable::new(&layer, *divisor, *first, values)?;
             }
             FixedOp::Rescale { .. } => return Err(garbled_only(node)),
-            FixedOp::Activate { flips: Some(_), .. } => {
-                return Err(Error::Unsupported {
-                    node: node.name.clone(),
-                    op: node.op.name().into(),
-                    why: "its signs are secret".into(),
-                    hint: "run it with a program that keeps signs on shares".into(),
-                });
-            }
             _ => {}
         }
     }

@@ -17,7 +17,7 @@ pub const WISH: Wish = Wish {
     truncation: Truncation::Exact,
 };
 /// Bytes of the good-bye that ends a session.
-const BYE: usize = 1;
+const BYE: usize = 17;
 
 pub struct TwoParty {
     model: ServerModel,
@@ -47,7 +47,7 @@ impl Deployed for TwoParty {
     }
 
     fn client(&self, lane: Lane, inputs: &[Vec<u64>]) -> Result<Report, Error> {
-        let mut session = ClientSession::connect(lane, self.wish, |_| Ok(()))?;
+        let mut session = ClientSession::connect(lane, self.wish, None, |_| Ok(()))?;
         let infer = |x: &Vec<u64>| session.infer(x, &mut Silent);
         let outputs = inputs.iter().map(infer).collect::<Result<_, _>>()?;
         let disclosed = session.ledger().entries().map(|(d, n)| (d.describe(), n)).collect();
@@ -56,10 +56,9 @@ impl Deployed for TwoParty {
 
     fn server(&self, lane: &mut Lane) -> Result<Meter, Error> {
         let offer = Offer {
-            model: &self.model,
-            card: b"card",
             label_only: self.wish.reveal == Reveal::Label,
             max_inferences: self.max_inferences,
+            ..Offer::new(&self.model, b"card")
         };
         Ok(serve(lane, &offer, &mut Unobserved)?.0)
     }
@@ -71,7 +70,7 @@ impl Deployed for TwoParty {
         }
         let mut meter = cost.meter().clone();
         if role == Role::Server {
-            meter.set(Phase::Online, None);
+            meter.set(Phase::Setup, None);
             meter.message(Dir::Up, BYE);
         }
         meter.counts().clone()

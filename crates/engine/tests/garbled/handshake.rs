@@ -30,7 +30,9 @@ fn wishes(wish: Wish, server: Kind) -> (Error, Error) {
         }
     };
     let client = |lane| match wish.backend {
-        session::BackendChoice::TwoParty => ClientSession::connect(lane, wish, |_| Ok(())).err(),
+        session::BackendChoice::TwoParty => {
+            ClientSession::connect(lane, wish, None, |_| Ok(())).err()
+        }
         session::BackendChoice::Garbled => {
             GarblerSession::connect(lane, wish, None, |_, _| Ok(())).err()
         }
@@ -138,7 +140,7 @@ fn circuits_and_inferences_are_limited() {
                 assert_eq!(session.prepared().unwrap(), have);
                 session.prepare(&mut Silent).unwrap();
             }
-            mentions(session.prepare(&mut Silent).unwrap_err(), &["takes no more circuits"]);
+            mentions(session.prepare(&mut Silent).unwrap_err(), &["keeps no more"]);
             // Those that are there can be used, and make room.
             for _ in 0..3 {
                 assert_eq!(session.infer(&x, &mut Silent).unwrap(), deployed.reference(&x));
@@ -234,11 +236,12 @@ fn of_two_sessions_that_use_an_id_at_once_one_wins() {
 #[test]
 fn unknown_requests_and_answers_are_refused() {
     let deployed = unstored(LIMITS);
-    for code in [3, 255] {
+    for (code, said) in [(3, "without naming a circuit"), (4, "unknown request"), (255, "unknown")]
+    {
         let client = |lane| Raw::connect(lane, deployed.circuit()).ask(code, id(0));
         let (client, server) = both(client, |mut lane| deployed.server(&mut lane));
         mentions(client.unwrap_err(), &["aborted"]);
-        mentions(server.unwrap_err(), &["unknown request"]);
+        mentions(server.unwrap_err(), &[said]);
     }
     let answers = [(0, "unknown answer"), (5, "unknown answer"), (ABSENT, "does not have it")];
     for (answer, told) in answers.into_iter().chain([(FULL, "no more"), (SPENT, "inferences")]) {

@@ -11,8 +11,8 @@ use sordino_wire::{Error, Garbled, Kind, Lane, Public};
 
 pub(crate) const WEIGHTS: Kind = Kind::new(0x0400, "weights");
 pub(crate) const FINGERPRINT: Kind = Kind::new(0x0401, "fingerprint");
-pub(crate) const REQUEST: Kind = Kind::new(0x0402, "request");
-pub(crate) const STATUS: Kind = Kind::new(0x0403, "status");
+pub(crate) const REQUEST: Kind = Kind::new(0x0010, "request");
+pub(crate) const STATUS: Kind = Kind::new(0x0011, "status");
 pub(crate) const TABLES: Kind = Kind::new(0x0404, "tables");
 pub(crate) const INPUT: Kind = Kind::new(0x0405, "input");
 pub(crate) const OUTPUT: Kind = Kind::new(0x0406, "output");

@@ -9,6 +9,9 @@ pub(super) enum Served {
     TwoParty {
         model: Box<ServerModel>,
         label_only: bool,
+        store: Option<Store>,
+        /// Most prepared inferences kept.
+        prepared: usize,
     },
     Garbled {
         model: Box<EvaluatorModel>,
@@ -28,9 +31,14 @@ impl Served {
         observer: &mut dyn Observer,
     ) -> Result<Meter, Error> {
         match self {
-            Self::TwoParty { model, label_only } => {
-                let label_only = *label_only;
-                let offer = Offer { model, card, label_only, max_inferences: inferences };
+            Self::TwoParty { model, label_only, store, prepared } => {
+                let offer = Offer {
+                    label_only: *label_only,
+                    max_inferences: inferences,
+                    store: store.as_ref(),
+                    max_prepared: *prepared,
+                    ..Offer::new(model, card)
+                };
                 twoparty::serve(lane, &offer, observer).map(|(meter, _)| meter)
             }
             Self::Garbled { model, store, circuits } => {
@@ -44,10 +52,15 @@ impl Served {
 
     /// Stored entries for this network, and others; `None` where nothing is stored.
     pub(super) fn stored(&self) -> Result<Option<(usize, usize)>, Error> {
-        let Self::Garbled { model, store: Some(store), .. } = self else { return Ok(None) };
+        let (Self::TwoParty { store, .. } | Self::Garbled { store, .. }) = self;
+        let Some(store) = store else { return Ok(None) };
         let list = store.list()?;
-        let own = |label: &[u8; 32]| label == model.circuit().fingerprint();
-        let count = list.iter().filter(|i| own(&i.label)).count();
+        let count = match self {
+            Self::TwoParty { model, .. } => model.prepared(store)?,
+            Self::Garbled { model, .. } => {
+                list.iter().filter(|i| i.label == *model.circuit().fingerprint()).count()
+            }
+        };
         Ok(Some((count, list.len() - count)))
     }
 }

@@ -187,11 +187,11 @@ impl Activation {
             Function::Identity => self.identity::<P>(lane, x, stock),
             Function::Relu => {
                 let y = self.relu::<P>(lane, &x, flips, stock)?;
-                self.widen::<P>(lane, y, stock)
+                self.widen::<P>(lane, y, flips, stock)
             }
             Function::ReluMax { hi } => {
                 let y = self.relu_max::<P>(lane, &x, hi, stock)?;
-                self.widen::<P>(lane, y, stock)
+                self.widen::<P>(lane, y, None, stock)
             }
         }
     }
@@ -322,17 +322,25 @@ impl Activation {
         total(parts, ring)
     }
 
+    /// To the output's ring. Where the server flips, the value is not positive: it is lifted by a
+    /// constant of the server's on the way, which leaves all but the least value of the ring.
     fn widen<P: Party>(
         &self,
         lane: &mut Lane,
         mut y: Vec<u64>,
+        flips: Option<&Bits>,
         stock: &mut Stock,
     ) -> Result<Vec<u64>, Error> {
         let (from, to) = (self.result(), self.output);
         if let Some(Conversion::Wraps(ring)) = self.widening() {
+            let lift = (1u64 << (from.bits() - 1)) - 1;
+            let lifted = |i: usize| flips.map_or(0, |f| lift & f.get(i).wrapping_neg());
+            for (i, y) in y.iter_mut().enumerate() {
+                *y = from.reduce(y.wrapping_add(lifted(i)));
+            }
             let wraps = select::run::<P>(lane, &[Operands::Wraps(from, &y, ring)], stock)?;
-            for (y, wraps) in y.iter_mut().zip(&wraps[0]) {
-                *y = y.wrapping_sub(wraps << from.bits());
+            for (i, (y, wraps)) in y.iter_mut().zip(&wraps[0]).enumerate() {
+                *y = y.wrapping_sub(wraps << from.bits()).wrapping_sub(lifted(i));
             }
         }
         Ok(y.iter().map(|&v| to.reduce(v)).collect())

@@ -12,6 +12,7 @@ use sordino_ot::{one_of_n, ring_cot};
 use sordino_secret::Party;
 use sordino_wire::{Lane, Role};
 use std::collections::VecDeque;
+use zeroize::Zeroizing;
 
 pub(crate) use part::{Part, draws};
 
@@ -44,6 +45,40 @@ impl Stock {
                 let own = cots.split::<P>(part.needs())?;
                 items[i].extend(part, own)?;
             }
+        }
+        Ok(Self(items))
+    }
+
+    /// Bytes of [`write`](Self::write) for these parts.
+    pub(crate) fn len<P: Party>(parts: &[Part]) -> usize {
+        parts.iter().map(|part| part.stored::<P>()).sum()
+    }
+
+    /// The stock as bytes, for a store of secrets.
+    pub(crate) fn write(self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let mut out = Zeroizing::new(Vec::new());
+        for item in self.0 {
+            match item {
+                Item::TablesOut(pads) => pads.write(&mut out),
+                Item::TablesIn(pads) => pads.write(&mut out),
+                Item::Triples(triples) => triples.write(&mut out),
+                Item::RingOut(pads) => pads.write(&mut out),
+                Item::RingIn(pads) => pads.write(&mut out),
+                Item::Raw(_) => {
+                    return Err(Error::Config("transfers as they are cannot be stored".into()));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// What [`write`](Self::write) wrote for these parts.
+    pub(crate) fn read<P: Party>(parts: &[Part], mut bytes: &[u8]) -> Result<Self, Error> {
+        let mut items = VecDeque::with_capacity(parts.len());
+        for part in parts {
+            let (own, rest) = bytes.split_at_checked(part.stored::<P>()).ok_or_else(mismatch)?;
+            bytes = rest;
+            items.push_back(Item::read::<P>(*part, own)?);
         }
         Ok(Self(items))
     }
@@ -108,6 +143,27 @@ impl Item {
             }
             Part::Ring { bits, .. } => Self::RingIn(ring_cot::ReceiverPads::empty(bits)?),
             Part::Raw { .. } => Self::Raw(None),
+        })
+    }
+
+    fn read<P: Party>(part: Part, bytes: &[u8]) -> Result<Self, Error> {
+        Ok(match part {
+            Part::Tables { n, radix, msg_bits } => match P::ROLE {
+                Role::Server => {
+                    Self::TablesOut(one_of_n::SenderPads::read(n, radix, msg_bits, bytes)?)
+                }
+                Role::Client => {
+                    Self::TablesIn(one_of_n::ReceiverPads::read(n, radix, msg_bits, bytes)?)
+                }
+            },
+            Part::Triples { n, width } => Self::Triples(BitTriples::read(n, width, bytes)?),
+            Part::Ring { sender, n, bits } if sender == P::ROLE => {
+                Self::RingOut(ring_cot::SenderPads::read(n, bits, bytes)?)
+            }
+            Part::Ring { n, bits, .. } => {
+                Self::RingIn(ring_cot::ReceiverPads::read(n, bits, bytes)?)
+            }
+            Part::Raw { .. } => return Err(mismatch()),
         })
     }
 

@@ -1,5 +1,6 @@
 use crate::twoparty::Needs;
 use sordino_ot::{one_of_n, ring_cot, triple::BitTriples};
+use sordino_secret::Party;
 use sordino_wire::Role;
 
 /// Correlated randomness of one kind for `n` elements; a step is a list of these, in the order in
@@ -45,6 +46,22 @@ impl Part {
             Self::Ring { sender: Role::Client, n, .. } => {
                 Needs { server_sends: 0, client_sends: n }
             }
+        }
+    }
+
+    /// Bytes that this party stores; transfers as they are cannot be stored.
+    pub(crate) fn stored<P: Party>(self) -> usize {
+        match self {
+            Self::Tables { n, radix, msg_bits } => match P::ROLE {
+                Role::Server => one_of_n::SenderPads::stored_len(n, radix, msg_bits),
+                Role::Client => one_of_n::ReceiverPads::stored_len(n, radix, msg_bits),
+            },
+            Self::Triples { n, width } => BitTriples::stored_len(n, width),
+            Self::Ring { sender, n, bits } if sender == P::ROLE => {
+                ring_cot::SenderPads::stored_len(n, bits)
+            }
+            Self::Ring { n, bits, .. } => ring_cot::ReceiverPads::stored_len(n, bits),
+            Self::Raw { .. } => 0,
         }
     }
 

@@ -1,5 +1,7 @@
-//! Garblers and evaluators killed at any moment: no circuit is used twice, nothing that was
-//! reported as stored is lost, and the next inference works.
+//! Parties killed at any moment while they prepare or infer, with either backend: no prepared half
+//! is used twice, nothing that was reported as stored is lost, and the next inference works.
+//!
+//! `SORDINO_NIGHTLY=1` kills 200 times per backend.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -15,41 +17,45 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const KILLS: usize = 32;
+fn kills() -> usize {
+    if std::env::var_os("SORDINO_NIGHTLY").is_some() { 200 } else { 24 }
+}
 
 type Ids = BTreeSet<String>;
 
-/// Circuits of both parties.
+/// Halves of both parties.
 #[derive(Clone)]
 struct Stored {
-    evaluator: Ids,
-    garbler: Ids,
+    server: Ids,
+    client: Ids,
 }
 
 impl Stored {
     fn usable(&self) -> Ids {
-        self.evaluator.intersection(&self.garbler).cloned().collect()
+        self.server.intersection(&self.client).cloned().collect()
     }
 }
 
 struct World {
+    backend: &'static str,
     dir: TempDir,
     model: PathBuf,
     samples: PathBuf,
     image: PathBuf,
     server: Option<Server>,
-    /// Circuits that are gone from a store.
+    /// Halves that are gone from a store.
     gone: Stored,
     before: Stored,
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(backend: &'static str) -> Self {
         let dir = TempDir::new().unwrap();
         let model = dir.path().join("c.onnx");
         std::fs::write(&model, dash(Network::C)).unwrap();
-        let none = Stored { evaluator: Ids::new(), garbler: Ids::new() };
+        let none = Stored { server: Ids::new(), client: Ids::new() };
         Self {
+            backend,
             model,
             samples: digits("drawn-images-idx3-ubyte.gz"),
             image: digits("images").join("5.png"),
@@ -66,9 +72,11 @@ impl World {
 
     fn restart(&mut self) {
         self.server = None;
-        let store = self.store("evaluator");
-        let options =
-            ["--backend", "garbled", "--act-bits", "6", "--store", store.to_str().unwrap()];
+        let store = self.store("server");
+        let mut options = vec!["--backend", self.backend, "--store", store.to_str().unwrap()];
+        if self.backend == "garbled" {
+            options.extend(["--act-bits", "6"]);
+        }
         self.server = Some(Server::of(&self.model, &self.samples, &options));
     }
 
@@ -84,24 +92,24 @@ impl World {
             }
             false => Ids::new(),
         };
-        Stored { evaluator: list(&self.store("evaluator")), garbler: list(&self.store("garbler")) }
+        Stored { server: list(&self.store("server")), client: list(&self.store("client")) }
     }
 
-    /// What holds whatever was killed; `reported` circuits are stored.
+    /// What holds whatever was killed; `reported` halves are stored.
     fn check(&mut self, inferences: usize, reported: &[String], moment: &str) {
         let after = self.stored();
         let lost = |b: &Ids, a: &Ids| -> Ids { b.difference(a).cloned().collect() };
-        let evaluator = lost(&self.before.evaluator, &after.evaluator);
-        let garbler = lost(&self.before.garbler, &after.garbler);
-        assert!(evaluator.len() <= inferences, "{moment}: {evaluator:?} of the evaluator");
+        let server = lost(&self.before.server, &after.server);
+        let client = lost(&self.before.client, &after.client);
+        assert!(server.len() <= inferences, "{moment}: {server:?} of the server");
         let usable = lost(&self.before.usable(), &after.usable());
         assert!(usable.len() <= inferences, "{moment}: {usable:?} are lost");
-        // Tables are only evaluated for a garbler that has no secret for them any more.
-        assert!(evaluator.is_disjoint(&after.garbler), "{moment}: {evaluator:?} may be used twice");
-        self.gone.evaluator.extend(evaluator);
-        self.gone.garbler.extend(garbler);
-        assert!(self.gone.evaluator.is_disjoint(&after.evaluator), "{moment}: tables are back");
-        assert!(self.gone.garbler.is_disjoint(&after.garbler), "{moment}: secrets are back");
+        // The server uses its half only for a client that has claimed the other.
+        assert!(server.is_disjoint(&after.client), "{moment}: {server:?} may be used twice");
+        self.gone.server.extend(server);
+        self.gone.client.extend(client);
+        assert!(self.gone.server.is_disjoint(&after.server), "{moment}: the server's are back");
+        assert!(self.gone.client.is_disjoint(&after.client), "{moment}: the client's are back");
         let known = after.usable();
         assert!(
             reported.iter().all(|id| known.contains(id)),
@@ -110,45 +118,53 @@ impl World {
         self.before = after;
     }
 
-    /// An inference that nobody disturbs: the best class and its score, and the circuits made for it.
-    fn infer(&mut self) -> (Value, u64) {
-        let (image, store) = (self.image.clone(), self.store("garbler"));
-        let options = ["--backend", "garbled", "--store", store.to_str().unwrap(), "--json"];
+    /// An inference that nobody disturbs: the best class and its score, and whether it was
+    /// prepared.
+    fn infer(&mut self) -> (Value, bool) {
+        let (image, store, backend) = (self.image.clone(), self.store("client"), self.backend);
+        let options = ["--backend", backend, "--store", store.to_str().unwrap(), "--json"];
         let text = ok(&self.server().infer(&image, &options));
         let answer: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(answer["report"]["online"]["rounds"], 1);
-        (answer["predictions"].clone(), answer["report"]["garbled"].as_u64().unwrap())
+        let prepared = match backend {
+            "garbled" => {
+                assert_eq!(answer["report"]["online"]["rounds"], 1);
+                answer["report"]["garbled"] == 0
+            }
+            _ => answer["report"]["offline"]["up"] == 0,
+        };
+        (answer["predictions"].clone(), prepared)
     }
 
-    fn garble(&mut self, count: &str) -> Vec<String> {
-        let store = self.store("garbler");
-        reported(&ok(&self.server().garble(&store, &["--count", count])))
+    fn prepare(&mut self, count: &str) -> Vec<String> {
+        let (store, backend) = (self.store("client"), self.backend);
+        reported(&ok(&self.server().prepare(&store, &["--backend", backend, "--count", count])))
     }
 
     /// Starts a client, and kills it or its server `delay` after it has come as far as `progress`:
-    /// circuits reported as stored, or taken out of the evaluator's store. What it reported as
-    /// stored, and whether it got to its end.
+    /// halves reported as stored, or taken out of the server's store. What it reported as stored,
+    /// and whether it got to its end.
     fn interrupted(
         &mut self,
-        (garble, server): (bool, bool),
+        (prepare, server): (bool, bool),
         progress: usize,
         delay: Duration,
     ) -> (Vec<String>, bool) {
-        let (image, store) = (self.image.clone(), self.store("garbler"));
-        let spent = self.store("evaluator").join("spent");
+        let (image, store, backend) = (self.image.clone(), self.store("client"), self.backend);
+        let spent = self.store("server").join("spent");
         let used = |dir: &Path| dir.read_dir().unwrap().count();
         let used_before = used(&spent);
-        let evaluator = self.server();
-        let args = match garble {
-            true => evaluator.garble(&store, &["--count", "3"]),
-            false => evaluator
-                .infer(&image, &["--backend", "garbled", "--store", store.to_str().unwrap()]),
+        let peer = self.server();
+        let args = match prepare {
+            true => peer.prepare(&store, &["--backend", backend, "--count", "3"]),
+            false => {
+                peer.infer(&image, &["--backend", backend, "--store", store.to_str().unwrap()])
+            }
         };
         let mut command = sordino(&args);
         let mut client = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut stdout = BufReader::new(client.stdout.take().unwrap());
         let mut text = String::new();
-        if garble {
+        if prepare {
             while reported(&text).len() < progress && stdout.read_line(&mut text).unwrap() > 0 {}
         } else {
             while used(&spent) < used_before + progress && client.try_wait().unwrap().is_none() {
@@ -157,8 +173,8 @@ impl World {
         }
         std::thread::sleep(delay);
         if server {
-            evaluator.child.kill().unwrap();
-            evaluator.child.wait().unwrap();
+            peer.child.kill().unwrap();
+            peer.child.wait().unwrap();
         } else {
             client.kill().unwrap();
         }
@@ -171,32 +187,31 @@ impl World {
     }
 }
 
-/// Circuits in a garbler's output; a line that was cut off says nothing.
+/// Halves in a client's output; a line that was cut off says nothing.
 fn reported(text: &str) -> Vec<String> {
     let id =
         |l: &str| l.strip_prefix("stored ").and_then(|l| l.strip_suffix('\n')).map(str::to_owned);
     text.split_inclusive('\n').filter_map(id).collect()
 }
 
-#[test]
-fn whoever_is_killed_no_circuit_is_used_twice() {
-    let mut world = World::new();
+fn whoever_is_killed_nothing_is_used_twice(backend: &'static str) {
+    let (mut world, kills) = (World::new(backend), kills());
     world.restart();
     let start = Instant::now();
-    let made = world.garble("3");
-    let garbling = start.elapsed();
+    let made = world.prepare("3");
+    let preparing = start.elapsed();
     world.check(0, &made, "at first");
     let start = Instant::now();
-    let (right, garbled) = world.infer();
+    let (right, prepared) = world.infer();
     let inference = start.elapsed();
-    assert_eq!(garbled, 0, "a stored circuit serves");
+    assert!(prepared, "a stored half serves");
     world.check(1, &made[1..], "at first");
 
     let mut state = 0x2545_f491_4f6c_dd1du64;
-    for kill in 0..KILLS {
-        let (garble, server) = (kill % 2 == 0, kill / 2 % 2 == 0);
+    for kill in 0..kills {
+        let (prepare, server) = (kill % 2 == 0, kill / 2 % 2 == 0);
         if world.before.usable().is_empty() {
-            let made = world.garble("2");
+            let made = world.prepare("2");
             world.check(0, &made, "between kills");
         }
         state ^= state << 13;
@@ -204,27 +219,37 @@ fn whoever_is_killed_no_circuit_is_used_twice() {
         state ^= state << 17;
         let random = (state >> 11) as f64 / (1u64 << 53) as f64;
         // From the start, or from a moment when something has been stored or is being used.
-        let progress = kill / 4 % if garble { 3 } else { 2 };
-        let span = match (garble, progress) {
-            (true, _) => garbling / 3,
+        let progress = kill / 4 % if prepare { 3 } else { 2 };
+        let span = match (prepare, progress) {
+            (true, _) => preparing / 3,
             (false, 0) => inference,
             (false, _) => inference / 4,
         };
         let delay = span.mul_f64(random);
         let moment = format!(
-            "kill {kill}, garble {garble}, server {server}, {delay:?} after progress {progress}"
+            "kill {kill}, prepare {prepare}, server {server}, {delay:?} after progress {progress}"
         );
-        let (made, done) = world.interrupted((garble, server), progress, delay);
+        let (made, done) = world.interrupted((prepare, server), progress, delay);
         println!("{moment}: {} stored, to its end: {done}", made.len());
-        let used = usize::from(!garble);
+        let used = usize::from(!prepare);
         let usable = world.before.usable();
         world.check(used, &made, &moment);
-        if done && !garble {
+        if done && !prepare {
             assert!(!usable.is_subset(&world.before.usable()), "{moment}: nothing was used");
         }
         let (got, _) = world.infer();
         assert_eq!(got, right, "{moment}");
         world.check(1, &[], &moment);
     }
-    assert!(world.gone.garbler.len() > KILLS / 2);
+    assert!(world.gone.client.len() > kills / 2);
+}
+
+#[test]
+fn garbled() {
+    whoever_is_killed_nothing_is_used_twice("garbled");
+}
+
+#[test]
+fn twoparty() {
+    whoever_is_killed_nothing_is_used_twice("twoparty");
 }

@@ -1,55 +1,59 @@
-use super::args::{self, Private};
-use super::client::{Garbler, ServerArgs, never_agreed, refused};
+use super::args::{self, Private, ProtocolArgs};
+use super::client::{ServerArgs, Session, never_agreed, refused};
 use super::output;
 use crate::exit::{Exit, Failure};
 use crate::model::Card;
-use crate::report::{Forecast, GarbledReport, Watch, counted};
+use crate::report::{Account, Forecast, Watch, counted};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use sordino_engine::Error;
 use sordino_engine::garbled::Circuit;
-use sordino_engine::session::{BackendChoice, Terms};
+use sordino_engine::session::Terms;
 use sordino_plan::Promise;
 use std::path::PathBuf;
 
-/// Send garbled circuits to a server ahead of time, for inferences in one round later
+/// Do ahead of time, together with a server, what inferences need besides their inputs
 #[derive(Debug, Args)]
-pub(super) struct Garble {
+pub(super) struct Prepare {
     #[command(flatten)]
     server: ServerArgs,
-    /// Where the circuits' secrets are kept: for nobody else's eyes, and never to be restored from a
-    /// backup
+    /// How the server runs its network
+    #[arg(long, value_enum, default_value = "twoparty")]
+    backend: Private,
+    /// Where this side's half is kept: for nobody else's eyes, and never to be restored from a backup
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
-    /// Circuits to make; each serves one inference
+    /// Inferences to prepare
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    protocol: ProtocolArgs,
 }
 
 #[derive(Serialize)]
 struct Answer<'a> {
     model: &'a str,
     promise: &'a Promise,
-    /// Names of the new circuits.
-    circuits: &'a [String],
-    /// Circuits of this network in the store, the new ones included.
+    /// Names of what was prepared.
+    prepared: &'a [String],
+    /// Inferences of this network in the store, the new ones included.
     stored: usize,
-    report: &'a GarbledReport,
+    report: &'a Account,
 }
 
-impl Garble {
+impl Prepare {
     pub(super) fn run(&self) -> Result<()> {
+        let wish = self.protocol.wish(self.backend.into())?;
         let security = self.server.security()?;
         let store = args::open_store(&self.store)?;
         let lane = self.server.connect(&security)?;
-        let wish = args::wish(BackendChoice::Garbled);
-        let promise = Promise::new(Private::Garbled.backend(), wish.reveal);
+        let promise = Promise::new(self.backend.backend(), wish.reveal);
         let mut agreed = None;
-        let garbler = Garbler::connect(lane, wish, Some(&store), |terms, circuit| {
+        let session = Session::connect(lane, wish, Some(&store), |terms, circuit| {
             agreed = Some(self.consent(terms, circuit, &promise));
             match &agreed {
                 Some(Ok(_)) => Ok(()),
@@ -58,51 +62,54 @@ impl Garble {
         });
         let card = match agreed {
             Some(agreed) => agreed?,
-            None => return Err(garbler.err().map_or_else(never_agreed, refused)),
+            None => return Err(session.err().map_or_else(never_agreed, refused)),
         };
-        let mut garbler = garbler.map_err(refused)?;
+        let mut session = session.map_err(refused)?;
         let mut watch = Watch::new(self.json);
-        let mut circuits = Vec::new();
+        let mut prepared = Vec::new();
         for _ in 0..self.count {
-            let id = garbler.prepare(self.count, &mut watch).map_err(refused)?;
+            let id = session.prepare(self.count, &mut watch).map_err(refused)?;
             watch.stop();
-            circuits.push(id.to_string());
+            prepared.push(id.to_string());
             if !self.json {
                 output::line(format!("stored {id}"))?;
             }
         }
-        let stored = garbler.prepared()?;
-        let report = garbler.finish()?;
+        let stored = session.prepared()?;
+        let report = session.finish()?;
         if self.json {
             return output::json(&Answer {
                 model: &card.name,
                 promise: &promise,
-                circuits: &circuits,
+                prepared: &prepared,
                 stored,
                 report: &report,
             });
         }
-        let stored = counted(stored as u64, "circuit");
+        let stored = counted(stored as u64, "prepared inference");
         output::line(format!("\n{}\n{stored} of this network stored", report.table()))
     }
 
     fn consent(
         &self,
         terms: &Terms,
-        circuit: &Circuit,
+        circuit: Option<&Circuit>,
         promise: &Promise,
-    ) -> Result<Card, Failure> {
+    ) -> Result<Card, anyhow::Error> {
         let edge = &terms.graph.edges[terms.graph.input.0 as usize];
         let card = Card::from_bytes(&terms.card, edge.len())?;
         if !self.json {
             eprintln!("network '{}'", card.name);
             output::promise(promise);
-            output::cost(&Forecast::garbled(circuit));
+            output::cost(&match circuit {
+                Some(circuit) => Forecast::garbled(circuit),
+                None => Forecast::two_party(&terms.graph, terms.wish)?,
+            });
         }
-        if !card.keeps_circuits {
-            let text = "the server keeps no circuits between sessions: its owner has to start it \
-                        with --store; `sordino infer` garbles in its own session";
-            return Err(Failure::new(Exit::Protocol, text));
+        if !card.keeps_material {
+            let text = "the server keeps nothing between sessions: its owner has to start it with \
+                        --store; `sordino infer` does everything in its own session";
+            return Err(Failure::new(Exit::Protocol, text).into());
         }
         Ok(card)
     }
