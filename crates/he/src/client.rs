@@ -54,9 +54,8 @@ pub fn decrypt(
         });
     }
     let mut share = vec![0; layout.output_len()];
-    for ((job, result), message) in results(layout).zip(messages) {
-        decrypt_result(keys, layout, &job, result, message, &mut share)?;
-    }
+    let results: Vec<_> = results(layout).zip(messages).collect();
+    decrypt_results(keys, layout, &results, &mut share)?;
     Ok(share)
 }
 
@@ -116,17 +115,20 @@ pub(crate) fn encrypt_input(
     codec::write_input(params, fresh.seed, &c0)
 }
 
-pub(crate) fn decrypt_result(
+/// Decrypts results in parallel, into their places.
+pub(crate) fn decrypt_results<M: AsRef<[u8]> + Sync>(
     keys: &ClientKeys,
     layout: &ConvLayout,
-    job: &Job,
-    result: usize,
-    message: &[u8],
+    results: &[((Job, usize), M)],
     share: &mut [u64],
 ) -> Result<(), Error> {
     let bits = keys.params().plain_bits();
-    for (index, fraction) in phases(keys, layout, job, result, message)? {
-        share[index] = round_fraction(fraction, bits) as u64;
+    let decrypted: Vec<Vec<(usize, u128)>> = results
+        .par_iter()
+        .map(|((job, result), message)| phases(keys, layout, job, *result, message.as_ref()))
+        .collect::<Result<_, Error>>()?;
+    for (index, phase) in decrypted.into_iter().flatten() {
+        share[index] = round_fraction(phase, bits) as u64;
     }
     Ok(())
 }

@@ -10,8 +10,12 @@ use crate::{ConvLayout, ConvShape, Error, Params};
 /// Bytes of transformed kernel polynomials that a layer keeps unless told otherwise.
 pub const KERNEL_BUDGET: usize = 16 << 20;
 
-/// Results whose products are computed together when kernels are polynomials in a power of X.
-const ROWS: usize = 16;
+/// Results whose products are computed together: as many as transformed inputs are read for once. More when kernels
+/// are polynomials in a power of X, which are small.
+const ROWS: usize = 4;
+const SCALED_ROWS: usize = 16;
+/// Kernels that are transformed before their values are put in place: a line of the cache, and what factors come in.
+const TOGETHER: usize = 8;
 
 /// A layer's weights, ready for evaluation: transformed once as far as they fit a budget of memory, the rest
 /// polynomial by polynomial during evaluation, once for all tiles.
@@ -26,7 +30,7 @@ pub struct EncodedKernel {
     weights: Zeroizing<Vec<i32>>,
     /// For each prime the transform of degree n / r; none when r is 1.
     short: Vec<Ntt>,
-    /// The first units, transformed.
+    /// The first pieces, transformed: for all units, or all results when r is 1.
     kept: Vec<Zeroizing<Vec<u64>>>,
 }
 
@@ -75,21 +79,27 @@ impl EncodedKernel {
             kept: Vec::new(),
         };
         let mut left = budget;
-        for number in 0..layout.merged_groups() * units(layout) {
-            let (group, unit) = (number / units(layout), number % units(layout));
-            let bytes = unit_len(layout, unit) * size_of::<u64>();
+        for number in 0..layout.merged_groups() * pieces(layout) {
+            let (group, piece) = (number / pieces(layout), number % pieces(layout));
+            let bytes = piece_len(layout, piece) * size_of::<u64>();
             if bytes > left {
                 break;
             }
             left -= bytes;
-            encoded.kept.push(encoded.transform(layout, group, unit));
+            let mut words = Zeroizing::new(Vec::new());
+            if layout.run() > 1 {
+                encoded.matrices(layout, group, piece, &mut words);
+            } else {
+                encoded.polynomials(layout, group, piece, &mut words);
+            }
+            encoded.kept.push(words);
         }
         Ok(encoded)
     }
 
     /// Bytes of memory that a layer's transformed polynomials take in all.
     pub fn transformed_bytes(layout: &ConvLayout) -> usize {
-        let words: usize = (0..units(layout)).map(|unit| unit_len(layout, unit)).sum();
+        let words: usize = (0..pieces(layout)).map(|piece| piece_len(layout, piece)).sum();
         layout.merged_groups().saturating_mul(words * size_of::<u64>())
     }
 
@@ -98,134 +108,169 @@ impl EncodedKernel {
         self.shape == *layout.shape() && self.params == *layout.params()
     }
 
-    /// A unit if it is kept.
-    pub(crate) fn kept(&self, layout: &ConvLayout, group: usize, unit: usize) -> Option<&[u64]> {
-        self.kept.get(group * units(layout) + unit).map(|words| &words[..])
+    fn piece(&self, layout: &ConvLayout, group: usize, piece: usize) -> Option<&[u64]> {
+        self.kept.get(group * pieces(layout) + piece).map(|words| &words[..])
     }
 
-    /// A unit of a kernel in a power of X: for each prime, value and result of the unit the factors for all inputs.
-    pub(crate) fn unit(&self, layout: &ConvLayout, group: usize, unit: usize) -> Unit<'_> {
-        match self.kept(layout, group, unit) {
-            Some(words) => Unit::Kept(words),
-            None => Unit::Made(self.transform(layout, group, unit)),
-        }
-    }
-
-    fn transform(&self, layout: &ConvLayout, group: usize, unit: usize) -> Zeroizing<Vec<u64>> {
-        let mut words = Zeroizing::new(vec![0; unit_len(layout, unit)]);
-        let basis = layout.params().basis();
-        if layout.run() == 1 {
-            let inputs = layout.connected(unit);
-            let len = inputs.len() * basis.n();
-            for (slot, input) in inputs.enumerate() {
-                let each =
-                    words.chunks_exact_mut(len).map(|w| &mut w[slot * basis.n()..][..basis.n()]);
-                self.polynomial(layout, [group, input, unit], each);
-            }
+    /// A unit of a kernel in a power of X: for each prime, value and result the factors for all inputs. Made in
+    /// `made` unless it is kept.
+    pub(crate) fn unit<'a>(
+        &'a self,
+        layout: &ConvLayout,
+        group: usize,
+        unit: usize,
+        made: &'a mut Zeroizing<Vec<u64>>,
+    ) -> &'a [u64] {
+        if let Some(words) = self.piece(layout, group, unit) {
             return words;
         }
-        let points = basis.n() / layout.run();
-        let rows = rows_of(layout, unit);
-        let (count, inputs) = (rows.len(), layout.inputs());
-        let section = section(points * count * inputs);
-        let mut values = Zeroizing::new(vec![0; points * basis.primes().len()]);
-        for (row, result) in rows.enumerate() {
-            for input in layout.connected(result) {
-                self.residues(layout, [group, input, result], values.chunks_exact_mut(points));
-                let each = self.short.iter().zip(values.chunks_exact_mut(points));
-                for ((ntt, values), words) in each.zip(words.chunks_exact_mut(section)) {
-                    ntt.forward(values);
-                    let places = words[row * inputs + input..].iter_mut().step_by(count * inputs);
-                    places.zip(values).for_each(|(word, value)| *word = *value);
-                }
-            }
-        }
-        for (prime, words) in basis.primes().iter().zip(words.chunks_exact_mut(section)) {
-            prime.ntt.factors(words);
-        }
-        words
+        self.matrices(layout, group, unit, made);
+        made
     }
 
-    /// The transformed kernel polynomial of a group from an input to a result as factors, for each prime.
-    pub(crate) fn polynomial<'a>(
+    /// The transformed polynomials to a result for one prime from all connected inputs, if they are kept.
+    pub(crate) fn kept(
+        &self,
+        layout: &ConvLayout,
+        [group, result]: [usize; 2],
+        prime: usize,
+    ) -> Option<&[u64]> {
+        let words = self.piece(layout, group, result)?;
+        let len = words.len() / layout.params().basis().primes().len();
+        Some(&words[prime * len..][..len])
+    }
+
+    fn matrices(
+        &self,
+        layout: &ConvLayout,
+        group: usize,
+        unit: usize,
+        words: &mut Zeroizing<Vec<u64>>,
+    ) {
+        if layout.connected(rows_of(layout, unit).start).len() < layout.inputs() {
+            words.fill(0);
+        }
+        words.resize(piece_len(layout, unit), 0);
+        let basis = layout.params().basis();
+        let points = basis.n() / layout.run();
+        let (rows, inputs) = (rows_of(layout, unit), layout.inputs());
+        let section = section(points * rows.len() * inputs);
+        let mut values = Zeroizing::new(vec![0; points * TOGETHER]);
+        let primes = basis.primes().iter().zip(&self.short);
+        for (i, ((prime, short), words)) in primes.zip(words.chunks_exact_mut(section)).enumerate()
+        {
+            for (row, result) in rows.clone().enumerate() {
+                let connected = layout.connected(result);
+                for first in connected.clone().step_by(TOGETHER) {
+                    let last = connected.end.min(first + TOGETHER);
+                    for (input, values) in (first..last).zip(values.chunks_exact_mut(points)) {
+                        self.residues(layout, [group, input, result], i, values);
+                        short.forward(values);
+                    }
+                    let places = words[row * inputs..].chunks_mut(rows.len() * inputs);
+                    for (value, place) in places.enumerate().take(points) {
+                        for (slot, word) in place[first..last].iter_mut().enumerate() {
+                            *word = values[slot * points + value];
+                        }
+                    }
+                }
+            }
+            prime.ntt.factors(words);
+        }
+    }
+
+    fn polynomials(
+        &self,
+        layout: &ConvLayout,
+        group: usize,
+        result: usize,
+        words: &mut Zeroizing<Vec<u64>>,
+    ) {
+        let n = layout.params().degree();
+        words.resize(piece_len(layout, result), 0);
+        let inputs = layout.connected(result);
+        for (prime, words) in words.chunks_exact_mut(inputs.len() * n).enumerate() {
+            for (input, values) in inputs.clone().zip(words.chunks_exact_mut(n)) {
+                self.polynomial(layout, [group, input, result], prime, values);
+            }
+        }
+    }
+
+    /// The transformed kernel polynomial of a group from an input to a result as factors for one prime.
+    pub(crate) fn polynomial(
         &self,
         layout: &ConvLayout,
         at: [usize; 3],
-        each: impl Iterator<Item = &'a mut [u64]>,
+        prime: usize,
+        values: &mut [u64],
     ) {
-        let mut each: Vec<_> = each.collect();
-        self.residues(layout, at, each.iter_mut().map(|values| &mut **values));
-        for (prime, values) in layout.params().basis().primes().iter().zip(each) {
-            prime.ntt.forward(values);
-            prime.ntt.factors(values);
-        }
+        self.residues(layout, at, prime, values);
+        let ntt = &layout.params().basis().primes()[prime].ntt;
+        ntt.forward(values);
+        ntt.factors(values);
     }
 
-    /// The same in coefficients of X^r.
-    fn residues<'a>(
+    /// Its coefficients as a polynomial in X^r.
+    fn residues(
         &self,
         layout: &ConvLayout,
         [group, input, result]: [usize; 3],
-        each: impl Iterator<Item = &'a mut [u64]>,
+        prime: usize,
+        values: &mut [u64],
     ) {
         let shift = layout.run().trailing_zeros();
-        for (prime, values) in layout.params().basis().primes().iter().zip(each) {
-            values.fill(0);
-            layout.each_weight(group, input, result, |coefficient, index| {
-                let weight = i64::from(self.weights[index]);
-                values[coefficient >> shift] = prime.modulus.reduce_signed(weight);
-            });
-        }
+        let modulus = &layout.params().basis().primes()[prime].modulus;
+        values.fill(0);
+        layout.each_weight(group, input, result, |coefficient, index| {
+            let weight = i64::from(self.weights[index]);
+            values[coefficient >> shift] = modulus.reduce_signed(weight);
+        });
     }
 }
 
-/// A unit, kept or made for the occasion.
-pub(crate) enum Unit<'a> {
-    Kept(&'a [u64]),
-    Made(Zeroizing<Vec<u64>>),
+/// The factors of a unit for one prime and value: a matrix of results by inputs.
+pub(crate) fn matrix<'a>(
+    layout: &ConvLayout,
+    words: &'a [u64],
+    unit: usize,
+    prime: usize,
+    value: usize,
+) -> &'a [u64] {
+    let size = rows_of(layout, unit).len() * layout.inputs();
+    let points = layout.params().degree() / layout.run();
+    &words[prime * section(points * size) + value * size..][..size]
 }
 
-impl Unit<'_> {
-    /// The factors for one prime and value: a matrix of results by inputs.
-    pub(crate) fn matrix(
-        &self,
-        layout: &ConvLayout,
-        unit: usize,
-        prime: usize,
-        value: usize,
-    ) -> &[u64] {
-        let words = match self {
-            Self::Kept(words) => words,
-            Self::Made(words) => &words[..],
-        };
-        let size = rows_of(layout, unit).len() * layout.inputs();
-        let points = layout.params().degree() / layout.run();
-        &words[prime * section(points * size) + value * size..][..size]
-    }
+fn rows(layout: &ConvLayout) -> usize {
+    if layout.run() > 1 { SCALED_ROWS } else { ROWS }
 }
 
-/// Units of results whose kernels are made together, per merged group: one result, or [`ROWS`] of them when kernels are
-/// polynomials in a power of X.
+/// Units of results that are computed together, per merged group.
 pub(crate) fn units(layout: &ConvLayout) -> usize {
-    if layout.run() > 1 { layout.results().div_ceil(ROWS) } else { layout.results() }
+    layout.results().div_ceil(rows(layout))
 }
 
 /// The results of a unit.
 pub(crate) fn rows_of(layout: &ConvLayout, unit: usize) -> Range<usize> {
-    let rows = if layout.run() > 1 { ROWS } else { 1 };
+    let rows = rows(layout);
     unit * rows..((unit + 1) * rows).min(layout.results())
 }
 
-fn section(values: usize) -> usize {
-    values.next_multiple_of(8)
+/// Pieces of kernels that are kept or not, per merged group.
+fn pieces(layout: &ConvLayout) -> usize {
+    if layout.run() > 1 { units(layout) } else { layout.results() }
 }
 
-fn unit_len(layout: &ConvLayout, unit: usize) -> usize {
+fn piece_len(layout: &ConvLayout, piece: usize) -> usize {
     let basis = layout.params().basis();
     let values = if layout.run() > 1 {
-        section(basis.n() / layout.run() * rows_of(layout, unit).len() * layout.inputs())
+        section(basis.n() / layout.run() * rows_of(layout, piece).len() * layout.inputs())
     } else {
-        basis.n() * layout.connected(unit).len()
+        basis.n() * layout.connected(piece).len()
     };
     values * basis.primes().len()
+}
+
+fn section(values: usize) -> usize {
+    values.next_multiple_of(TOGETHER)
 }

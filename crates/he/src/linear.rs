@@ -8,6 +8,7 @@ use sordino_secret::SecretRng;
 use sordino_wire::{Cipher, Dir, Kind, Lane, Meter, Public};
 
 use crate::client::{self, Fresh, check, check_input};
+use crate::layout::Job;
 use crate::server::Layer;
 use crate::{ClientKeys, ConvLayout, EncodedKernel, Error, Params, ServerKeys, public_key_len};
 
@@ -76,9 +77,17 @@ pub fn client(
         }
     }
     let mut output = vec![0; layout.output_len()];
-    for (job, result) in client::results(layout) {
-        let message = lane.recv(RESULT, layout.result_len(&job, result))?;
-        client::decrypt_result(keys, layout, &job, result, &message, &mut output)?;
+    let mut results = client::results(layout);
+    loop {
+        let batch = results.by_ref().take(4 * rayon::current_num_threads());
+        let receive = |(job, result): (Job, usize)| {
+            Ok(((job, result), lane.recv(RESULT, layout.result_len(&job, result))?))
+        };
+        let messages: Vec<_> = batch.map(receive).collect::<Result<_, Error>>()?;
+        if messages.is_empty() {
+            break;
+        }
+        client::decrypt_results(keys, layout, &messages, &mut output)?;
     }
     Ok(output)
 }

@@ -3,12 +3,13 @@
 use zeroize::Zeroizing;
 
 use crate::ConvLayout;
-use crate::kernel::{EncodedKernel, Unit, rows_of};
+use crate::kernel::{EncodedKernel, matrix, rows_of};
 
 /// Columns that are multiplied together: what a few registers hold.
 const PANEL: usize = 32;
-/// Kernel polynomials that are transformed before they are used: as many as stay in the second-level cache.
-const AHEAD: usize = 8;
+/// Inputs whose kernel polynomials to a unit's results are transformed before they are used: as many as stay in the
+/// second-level cache.
+const AHEAD: usize = 4;
 
 /// The transformed inputs of one job as factors, c0 and c1: for each prime and part, panels of neighbouring values,
 /// and in each panel the values of all inputs. Panels lie in one run of values; without runs there is one panel.
@@ -53,27 +54,36 @@ impl Inputs {
     }
 }
 
+/// Memory that units use one after the other.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    kernels: Zeroizing<Vec<u64>>,
+    sums: Zeroizing<Vec<u64>>,
+}
+
 /// The sums of a unit: for each job and result c0 and c1, transformed and reduced.
-pub(crate) fn sums(
+pub(crate) fn sums<'a>(
     layout: &ConvLayout,
     kernel: &EncodedKernel,
     group: usize,
     unit: usize,
     jobs: &[Inputs],
-) -> Zeroizing<Vec<u64>> {
+    Scratch { kernels, sums }: &'a mut Scratch,
+) -> &'a mut [u64] {
     let basis = layout.params().basis();
     let len = 2 * basis.n() * basis.primes().len();
-    let mut sums = Zeroizing::new(vec![0; jobs.len() * rows_of(layout, unit).len() * len]);
+    sums.resize(jobs.len() * rows_of(layout, unit).len() * len, 0);
     if layout.run() > 1 {
-        scaled(layout, &kernel.unit(layout, group, unit), unit, jobs, &mut sums);
+        scaled(layout, kernel.unit(layout, group, unit, kernels), unit, jobs, sums);
     } else {
-        general(layout, kernel, group, unit, jobs, &mut sums);
+        sums.fill(0);
+        general(layout, kernel, [group, unit], jobs, sums, kernels);
     }
     sums
 }
 
 /// Kernels in a power of X: for every value of theirs a product of matrices.
-fn scaled(layout: &ConvLayout, kernel: &Unit<'_>, unit: usize, jobs: &[Inputs], sums: &mut [u64]) {
+fn scaled(layout: &ConvLayout, kernel: &[u64], unit: usize, jobs: &[Inputs], sums: &mut [u64]) {
     let basis = layout.params().basis();
     let (n, primes, rows) = (basis.n(), basis.primes().len(), rows_of(layout, unit).len());
     let stride = 2 * primes * n;
@@ -81,7 +91,7 @@ fn scaled(layout: &ConvLayout, kernel: &Unit<'_>, unit: usize, jobs: &[Inputs], 
         for (i, prime) in basis.primes().iter().enumerate() {
             for panel in 0..n / inputs.width {
                 let at = panel * inputs.width;
-                let matrix = kernel.matrix(layout, unit, i, at / layout.run());
+                let matrix = matrix(layout, kernel, unit, i, at / layout.run());
                 for part in 0..2 {
                     let out = &mut sums[(part * primes + i) * n + at..];
                     let values = inputs.panel(i, part, panel);
@@ -92,42 +102,53 @@ fn scaled(layout: &ConvLayout, kernel: &Unit<'_>, unit: usize, jobs: &[Inputs], 
     }
 }
 
-/// Any kernels: the unit is one result.
+/// Any kernels: sums of products of vectors, for results with the same inputs together.
 fn general(
     layout: &ConvLayout,
     kernel: &EncodedKernel,
-    group: usize,
-    unit: usize,
+    [group, unit]: [usize; 2],
     jobs: &[Inputs],
     sums: &mut [u64],
+    made: &mut Zeroizing<Vec<u64>>,
 ) {
     let basis = layout.params().basis();
     let (n, primes) = (basis.n(), basis.primes().len());
-    let connected = layout.connected(unit);
-    let kept = kernel.kept(layout, group, unit);
-    let mut made = Zeroizing::new(vec![0; if kept.is_none() { primes * AHEAD * n } else { 0 }]);
-    let mut first = connected.start;
-    while first < connected.end {
-        let batch = first..connected.end.min(first + AHEAD);
-        if kept.is_none() {
-            for (slot, input) in batch.clone().enumerate() {
-                let each = made.chunks_exact_mut(AHEAD * n).map(|w| &mut w[slot * n..][..n]);
-                kernel.polynomial(layout, [group, input, unit], each);
+    let results: Vec<usize> = rows_of(layout, unit).collect();
+    made.resize(results.len() * AHEAD * n, 0);
+    let mut row = 0;
+    for rows in results.chunk_by(|a, b| layout.connected(*a) == layout.connected(*b)) {
+        let connected = layout.connected(rows[0]);
+        for first in connected.clone().step_by(AHEAD) {
+            let batch = first..connected.end.min(first + AHEAD);
+            for (i, prime) in basis.primes().iter().enumerate() {
+                let mut factors = Vec::with_capacity(rows.len() * batch.len());
+                for (result, made) in rows.iter().zip(made.chunks_exact_mut(AHEAD * n)) {
+                    let words = if let Some(kept) = kernel.kept(layout, [group, *result], i) {
+                        &kept[(first - connected.start) * n..]
+                    } else {
+                        for (input, made) in batch.clone().zip(made.chunks_exact_mut(n)) {
+                            kernel.polynomial(layout, [group, input, *result], i, made);
+                        }
+                        &*made
+                    };
+                    factors.extend(words.chunks_exact(n).take(batch.len()));
+                }
+                for (inputs, sums) in
+                    jobs.iter().zip(sums.chunks_exact_mut(results.len() * 2 * primes * n))
+                {
+                    let values: Vec<_> =
+                        batch.clone().map(|input| inputs.whole(i, input)).collect();
+                    let out = sums.chunks_exact_mut(2 * primes * n).skip(row).take(rows.len());
+                    let mut out: Vec<_> = out
+                        .map(|sums| {
+                            let (c0, c1) = sums.split_at_mut(primes * n);
+                            [c0, c1].map(|c| &mut c[i * n..][..n])
+                        })
+                        .collect();
+                    prime.ntt.add_products(&mut out, &values, &factors);
+                }
             }
         }
-        for (i, prime) in basis.primes().iter().enumerate() {
-            let factors = match kept {
-                Some(kept) => &kept[(i * connected.len() + first - connected.start) * n..],
-                None => &made[i * AHEAD * n..],
-            };
-            let factors: Vec<&[u64]> = factors.chunks_exact(n).take(batch.len()).collect();
-            for (inputs, sums) in jobs.iter().zip(sums.chunks_exact_mut(2 * primes * n)) {
-                let values: Vec<_> = batch.clone().map(|input| inputs.whole(i, input)).collect();
-                let (c0, c1) = sums.split_at_mut(primes * n);
-                let out = [c0, c1].map(|c| &mut c[i * n..][..n]);
-                prime.ntt.add_products(out, &values, &factors);
-            }
-        }
-        first = batch.end;
+        row += rows.len();
     }
 }

@@ -1,5 +1,7 @@
 //! The server's half: the linear map on ciphertexts.
 
+use std::sync::{Mutex, PoisonError};
+
 use rayon::prelude::*;
 use sordino_kernels::Block;
 use sordino_kernels::prg::Prg;
@@ -8,18 +10,19 @@ use zeroize::Zeroizing;
 
 use crate::kernel::{rows_of, units};
 use crate::layout::{Job, Run};
-use crate::product::{Inputs, sums};
+use crate::product::{Inputs, Scratch, sums};
 use crate::ring::{Poly, ternary, uniform, words};
 use crate::{ConvLayout, EncodedKernel, Error, ServerKeys, codec, plain};
 
 /// Everything the server needs for one layer.
-#[derive(Clone, Copy)]
 pub(crate) struct Layer<'a> {
     keys: &'a ServerKeys,
     layout: &'a ConvLayout,
     kernel: &'a EncodedKernel,
     share: &'a [u64],
     bias: &'a [u64],
+    /// What workers have put back.
+    scratch: Mutex<Vec<Scratch>>,
 }
 
 /// A result: the message, and the server's share of each output.
@@ -92,7 +95,7 @@ impl<'a> Layer<'a> {
                 bias.len()
             )));
         }
-        Ok(Self { keys, layout, kernel, share, bias })
+        Ok(Self { keys, layout, kernel, share, bias, scratch: Mutex::default() })
     }
 
     /// Takes a merged group's input ciphertexts from `next`, a few at a time, and transforms them in parallel.
@@ -181,7 +184,9 @@ impl<'a> Layer<'a> {
         let basis = self.layout.params().basis();
         let len = 2 * basis.n() * basis.primes().len();
         let rows = rows_of(self.layout, unit);
-        let mut sums = sums(self.layout, self.kernel, group, unit, inputs);
+        let lock = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = lock().pop().unwrap_or_default();
+        let sums = sums(self.layout, self.kernel, group, unit, inputs, &mut scratch);
         let mut seeds = seeds.iter();
         let mut evaluated = Vec::with_capacity(seeds.len());
         for (row, result) in rows.clone().enumerate() {
@@ -191,6 +196,7 @@ impl<'a> Layer<'a> {
                 evaluated.push(self.result(job, result, sum, seed));
             }
         }
+        lock().push(scratch);
         evaluated
     }
 

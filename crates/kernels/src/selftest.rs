@@ -104,8 +104,9 @@ fn ntt() -> Vec<Vec<u64>> {
             ntt.factors(&mut x);
             ntt.factors(&mut y);
             ntt.mul_matrix(7, DEGREE / 8, &x[..7 * 8], &y, &mut out[8], DEGREE / 8);
-            let (sum, rest) = out.split_at_mut(9);
-            ntt.add_products([&mut sum[0], &mut rest[0]], &[[&x[..], &y[..]]; 5], &[&y[..]; 5]);
+            let (sums, rest) = out.split_at_mut(9);
+            let mut pairs: Vec<[&mut [u64]; 2]> = vec![[&mut sums[0], &mut rest[0]]];
+            ntt.add_products(&mut pairs, &[[&x[..], &y[..]]; 5], &[&y[..]; 5]);
             out
         })
         .collect()

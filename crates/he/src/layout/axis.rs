@@ -88,9 +88,10 @@ impl Axis {
         positions.start..positions.end.min(end).max(positions.start)
     }
 
-    /// The taps that read a phase, with their numbers.
-    pub(crate) fn taps_of(&self, phase: usize) -> impl Iterator<Item = (usize, &(usize, i64))> {
-        self.taps.iter().enumerate().filter(move |(_, tap)| tap.0 == phase)
+    /// The taps that read a phase: their numbers and shifts.
+    pub(crate) fn taps_of(&self, phase: usize) -> impl Iterator<Item = (usize, i64)> {
+        let taps = self.taps.iter().enumerate().filter(move |(_, tap)| tap.0 == phase);
+        taps.map(|(number, tap)| (number, tap.1))
     }
 
     /// Least and greatest shift.

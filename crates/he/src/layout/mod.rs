@@ -39,6 +39,8 @@ pub struct ConvLayout {
     tiling: Tiling,
     plan: Plan,
     spans: [Vec<Span>; 2],
+    /// For each pair of phases the taps that read it: their distance in coefficients, and number in the kernel.
+    taps: Vec<Vec<(i64, usize)>>,
 }
 
 /// A spatial tile of a merged group.
@@ -114,7 +116,16 @@ impl ConvLayout {
         let spans = [tiled[0].spans(plan.tile[0]), tiled[1].spans(plan.tile[1])];
         let bounds = [tiled[0].bounds(&spans[0]), tiled[1].bounds(&spans[1])];
         let tiling = Tiling::new(tiled, bounds).spaced(plan.block);
-        Ok(Self { params: params.clone(), shape: *shape, axes, grid, tiling, plan, spans })
+        let taps_of = |y: usize, x: usize| {
+            let columns = shape.kernel[1] as usize;
+            let taps = axes[0].taps_of(y).flat_map(|(a, dy)| {
+                axes[1].taps_of(x).map(move |(b, dx)| (tiling.distance([dy, dx]), a * columns + b))
+            });
+            taps.collect()
+        };
+        let [rows, columns] = [axes[0].phases(), axes[1].phases()];
+        let taps = (0..rows).flat_map(|y| (0..columns).map(move |x| taps_of(y, x))).collect();
+        Ok(Self { params: params.clone(), shape: *shape, axes, grid, tiling, plan, spans, taps })
     }
 
     /// The parameters.
@@ -335,23 +346,30 @@ impl ConvLayout {
         result: usize,
         mut put: impl FnMut(usize, usize),
     ) {
-        let [kh, kw] = self.shape.kernel.map(|k| k as usize);
         let (cin, cout) = (
             (self.shape.cin / self.shape.groups) as usize,
             (self.shape.cout / self.shape.groups) as usize,
         );
+        let area = (self.shape.kernel[0] * self.shape.kernel[1]) as usize;
+        let phases = self.taps.len();
         for (output_slot, output) in self.outputs_of(result).enumerate() {
-            for (plane_slot, plane) in self.planes_of(input).enumerate() {
-                let (channel, [py, px]) = self.plane(plane);
-                if channel / cin != output / cout {
-                    continue;
+            let first = self.tiling.weight(self.plan.planes, output_slot, 0);
+            let channels = output / cout * cin..(output / cout + 1) * cin;
+            let planes = self.planes_of(input);
+            let start = planes.start;
+            let planes =
+                planes.start.max(channels.start * phases)..planes.end.min(channels.end * phases);
+            let row = (group * self.outputs_per_group() + output) * cin;
+            let (mut channel, mut phase) = (planes.start / phases, planes.start % phases);
+            for plane in planes {
+                let first = first - (plane - start) as i64 * self.tiling.block;
+                let index = (row + channel - channels.start) * area;
+                for &(offset, tap) in &self.taps[phase] {
+                    put((first - offset) as usize, index + tap);
                 }
-                let row = (group * self.outputs_per_group() + output) * cin + channel % cin;
-                let first = self.tiling.weight(self.plan.planes, output_slot, plane_slot);
-                for (a, &(_, dy)) in self.axes[0].taps_of(py) {
-                    for (b, &(_, dx)) in self.axes[1].taps_of(px) {
-                        put(self.tiling.tap(first, [dy, dx]), (row * kh + a) * kw + b);
-                    }
+                phase += 1;
+                if phase == phases {
+                    (channel, phase) = (channel + 1, 0);
                 }
             }
         }

@@ -81,9 +81,9 @@ impl Tiling {
         self.top(planes) + blocks * self.block
     }
 
-    /// The coefficient of a tap, from that of tap (0, 0).
-    pub(crate) fn tap(&self, first: i64, tap: [i64; 2]) -> usize {
-        (first - tap[0] * self.row - tap[1]) as usize
+    /// How far the weight of a tap lies below that of tap (0, 0).
+    pub(crate) fn distance(&self, tap: [i64; 2]) -> i64 {
+        tap[0] * self.row + tap[1]
     }
 
     /// The coefficient of an output.

@@ -74,7 +74,7 @@ mod tests {
             for word in [word, u64::MAX / 3, u64::MAX / 3 + 1, u64::MAX / 3 * 2, u64::MAX / 3 * 2 + 1, u64::MAX / 3 * 2 + 2] {
                 let mut digit = [0];
                 ternary(&m, &mut digit, &[word]);
-                prop_assert_eq!(digit[0], ((u128::from(word) * 3 >> 64) as u64 + 16) % 17);
+                prop_assert_eq!(digit[0], (((u128::from(word) * 3) >> 64) as u64 + 16) % 17);
             }
         }
     }

@@ -18,7 +18,7 @@ pub use prime::find_primes;
 
 use crate::isa::{self, Isa};
 use scalar::Modulus;
-use sums::Matrix;
+use sums::{Matrix, Vectors};
 
 /// The negacyclic transform of degree n modulo p: products in the transformed domain are products in
 /// Z_p\[X\]/(X^n + 1).
@@ -182,22 +182,19 @@ impl Ntt {
         dispatch!(self.isa, matrix(p, &matrix, out), m.mul_matrix(&matrix, out));
     }
 
-    /// `out[i] += a[0][i] w[0] + a[1][i] w[1] + ...` element by element, for factors `a` and `w` and reduced `out`.
+    /// `out[r][part][i] += a[0][part][i] w[r k][i] + ... + a[k - 1][part][i] w[r k + k - 1][i]` for factors `a` and `w`
+    /// and reduced `out`.
     ///
     /// # Panics
-    /// If lengths differ or are no multiples of 8.
-    pub fn add_products(&self, out: [&mut [u64]; 2], a: &[[&[u64]; 2]], w: &[&[u64]]) {
-        let n = out[0].len();
-        let fits = |slice: &[u64]| slice.len() == n;
-        assert!(
-            n.is_multiple_of(FACTORS)
-                && fits(out[1])
-                && a.len() == w.len()
-                && a.as_flattened().iter().chain(w).all(|slice| fits(slice)),
-            "extents of sums of products"
-        );
+    /// If lengths differ or are no multiples of 8, or `w` has not as many vectors as `a` times `out`.
+    pub fn add_products(&self, out: &mut [[&mut [u64]; 2]], a: &[[&[u64]; 2]], w: &[&[u64]]) {
+        if out.is_empty() {
+            return;
+        }
+        let vectors = Vectors { a, w };
+        vectors.check(FACTORS, out);
         let (p, m) = (self.modulus.p, &self.modulus);
-        dispatch!(self.isa, products(p, out, a, w), m.add_products(out, a, w));
+        dispatch!(self.isa, products(p, &vectors, out), m.add_products(&vectors, out));
     }
 
     /// Adds centred binomial values: the number of ones in the lowest `pairs` bits of a word less that in the next

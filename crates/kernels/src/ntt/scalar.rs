@@ -1,7 +1,7 @@
 //! The portable twin: Harvey's lazy butterflies with Shoup quotients on 64-bit integers.
 
 use super::prime::{inv_mod, mul_mod, pow_mod, primitive_root};
-use super::sums::Matrix;
+use super::sums::{Matrix, Vectors};
 
 /// A prime modulus with its Barrett constant.
 pub(super) struct Modulus {
@@ -62,10 +62,11 @@ impl Modulus {
         }
     }
 
-    pub(super) fn add_products(&self, out: [&mut [u64]; 2], a: &[[&[u64]; 2]], w: &[&[u64]]) {
-        for (i, out) in out.into_iter().enumerate() {
-            for (a, w) in a.iter().zip(w) {
-                self.mul_acc_slice(out, a[i], w);
+    pub(super) fn add_products(&self, v: &Vectors<'_>, out: &mut [[&mut [u64]; 2]]) {
+        for (r, out) in out.iter_mut().enumerate() {
+            let w = &v.w[r * v.a.len()..][..v.a.len()];
+            for (part, out) in out.iter_mut().enumerate() {
+                v.a.iter().zip(w).for_each(|(a, w)| self.mul_acc_slice(out, a[part], w));
             }
         }
     }

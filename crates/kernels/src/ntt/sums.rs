@@ -164,67 +164,99 @@ unsafe fn tile<F: Accumulate, const R: usize, const V: usize>(
     }
 }
 
-/// `out[i] += sum_k a[k][i] w[k]` element by element, for two vectors at a time; all lengths are that of `out[0]`, a
-/// multiple of `LANES`.
+/// Sums of products of vectors: `out[r][part][i] += sum_k a[k][part][i] w[r terms + k][i]`.
+pub(super) struct Vectors<'a> {
+    pub(super) a: &'a [[&'a [u64]; 2]],
+    pub(super) w: &'a [&'a [u64]],
+}
+
+impl Vectors<'_> {
+    /// What the kernels rely on: all lengths are equal, and a multiple of `lanes`.
+    pub(super) fn check(&self, lanes: usize, out: &[[&mut [u64]; 2]]) {
+        let n = out.first().map_or(0, |out| out[0].len());
+        assert!(
+            n.is_multiple_of(lanes)
+                && out.len().checked_mul(self.a.len()) == Some(self.w.len())
+                && out.as_flattened().iter().all(|out| out.len() == n)
+                && self.a.as_flattened().iter().chain(self.w).all(|slice| slice.len() == n),
+            "extents of sums of products"
+        );
+    }
+}
+
+/// `WIDE` tells that there are 32 registers.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub(super) unsafe fn products<F: Accumulate>(
+pub(super) unsafe fn products<F: Accumulate, const WIDE: bool>(
     f: F,
     p: u64,
-    out: [&mut [u64]; 2],
-    a: &[[&[u64]; 2]],
-    w: &[&[u64]],
+    v: &Vectors<'_>,
+    out: &mut [[&mut [u64]; 2]],
 ) {
-    let n = out[0].len();
-    let out = out.map(<[u64]>::as_mut_ptr);
-    let pairs = n / (2 * F::LANES) * (2 * F::LANES);
-    // SAFETY: the module's condition.
+    let terms = v.a.len();
+    // SAFETY: the module's condition; the caller has called `check`.
     unsafe {
-        for at in (0..pairs).step_by(2 * F::LANES) {
-            products_at::<F, 2>(f, p, at, out, a, w);
-        }
-        for at in (pairs..n).step_by(F::LANES) {
-            products_at::<F, 1>(f, p, at, out, a, w);
+        let (mut out, mut w) = (out, v.w);
+        let mut rows = 4;
+        while !out.is_empty() {
+            while rows > out.len() || (rows == 4 && !WIDE) {
+                rows /= 2;
+            }
+            let (these, others) = out.split_at_mut(rows);
+            let (factors, rest) = w.split_at(rows * terms);
+            match rows {
+                4 => rows_of_products::<F, 4>(f, p, v.a, factors, these),
+                2 => rows_of_products::<F, 2>(f, p, v.a, factors, these),
+                _ => rows_of_products::<F, 1>(f, p, v.a, factors, these),
+            }
+            (out, w) = (others, rest);
         }
     }
 }
 
+/// `R` rows, register by register.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-unsafe fn products_at<F: Accumulate, const V: usize>(
+unsafe fn rows_of_products<F: Accumulate, const R: usize>(
     f: F,
     p: u64,
-    at: usize,
-    out: [*mut u64; 2],
     a: &[[&[u64]; 2]],
     w: &[&[u64]],
+    out: &mut [[&mut [u64]; 2]],
 ) {
-    let limit = F::terms(p);
+    let (limit, terms) = (F::terms(p), a.len());
+    let n = out[0][0].len();
     // SAFETY: the module's condition.
     unsafe {
-        let mut sums = [[f.start(f.import(out[0].add(at))); V]; 2];
-        for (sums, out) in sums.iter_mut().zip(out) {
-            for (v, sum) in sums.iter_mut().enumerate() {
-                *sum = f.start(f.import(out.add(at + v * F::LANES)));
-            }
-        }
-        for (a, w) in a.chunks(limit).zip(w.chunks(limit)) {
-            for (a, w) in a.iter().zip(w) {
-                for v in 0..V {
-                    let at = at + v * F::LANES;
-                    let w = F::load(w.as_ptr().add(at));
-                    for (sums, a) in sums.iter_mut().zip(a) {
-                        sums[v] = f.accumulate(sums[v], F::load(a.as_ptr().add(at)), w);
-                    }
+        for at in (0..n).step_by(F::LANES) {
+            let mut sums = [[f.start(f.import(out[0][0].as_ptr().add(at))); 2]; R];
+            for (sums, out) in sums.iter_mut().zip(out.iter()) {
+                for (sum, out) in sums.iter_mut().zip(out) {
+                    *sum = f.start(f.import(out.as_ptr().add(at)));
                 }
             }
-            for sum in sums.as_flattened_mut() {
-                *sum = f.start(f.fold(*sum));
+            let mut term = 0;
+            while term < terms {
+                let end = terms.min(term + limit);
+                while term < end {
+                    let [c0, c1] = a[term];
+                    let x = [F::load(c0.as_ptr().add(at)), F::load(c1.as_ptr().add(at))];
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let w = F::load(w[r * terms + term].as_ptr().add(at));
+                        for (sum, x) in sums.iter_mut().zip(x) {
+                            *sum = f.accumulate(*sum, x, w);
+                        }
+                    }
+                    term += 1;
+                }
+                for sum in sums.as_flattened_mut() {
+                    *sum = f.start(f.fold(*sum));
+                }
             }
-        }
-        for (sums, out) in sums.into_iter().zip(out) {
-            for (v, sum) in sums.into_iter().enumerate() {
-                f.export(f.fold(sum), out.add(at + v * F::LANES));
+            for (sums, out) in sums.into_iter().zip(out.iter_mut()) {
+                for (sum, out) in sums.into_iter().zip(out) {
+                    f.export(f.fold(sum), out.as_mut_ptr().add(at));
+                }
             }
         }
     }

@@ -98,14 +98,17 @@ fn run_sums(ntt: &Ntt, [rows, terms, width]: [usize; 3], extreme: bool) -> Vec<V
     let mut matrix = vec![7; rows * stride];
     ntt.mul_matrix(rows, width, &w[..rows * terms], &a, &mut matrix, stride);
 
-    let (mut x, mut y) = (draw(width, 3), draw(width, 4));
+    let mut sums: Vec<_> = (0..2 * rows).map(|i| draw(width, 3 + i as u64)).collect();
     let b = factors(draw(terms * width, 5));
     let pairs: Vec<[&[u64]; 2]> =
         a.chunks(width.max(1)).zip(b.chunks(width.max(1))).map(|(a, b)| [a, b]).collect();
-    let c = factors(draw(terms * width, 6));
+    let c = factors(draw(rows * terms * width, 6));
     let w: Vec<&[u64]> = c.chunks(width.max(1)).collect();
-    ntt.add_products([&mut x, &mut y], &pairs, &w);
-    vec![matrix, x, y]
+    let mut out: Vec<[&mut [u64]; 2]> =
+        sums.as_chunks_mut().0.iter_mut().map(|pair| pair.each_mut().map(|v| &mut v[..])).collect();
+    ntt.add_products(&mut out, &pairs, &w);
+    sums.push(matrix);
+    sums
 }
 
 #[test]

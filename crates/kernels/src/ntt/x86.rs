@@ -53,9 +53,9 @@ macro_rules! entry_points {
         }
 
         #[target_feature(enable = $features)]
-        pub(crate) fn products(p: u64, out: [&mut [u64]; 2], a: &[[&[u64]; 2]], w: &[&[u64]]) {
+        pub(crate) fn products(p: u64, v: &sums::Vectors<'_>, out: &mut [[&mut [u64]; 2]]) {
             // SAFETY: as above; callers have checked the lengths.
-            unsafe { sums::products(<$field>::new(p), p, out, a, w) }
+            unsafe { sums::products::<_, $pair>(<$field>::new(p), p, v, out) }
         }
 
         #[target_feature(enable = $features)]
