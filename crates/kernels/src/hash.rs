@@ -113,6 +113,18 @@ impl Ccr {
         assert_eq!(x.len(), out.len(), "hash output length");
         self.0.ccr(x, out);
     }
+
+    /// One level of a correlated GGM tree: `nodes[i]` becomes its left child H(nodes\[i\]), `right[i]` its right child,
+    /// which is the rest of the node. Returns the sum of the left children.
+    ///
+    /// *Source*: Guo et al., "Half-tree", EUROCRYPT 2023 (eprint 2022/1431).
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn grow(&self, nodes: &mut [Block], right: &mut [Block]) -> Block {
+        assert_eq!(nodes.len(), right.len(), "two children per node");
+        self.0.ccr_grow(nodes, right)
+    }
 }
 
 /// One level of a GGM tree: `children[2i]` = P0(x) ^ x and `children[2i + 1]` = P1(x) ^ x for `x = parents[i]`, P0 and

@@ -107,6 +107,22 @@ pub fn expand(seeds: &[Block], counter: u64, out: &mut [Block]) {
     }
 }
 
+/// Blocks of a generator that [`add_sparse`] uses for each output.
+pub const SPARSE_BLOCKS: usize = aes::ROW_BLOCKS;
+
+/// Adds to `out[i]` ten of the inputs, at places that the blocks `counter + 2 i` and the next of the generator from the
+/// *public* `seed` draw, independently of each other and (but for a relative error of at most `input.len() / 2^25`)
+/// uniformly: a local linear code.
+///
+/// *Cost*: two calls of AES and ten loads of a block per output, which go on at the same time.
+///
+/// # Panics
+/// If there is no input or more than 2^25 of them.
+pub fn add_sparse(seed: Block, counter: u64, input: &[Block], out: &mut [Block]) {
+    assert!((1..=1 << 25).contains(&input.len()), "1 to 2^25 inputs");
+    Key::new(seed).sparse(counter, input, out);
+}
+
 /// Seeds whose generators are run again and again: their key schedules are kept. Not `Clone`, and wiped on drop.
 pub struct Seeds(Keys);
 

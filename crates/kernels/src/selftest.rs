@@ -5,7 +5,7 @@ use crate::digits::{self, Operand, Radix};
 use crate::hash::{Ccr, Mmo, Tmmo, ggm_double, tmmo};
 use crate::isa::{self, Isa};
 use crate::ntt::{Ntt, find_primes};
-use crate::prg::{Prg, Seeds, TILE, expand};
+use crate::prg::{Prg, Seeds, TILE, add_sparse, expand};
 use crate::ring::{Conv2d, conv2d_u32, conv2d_u64, gemm_u32, gemm_u64};
 use crate::transpose::{low_columns, transpose128};
 
@@ -47,13 +47,18 @@ fn aes() -> Vec<Vec<Block>> {
     let (mut folded, mut sum) = ([[x[0]; TILE]; 3], [x[0]; TILE]);
     Mmo::new(x[3]).hash(&x, &mut single);
     Ccr::new(x[3]).hash(&x, &mut circular);
+    let (mut left, mut right) = (x.clone(), zeros(BLOCKS));
+    let total = Ccr::new(x[3]).grow(&mut left, &mut right);
+    left.push(total);
+    let mut sparse = zeros(BLOCKS);
+    add_sparse(x[5], u64::MAX - 5, &rows, &mut sparse);
     Seeds::new(&x).fold(8..16, false, u64::MAX - 5, &mut folded, &mut sum);
     let folded = [folded.as_flattened(), &sum].concat();
     let mut low = zeros(5);
     low_columns(&x, 5, bytemuck::must_cast_slice_mut(&mut low));
     vec![
         stream, rows, hashes, out0, out1, children, columns, permuted, shared, single, circular,
-        folded, low,
+        folded, low, left, right, sparse,
     ]
 }
 

@@ -196,12 +196,10 @@ impl Product<'_> {
         let d = &opened[0];
         let server = u64::from(server).wrapping_neg();
         let one = |(e, (own_b, own_c)): (&Bits, (&Bits, &Bits))| {
-            let opened = d.words().iter().zip(e.words());
-            let own = self.triples.a.words().iter().zip(own_b.words()).zip(own_c.words());
-            let product = |((d, e), ((a, b), c)): ((&u64, &u64), ((&u64, &u64), &u64))| {
-                c ^ d & b ^ e & (a ^ d & server)
-            };
-            Bits::from_words(opened.zip(own).map(product).collect(), d.len())
+            let (d, e, n) = (d.words(), e.words(), d.len());
+            let (a, b, c) = (self.triples.a.words(), own_b.words(), own_c.words());
+            let product = |i| c[i] ^ d[i] & b[i] ^ e[i] & (a[i] ^ d[i] & server);
+            Bits::from_words((0..d.len()).map(product).collect(), n)
         };
         opened[1..].iter().zip(self.triples.b.iter().zip(&self.triples.c)).map(one).collect()
     }

@@ -39,6 +39,27 @@ pub(crate) const TILE: usize = 16;
 /// log2 of the most seeds that [`Keys::fold`] adds up.
 pub(crate) const DEPTH: usize = 8;
 
+/// Places in a row of [`Key::sparse`].
+pub(crate) const WEIGHT: usize = 10;
+/// Random blocks that give the places of a row.
+pub(crate) const ROW_BLOCKS: usize = 2;
+
+/// The random words of a row.
+pub(crate) type RowWords = [u64; 2 * ROW_BLOCKS];
+
+/// Ten places below `k`, five from each two words: twice 25 bits of each word, and the 28 bits that are left.
+#[inline(always)]
+pub(crate) fn places(random: RowWords, k: u64) -> [usize; WEIGHT] {
+    let low = |word: u64| (((word & 0x1ff_ffff) * k) >> 25) as usize;
+    let [a, b, c, d] = random;
+    let rest = |a: u64, b: u64| ((((a >> 50) | ((b >> 50) << 14)) * k) >> 28) as usize;
+    let [first, second] =
+        [[a, b], [c, d]].map(|[a, b]| [low(a), low(a >> 25), low(b), low(b >> 25), rest(a, b)]);
+    let [a, b, c, d, e] = first;
+    let [f, g, h, i, j] = second;
+    [a, b, c, d, e, f, g, h, i, j]
+}
+
 /// An expanded secret key in the form that the instruction set active at its creation wants; wiped on drop.
 pub(crate) enum Key {
     Scalar(aes::Aes128),
@@ -80,6 +101,18 @@ impl Key {
         }
     }
 
+    /// See [`crate::prg::add_sparse`].
+    pub(crate) fn sparse(&self, counter: u64, input: &[Block], out: &mut [Block]) {
+        match self {
+            Self::Scalar(cipher) => scalar::sparse(cipher, counter, input, out),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the level was detected when the key was made.
+            Self::X86(isa, schedule) => unsafe {
+                at_level!(*isa, sparse(schedule, counter, input, out))
+            },
+        }
+    }
+
     /// `out[i]` = H(x[i]), see [`crate::hash::Mmo`].
     pub(crate) fn mmo(&self, x: &[Block], out: &mut [Block]) {
         match self {
@@ -97,6 +130,18 @@ impl Key {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the level was detected when the key was made.
             Self::X86(isa, schedule) => unsafe { at_level!(*isa, ccr(schedule, x, out)) },
+        }
+    }
+
+    /// See [`crate::hash::Ccr::grow`].
+    pub(crate) fn ccr_grow(&self, nodes: &mut [Block], right: &mut [Block]) -> Block {
+        match self {
+            Self::Scalar(cipher) => scalar::ccr_grow(cipher, nodes, right),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the level was detected when the key was made.
+            Self::X86(isa, schedule) => unsafe {
+                at_level!(*isa, ccr_grow(schedule, nodes, right))
+            },
         }
     }
 

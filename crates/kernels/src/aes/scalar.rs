@@ -3,7 +3,7 @@
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 
-use super::TILE;
+use super::{ROW_BLOCKS, TILE, places};
 use crate::Block;
 
 pub(crate) fn cipher(key: Block) -> Aes128 {
@@ -67,6 +67,16 @@ pub(super) fn ccr(p: &Aes128, x: &[Block], out: &mut [Block]) {
     }
 }
 
+pub(super) fn ccr_grow(p: &Aes128, nodes: &mut [Block], right: &mut [Block]) -> Block {
+    ccr(p, nodes, right);
+    let mut sum = Block::ZERO;
+    for (left, right) in nodes.iter_mut().zip(right) {
+        (*left, *right) = (*right, *left ^ *right);
+        sum ^= *left;
+    }
+    sum
+}
+
 pub(super) fn mmo_cot(p: &Aes128, q: &[Block], delta: Block, [out0, out1]: [&mut [Block]; 2]) {
     for (q, (out0, out1)) in q.iter().zip(out0.iter_mut().zip(out1)) {
         *out0 = encrypt(p, *q) ^ *q;
@@ -93,6 +103,16 @@ pub(super) fn fold(
         };
         add(sum);
         planes.iter_mut().enumerate().filter(|(b, _)| x >> b & 1 == 1).for_each(|(_, p)| add(p));
+    }
+}
+
+pub(super) fn sparse(p: &Aes128, counter: u64, input: &[Block], out: &mut [Block]) {
+    let mut random = [[0; 16]; ROW_BLOCKS];
+    for (i, out) in out.iter_mut().enumerate() {
+        counter_mode(p, counter.wrapping_add((ROW_BLOCKS * i) as u64), &mut random);
+        for place in places(bytemuck::must_cast(random), input.len() as u64) {
+            *out ^= input[place];
+        }
     }
 }
 

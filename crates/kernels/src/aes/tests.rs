@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::hash::{Ccr, Mmo, Tmmo, ggm_double, tmmo};
 use crate::isa::Isa;
-use crate::prg::{Prg, Seeds, expand};
+use crate::prg::{Prg, Seeds, add_sparse, expand};
 
 fn blocks(len: usize, seed: u64) -> Vec<Block> {
     (0..len as u64)
@@ -132,6 +132,26 @@ fn folds_are_sums_of_expansions() {
 }
 
 #[test]
+fn places_are_spread_over_all_inputs() {
+    const K: usize = 1000;
+    let mut random = vec![Block::ZERO; 20_000];
+    expand(&[Block(5)], 0, &mut random);
+    let mut counts = vec![[0u32; K]; WEIGHT];
+    let (rows, _) = bytemuck::must_cast_slice::<_, u64>(&random).as_chunks();
+    for row in rows {
+        for (counts, place) in counts.iter_mut().zip(places(*row, K as u64)) {
+            counts[place] += 1;
+        }
+    }
+    for i in 0..K {
+        let total: u32 = counts.iter().map(|c| c[i]).sum();
+        assert!((50..160).contains(&total), "{total} of place {i}, 100 expected");
+    }
+    assert_eq!(places([u64::MAX; 4], 147_456), [147_455; WEIGHT]);
+    assert_eq!(places([0; 4], 147_456), [0; WEIGHT]);
+}
+
+#[test]
 fn expand_is_the_generator() {
     for row in [1, 5, 40] {
         let seeds = blocks(9, 5);
@@ -150,8 +170,9 @@ fn debug_hides_the_value() {
     assert_eq!(format!("{:?}", Block(77)), "Block(..)");
 }
 
-type Outputs = [Vec<Block>; 10];
+type Outputs = [Vec<Block>; 13];
 
+const INPUTS: usize = 777;
 const DELTA: Block = Block(u128::MAX / 3);
 const STEP: u64 = 3 << 62 | 5;
 
@@ -171,13 +192,22 @@ fn run_all(n: usize, row: usize, seed: u64, tweak: u64) -> Outputs {
     mmo.hash(&x, &mut single);
     let mut circular = vec![Block::ZERO; n];
     Ccr::new(super::FIXED[0]).hash(&x, &mut circular);
+    let (mut left, mut right) = (x.clone(), vec![Block::ZERO; n]);
+    let sum = Ccr::new(super::FIXED[0]).grow(&mut left, &mut right);
+    assert!(sum == left.iter().fold(Block::ZERO, |sum, x| sum ^ *x) && left == circular);
+    assert!(left.iter().zip(&right).zip(&x).all(|((l, r), x)| *l ^ *r == *x));
     let mut children = vec![Block::ZERO; 2 * n];
     ggm_double(&x, &mut children);
+    let (mut sparse, input) = (vec![Block(1); n], blocks(INPUTS, 9));
+    add_sparse(Block(seed.into()), tweak, &input, &mut sparse);
     let mut permuted = vec![Block::ZERO; n];
     Tmmo::new(super::FIXED[0]).permute(&x, &mut permuted);
     let mut shared = x;
     Tmmo::new(super::FIXED[0]).mask(&permuted, tweak, STEP, &mut shared);
-    [stream, rows, hash, out0, out1, children, permuted, shared, single, circular]
+    [
+        stream, rows, hash, out0, out1, children, permuted, shared, single, circular, left, right,
+        sparse,
+    ]
 }
 
 proptest! {
@@ -214,8 +244,9 @@ fn four_block_loops_equal_scalar() {
     }
     let run = |n: usize| {
         let x = blocks(n, 7);
-        let mut out: Outputs =
-            core::array::from_fn(|i| vec![Block::ZERO; n * [1, 3, 1, 1, 1, 2, 1, 1, 1, 1][i]]);
+        let mut out: Outputs = core::array::from_fn(|i| {
+            vec![Block::ZERO; n * [1, 3, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1][i]]
+        });
         // SAFETY: AVX2 is available, which includes AES-NI.
         unsafe { emulated::run(&x, &mut out) };
         out
@@ -304,7 +335,21 @@ mod emulated {
 
     #[target_feature(enable = "avx2,aes")]
     pub(super) fn run(x: &[Block], out: &mut super::Outputs) {
-        let [stream, rows, hash, out0, out1, children, permuted, shared, single, circular] = out;
+        let [
+            stream,
+            rows,
+            hash,
+            out0,
+            out1,
+            children,
+            permuted,
+            shared,
+            single,
+            circular,
+            left,
+            right,
+            sparse,
+        ] = out;
         let tweak = u64::MAX - 40;
         let schedules = FIXED.map(|key| x86::ni::schedule(key));
         let seed = x86::ni::schedule(Block(7));
@@ -316,6 +361,11 @@ mod emulated {
             wide::mmo_cot::<Quad>(&schedules[0], x, super::DELTA, [out0, out1]);
             wide::mmo::<Quad, false>(&schedules[0], x, single);
             wide::mmo::<Quad, true>(&schedules[0], x, circular);
+            sparse.fill(Block(1));
+            let input = super::blocks(super::INPUTS, 9);
+            wide::sparse::<Quad, __m128i>(&seed, tweak, &input, sparse);
+            left.copy_from_slice(x);
+            wide::ccr_grow::<Quad>(&schedules[0], left, right);
             wide::ggm_double::<Quad>(&schedules[1..], x, children);
             wide::permute::<Quad>(&schedules[0], x, permuted);
             shared.copy_from_slice(x);

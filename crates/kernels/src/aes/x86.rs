@@ -209,6 +209,12 @@ macro_rules! entry_points {
         }
 
         #[target_feature(enable = $features)]
+        pub(crate) fn ccr_grow(key: &Schedule, nodes: &mut [Block], right: &mut [Block]) -> Block {
+            // SAFETY: as above.
+            unsafe { wide::ccr_grow::<$lanes>(key, nodes, right) }
+        }
+
+        #[target_feature(enable = $features)]
         pub(crate) fn mmo_cot(key: &Schedule, q: &[Block], delta: Block, out: [&mut [Block]; 2]) {
             // SAFETY: as above.
             unsafe { wide::mmo_cot::<$lanes>(key, q, delta, out) }
@@ -224,6 +230,12 @@ macro_rules! entry_points {
         ) {
             // SAFETY: as above.
             unsafe { wide::fold::<$lanes, $registers>(seeds, punctured, counter, planes, sum) }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn sparse(key: &Schedule, counter: u64, input: &[Block], out: &mut [Block]) {
+            // SAFETY: as above.
+            unsafe { wide::sparse::<$lanes, __m128i>(key, counter, input, out) }
         }
 
         #[target_feature(enable = $features)]

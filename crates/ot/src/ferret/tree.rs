@@ -33,15 +33,6 @@ impl Forest {
     }
 }
 
-/// Doubles the `size` nodes at the start of `tree`: left children take their places, right ones follow.
-fn double(hash: &Ccr, tree: &mut [Block], size: usize) {
-    let (left, right) = tree[..2 * size].split_at_mut(size);
-    hash.hash(left, right);
-    for (x, h) in words_mut(left).iter_mut().zip(words_mut(right)) {
-        (*x, *h) = (*h, *x ^ *h);
-    }
-}
-
 /// Grows a tree into `tree` (2^depth leaves) and writes the masked sum of the left children of every level.
 ///
 /// `keys` are the sender's halves of `depth` COTs.
@@ -56,16 +47,15 @@ pub(crate) fn grow(
     let (hash, root) = (forest.next(), rng.block());
     tree[0] = root;
     tree[1] = root ^ delta;
+    let mut left = root;
     for (level, (key, sum)) in keys.iter().zip(sums).enumerate() {
-        let size = 1 << level;
         if level > 0 {
-            double(&hash, tree, size);
+            let (nodes, right) = tree[..2 << level].split_at_mut(1 << level);
+            left = hash.grow(nodes, right);
         }
-        *sum = *key ^ total(&tree[..size]);
+        *sum = *key ^ left;
     }
-    for leaf in tree {
-        *leaf = without_choice(*leaf);
-    }
+    clear_choices(tree);
 }
 
 /// Grows what the receiver can know of the sender's tree; the leaf on its path is set so that it exceeds the sender's
@@ -78,43 +68,41 @@ pub(crate) fn grow_punctured(
 ) {
     let hash = forest.next();
     tree[0] = Block::ZERO;
+    // All nodes of the level above together, the ghost included.
+    let mut all = Block::ZERO;
     let (mut path, mut ghost) = (0u32, Block::ZERO);
     for (level, (key, sum)) in keys.iter().zip(sums).enumerate() {
         let size = 1 << level;
         let away = (key.0 & 1) as u32;
         // The ghost's children, computed apart from the tree as its place is secret.
         let mut ghosts = [Block::ZERO; 2];
+        let (left, right) = tree[..2 * size].split_at_mut(size);
+        let mut lefts = Block::ZERO;
         if level > 0 {
-            double(&hash, tree, size);
+            lefts = hash.grow(left, right);
             hash.hash(&[ghost], &mut ghosts[..1]);
             ghosts[1] = ghosts[0] ^ ghost;
         } else {
-            tree[1] = Block::ZERO;
+            right[0] = Block::ZERO;
         }
-        let (left, right) = tree[..2 * size].split_at_mut(size);
         // The sum of the children away from the path, the ghost's included, against what it should be without.
-        let sums = [total(left), total(right)];
-        let all = select(away, sums[0], sums[1]);
-        let fix = *key ^ *sum ^ all;
+        let fix = *key ^ *sum ^ select(away, lefts, lefts ^ all);
         add_at(left, path, fix & mask(away ^ 1));
         add_at(right, path, fix & mask(away));
+        all ^= fix;
         ghost = select(away ^ 1, ghosts[0], ghosts[1]);
         path |= (away ^ 1) << level;
     }
-    // All leaves add up to delta; so the leaf on the path exceeds the sender's by the sum of the others.
-    let missing = total(tree);
-    for leaf in tree.iter_mut() {
-        *leaf = without_choice(*leaf);
-    }
-    // `missing` holds the ghost, as does the leaf's place: adding one to the other leaves the sum of the others.
-    let missing = Block(without_choice(missing).0 | super::CHOICE.0);
-    add_at(tree, path, missing);
+    // All leaves add up to delta; so the leaf on the path exceeds the sender's by the sum of the others. `all` holds the
+    // ghost, as does the leaf's place: adding one to the other leaves the sum of the others.
+    clear_choices(tree);
+    add_at(tree, path, Block(without_choice(all).0 | super::CHOICE.0));
 }
 
-fn total(blocks: &[Block]) -> Block {
-    let pairs: &[[u64; 2]] = bytemuck::must_cast_slice(blocks);
-    let sum = pairs.iter().fold([0; 2], |a, b| [a[0] ^ b[0], a[1] ^ b[1]]);
-    bytemuck::must_cast(sum)
+fn clear_choices(tree: &mut [Block]) {
+    for leaf in tree {
+        *leaf = without_choice(*leaf);
+    }
 }
 
 /// As words, which the compiler turns into vectors where it keeps 128-bit integers scalar.

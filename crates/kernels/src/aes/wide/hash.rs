@@ -224,3 +224,40 @@ pub(in crate::aes) unsafe fn mmo_cot<V: Lanes>(
         }
     }
 }
+
+/// See [`crate::hash::Ccr::grow`].
+#[inline(always)]
+pub(in crate::aes) unsafe fn ccr_grow<V: Lanes>(
+    key: &Schedule,
+    nodes: &mut [Block],
+    right: &mut [Block],
+) -> Block {
+    let batch = FLIGHT * V::BLOCKS;
+    // SAFETY: the module's condition; chunks hold exactly `batch` blocks and the pads hold WIDEST >= batch.
+    unsafe {
+        let keys = broadcast::<V>(key);
+        let mut sums = [V::splat(Block::ZERO); FLIGHT];
+        let (mut lefts, mut rights) =
+            (nodes.chunks_exact_mut(batch), right.chunks_exact_mut(batch));
+        for (left, right) in (&mut lefts).zip(&mut rights) {
+            let x = load(left);
+            let hashes = mmo_batch(&keys, spread::<V, true>(x));
+            store(hashes, left);
+            store(xor(x, hashes), right);
+            sums = xor(sums, hashes);
+        }
+        let mut pad = [Block::ZERO; WIDEST];
+        store(sums, &mut pad);
+        let mut sum = pad.iter().fold(Block::ZERO, |sum, x| sum ^ *x);
+        let (left, right) = (lefts.into_remainder(), rights.into_remainder());
+        if !left.is_empty() {
+            store(mmo_batch(&keys, spread::<V, true>(load_part(left))), &mut pad);
+            for ((left, right), hash) in left.iter_mut().zip(right).zip(&pad) {
+                *right = *left ^ *hash;
+                *left = *hash;
+                sum ^= *hash;
+            }
+        }
+        sum
+    }
+}

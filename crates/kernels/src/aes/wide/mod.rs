@@ -12,9 +12,11 @@ use crate::Block;
 
 mod fold;
 mod hash;
+mod sparse;
 
 pub(super) use fold::fold;
-pub(super) use hash::{mmo, mmo_cot, permute, tmmo, tmmo_from};
+pub(super) use hash::{ccr_grow, mmo, mmo_cot, permute, tmmo, tmmo_from};
+pub(super) use sparse::sparse;
 
 /// Registers in flight: enough to hide the latency of the AES unit of every x86 core so far.
 const FLIGHT: usize = 8;
