@@ -6,7 +6,7 @@ mod fixed_common;
 
 use fixed_common::{calibrate, clear, float, images, inputs, model, top1};
 use rayon::prelude::*;
-use sordino_graph::fixed::{Calibration, Fitted, MAX_ERROR, QuantiseOptions, fit};
+use sordino_graph::fixed::{Calibration, Fitted, Goal, MAX_ERROR, MAX_RISK, QuantiseOptions, fit};
 use sordino_graph::ir::{Graph, Tensor};
 
 /// Training images that ranges and bit widths are chosen on.
@@ -14,7 +14,7 @@ const CALIBRATION: usize = 64;
 
 fn fitted(g: &Graph, samples: &[Tensor], c: &Calibration) -> Fitted {
     let start = QuantiseOptions { act_bits: 4, weight_bits: 3, ..Default::default() };
-    fit(g, c, samples, &start, MAX_ERROR).unwrap()
+    fit(g, c, samples, &start, Goal::Output(MAX_ERROR)).unwrap()
 }
 
 /// Loses at most 0.3 points of top-1 on test images, in rings of at most `ring` bits.
@@ -96,6 +96,24 @@ fn keeps_photos(name: &str) {
     for (x, y) in &sets {
         assert_eq!(top1(&clear(&f.model, x)), top1(y.as_f32().unwrap()));
     }
+}
+
+/// Telling classes apart takes fewer bits than reproducing a thousand scores.
+#[test]
+fn classes_of_photos_take_fewer_bits_than_scores() {
+    let Some(data) = common::data("squeezenet1.1") else { return };
+    let g = model("squeezenet1.1");
+    let folder = data.join("models/squeezenet1.1");
+    let samples: Vec<Tensor> = common::data_sets(&folder)
+        .iter()
+        .map(|s| common::tensors(s, "input").remove(0).1)
+        .collect();
+    let c = Calibration::run(&g, &samples).unwrap();
+    let start = QuantiseOptions { act_bits: 4, weight_bits: 3, ..Default::default() };
+    let f = fit(&g, &c, &samples, &start, Goal::Class(MAX_RISK)).unwrap();
+    println!("{:?} {:?}", f.options, f.quality);
+    assert!(Goal::Class(MAX_RISK).met(&f.quality));
+    assert!(f.options.act_bits <= 12 && f.options.weight_bits <= 11);
 }
 
 #[test]

@@ -24,7 +24,9 @@ mod validate;
 pub use calibrate::Calibration;
 pub use io::{EncodedInput, decode, decode_output, encode_input};
 pub use op::*;
-pub use quantise::{Fitted, MAX_ERROR, Quality, QuantiseOptions, fit, quality, quantise};
+pub use quantise::{
+    Fitted, Goal, MAX_ERROR, MAX_RISK, Quality, QuantiseOptions, fit, quality, quantise,
+};
 pub use report::{LayerReport, Overflow};
 pub use validate::limits;
 

@@ -3,7 +3,8 @@ use super::links::{Links, constant_f32, is_linear, sweep};
 use crate::Error;
 use crate::ir::{Graph, Op};
 
-/// Folds an inference-mode batch normalisation into the convolution or dense layer before it.
+/// Folds an inference-mode batch normalisation into the convolution or dense layer before it, also
+/// through a mean without padding.
 ///
 /// # Errors
 /// Only when the graph was inconsistent before.
@@ -12,16 +13,30 @@ pub fn fold_batch_norms(graph: &mut Graph) -> Result<bool, Error> {
     let mut changed = false;
     for i in 0..graph.nodes.len() {
         let Op::BatchNorm { epsilon } = graph.nodes[i].op else { continue };
-        let source = links.sole_source(graph, i, 0).filter(|&s| is_linear(&graph.nodes[s].op));
-        let Some(source) = source else { continue };
+        let Some(source) = links.sole_source(graph, i, 0) else { continue };
+        let linear = if is_mean(&graph.nodes[source].op) {
+            links.sole_source(graph, source, 0)
+        } else {
+            Some(source)
+        };
+        let Some(linear) = linear.filter(|&s| is_linear(&graph.nodes[s].op)) else { continue };
         let Some(by) = coefficients(graph, i, epsilon) else { continue };
-        if rescale(graph, source, &by)? {
+        if rescale(graph, linear, &by)? {
             links.absorb(graph, source, i);
             changed = true;
         }
     }
     sweep(graph);
     Ok(changed)
+}
+
+/// Means commute with factors and offsets unless padding takes part.
+fn is_mean(op: &Op) -> bool {
+    match op {
+        Op::AveragePool { window, .. } => window.pads.iter().all(|&p| p == (0, 0)),
+        Op::GlobalAveragePool => true,
+        _ => false,
+    }
 }
 
 /// The normalisation as `scale * x + shift` per channel, when its parameters are constants.

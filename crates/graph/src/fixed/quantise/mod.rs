@@ -29,7 +29,7 @@ mod options;
 mod range;
 mod rings;
 
-pub use fit::{Fitted, MAX_ERROR, Quality, fit, quality};
+pub use fit::{Fitted, Goal, MAX_ERROR, MAX_RISK, Quality, fit, quality};
 pub use options::QuantiseOptions;
 
 pub(super) use builder::Draft;

@@ -1,6 +1,17 @@
 use crate::Error;
 
 /// Bit widths of a quantised network. Cost under cryptography grows with every one of them.
+///
+/// Right answers of 500 CIFAR-10 test images, or of 9 photos, and the mean width of comparisons:
+///
+/// | network | float | 8, 8 bits | 9, 8 | 10, 9 | 11, 10 |
+/// |---|---|---|---|---|---|
+/// | CIFAR-10 ResNet-20 | 455 | 458, 16.9 | 453, 17.9 | 453, 19.9 | 456, 21.9 |
+/// | CIFAR-10 DenseNet-40 | 469 | | 466, 17.4 | 469, 18.1 | 467, 19.8 |
+/// | SqueezeNet 1.1 | 9 | 9, 11.9 | 9, 12.8 | 9, 16.0 | |
+/// | MobileNet 1, 0.5, 160 | 9 | 2, 15.3 | 2, 16.3 | 7, 18.3 | 9, 20.3 |
+///
+/// One scale for a whole kernel is what MobileNet's depthwise layers cannot bear.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantiseOptions {
     /// Signed bits an operand of a linear layer or product is rounded to, 4 to 20.
@@ -20,6 +31,11 @@ impl Default for QuantiseOptions {
 }
 
 impl QuantiseOptions {
+    /// The narrowest widths that suit most networks without depthwise layers.
+    pub fn narrow() -> Self {
+        Self { act_bits: 9, weight_bits: 8, ..Self::default() }
+    }
+
     /// Checks every setting.
     ///
     /// # Errors

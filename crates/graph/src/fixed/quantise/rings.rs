@@ -68,7 +68,8 @@ fn assign(b: &mut Builder<'_>, nodes: &mut Vec<FixedNode>, output: EdgeId) -> Ve
         for (i, x) in n.inputs.iter().enumerate() {
             let own = b.edge(*x).bits(margin);
             let wanted = match &n.op {
-                FixedOp::Activate { .. } | FixedOp::Lookup { .. } | FixedOp::Rescale { .. } => own,
+                FixedOp::Activate { shift, function, .. } => compared(own, *shift, *function, out),
+                FixedOp::Lookup { .. } | FixedOp::Rescale { .. } => own,
                 FixedOp::MaxPool(_) => out.max(own + 1),
                 FixedOp::ArgMax => own + 1,
                 FixedOp::Add { shl, .. } => out.saturating_sub(shl[i]),
@@ -89,6 +90,15 @@ fn assign(b: &mut Builder<'_>, nodes: &mut Vec<FixedNode>, output: EdgeId) -> Ve
     need
 }
 
+/// The ring in which an activation reads a value of `own` bits. Rounding compares the dropped
+/// bits alone where it need not extend the result, which a few more bits of the operand spare it.
+fn compared(own: u32, shift: u32, function: Function, out: u32) -> u32 {
+    match function {
+        Function::Identity if shift > 0 && out + 2 * shift <= 2 * own => own.max(out + shift),
+        _ => own,
+    }
+}
+
 fn extends(pool: &PoolShape, own: u32, out: u32) -> bool {
     let t = Tournament::new(&windows(pool));
     let widening = t.comparisons() as u64 * u64::from(out.saturating_sub(own));
@@ -104,7 +114,9 @@ fn narrowed(b: &mut Builder<'_>, nodes: Vec<FixedNode>, mut rings: Vec<u32>) -> 
         let x = n.inputs[0];
         let own = b.edge(x).bits(margin);
         let wanted = match &n.op {
-            FixedOp::Activate { .. } => Some(own),
+            FixedOp::Activate { shift, function, .. } => {
+                Some(compared(own, *shift, *function, rings[n.output.0 as usize]))
+            }
             FixedOp::ArgMax => Some(own + 1),
             FixedOp::MaxPool(_) => Some((own + 1).max(rings[n.output.0 as usize])),
             _ => None,

@@ -6,7 +6,9 @@ const BLOCKS: [usize; 4] = [6, 12, 24, 16];
 /// DenseNet-121, up to its last activation.
 pub(super) fn of_121_layers(net: &mut Net) {
     net.conv(64, 7, 2);
-    norm_relu(net);
+    // Every later normalisation of these channels would undo a factor near 0.
+    net.batch_norm_without_zeros();
+    net.relu();
     net.writer.max_pool(3, 2, 1, false);
     for (i, &layers) in BLOCKS.iter().enumerate() {
         if i > 0 {

@@ -143,6 +143,12 @@ impl Net {
         self.writer.batch_norm(&norm);
     }
 
+    fn batch_norm_without_zeros(&mut self) {
+        let mut norm = self.weights.normalisation(self.channels(), 1.0);
+        norm.gamma.iter_mut().filter(|g| g.abs() < 0.1).for_each(|g| *g = 0.5);
+        self.writer.batch_norm(&norm);
+    }
+
     fn relu(&mut self) {
         self.writer.activation("Relu", &[]);
     }

@@ -7,7 +7,8 @@
 //! A small `g` would move `u` far away. But a channel whose `g*x + b` keeps its sign over the
 //! calibrated range of `x`, and a quarter of its width beyond, needs no comparison to be right:
 //! its threshold is moved to the end of that range, and what then is missing, a constant, goes to
-//! the biases of the layers that read it.
+//! the biases of the layers that read it. A channel that varies by no more than the rounding of
+//! its edge counts as a constant: its large `g` would take the kernels' bits from all others.
 
 use super::super::builder::RealLinear;
 use super::plan::Plan;
@@ -19,6 +20,9 @@ use std::rc::Rc;
 
 /// Part of a channel's range by which a threshold may lie beyond it.
 const BEYOND: f64 = 0.25;
+
+/// Steps of its edge that a channel varies by more than, unless it counts as a constant.
+const VISIBLE: f64 = 2.0;
 
 /// A normalised value before its rectifier: the sign and what remains to be done per channel.
 #[derive(Clone)]
@@ -44,15 +48,17 @@ struct Channel {
 }
 
 impl Channel {
-    fn new(g: f64, b: f64, (lo, hi): (f64, f64)) -> Self {
+    /// On an edge whose values are multiples of `step`.
+    fn new(g: f64, b: f64, Range { lo, hi }: Range, step: f64) -> Self {
         let beyond = BEYOND * (hi - lo);
         let (first, last) = (lo - beyond, hi + beyond);
-        if g == 0.0 {
-            return Self { threshold: last, flip: false, factor: 0.0, offset: b.max(0.0) };
+        let flip = g < 0.0;
+        if g == 0.0 || hi - lo <= VISIBLE * step {
+            let (threshold, offset) = (if flip { first } else { last }, g * (lo + hi) / 2.0 + b);
+            return Self { threshold, flip, factor: 0.0, offset: offset.max(0.0) };
         }
         let exact = -b / g;
         let threshold = exact.clamp(first, last);
-        let flip = g < 0.0;
         let (factor, offset) = if exact == threshold {
             (g, 0.0)
         } else if (exact < first) == flip {
@@ -131,10 +137,11 @@ impl Lower<'_> {
             gains: Rc::new(Gains { factor: vec![], offset: vec![] }),
         };
         let (mut factors, mut offsets, mut moves) = (vec![], vec![], vec![]);
+        let step = 1.0 / self.b.edge(f.edge).unit();
         let mut range: Option<Range> = None;
         for (c, &(lo, hi)) in seen.iter().enumerate() {
             let on_edge = Range::new(f64::from(lo), f64::from(hi)).affine(1.0 / f.scale, 0.0);
-            let channel = Channel::new(factor[c] * f.scale, offset[c], (on_edge.lo, on_edge.hi));
+            let channel = Channel::new(factor[c] * f.scale, offset[c], on_edge, step);
             let u = on_edge.affine(1.0, -channel.threshold);
             range = Some(range.map_or(u, |r| r.union(u)));
             let kept = if channel.flip { u.affine(-1.0, 0.0) } else { u }.clipped(f64::INFINITY);

@@ -186,10 +186,12 @@ impl Lower<'_> {
     }
 
     /// Rounds the operands of a concatenation where that is cheaper than carrying wide values
-    /// through all that reads it: each later activation compares every bit that is kept.
+    /// through all that reads it: each later activation compares every bit that is kept, and one
+    /// operand's bits widen all the others.
     fn aligned(&mut self, n: &Node, edges: Vec<EdgeId>) -> Vec<EdgeId> {
         let o = self.b.options;
-        let fanout = self.plan.fanout[n.outputs[0].0] as u64;
+        let read = self.plan.fanout[n.outputs[0].0] as u64
+            * self.g.value(n.outputs[0]).shape.iter().product::<usize>() as u64;
         let magnitude = edges
             .iter()
             .map(|&e| self.b.edge(e).range.magnitude() * f64::from(self.b.edge(e).divisor))
@@ -201,7 +203,7 @@ impl Lower<'_> {
             let kept = own.min(target);
             let wide = u64::from(d.bits(o.margin));
             let surplus = (d.frac - kept).max(0) as u64;
-            (fanout * surplus > wide).then_some(kept)
+            (read * surplus > wide * d.len()).then_some(kept)
         };
         edges
             .into_iter()
