@@ -83,30 +83,30 @@ fn random(n: usize, rng: &mut SecretRng) -> Bits {
 
 /// Bit `b` of every item.
 fn planes(items: &[u8], bits: u32) -> Vec<Bits> {
-    let plane = |b: u32| Bits::collect(items.iter().map(|v| u64::from(v >> b)));
-    (0..bits).map(plane).collect()
+    (0..bits).map(|b| Bits::of_bytes(items, b)).collect()
 }
 
 /// For each digit the table over the peer's digit `j` of, tree by tree, `[j > own]` and `[j == own]`
 /// (which the lowest digit lacks), masked. Shifts and masks: nothing is looked up.
 fn tables(own: &[Vec<u8>], hide: &[Bits], width: u32, msg_bits: u32) -> Vec<u64> {
-    let entries = 1u32 << width;
     // Bit `b` of every entry.
-    let every: Vec<u64> = (0..msg_bits)
-        .map(|b| (0..entries).fold(0, |all, j| all | 1u64 << (j * msg_bits + b)))
-        .collect();
+    let every = |b: u32| (0..1u32 << width).fold(0, |all, j| all | 1u64 << (j * msg_bits + b));
     let each = msg_bits / own.len() as u32;
-    let word = |i: usize| {
-        let mut word = 0;
-        for (b, (every, hide)) in every.iter().zip(hide).enumerate() {
-            word ^= every & hide.get(i).wrapping_neg();
-            let own = u32::from(own[b / each as usize][i]) * msg_bits;
-            word ^= match b as u32 % each {
-                0 => every & (u64::MAX << own) << msg_bits,
-                _ => 1u64 << (own + b as u32),
-            };
+    let mut words = vec![0; own[0].len()];
+    for (own, first) in own.iter().zip((0..).step_by(each as usize)) {
+        let (greater, equal) = (every(first), u64::from(each == 2) << (first + 1));
+        for (word, own) in words.iter_mut().zip(own) {
+            let entry = u32::from(*own) * msg_bits;
+            *word ^= greater & (u64::MAX << entry) << msg_bits ^ equal << entry;
         }
-        word
-    };
-    (0..own[0].len()).map(word).collect()
+    }
+    for (b, hide) in (0..).zip(hide) {
+        let every = every(b);
+        for (words, hide) in words.chunks_mut(64).zip(hide.words()) {
+            for (i, word) in words.iter_mut().enumerate() {
+                *word ^= every & (hide >> i & 1).wrapping_neg();
+            }
+        }
+    }
+    words
 }
