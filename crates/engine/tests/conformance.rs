@@ -131,4 +131,15 @@ proptest! {
         b.activate(EdgeId(0), shift, f, to);
         conforms(Kind::TwoParty, &b.done(), WISH, &[seed]);
     }
+
+    /// Secret signs per element and per channel, over values of the whole ring.
+    #[test]
+    fn gates(ring in 3u32..=64, shift in 0u32..40, to in 2u32..=64, per_element: bool, seed: u64) {
+        let shift = shift.min(ring - 2);
+        let mut b = Builder::new(&[1, 7, 2, 5], ring, seed);
+        b.gate(EdgeId(0), shift, if per_element { 70 } else { 7 }, to);
+        let model = b.done();
+        conforms(Kind::TwoParty, &model, WISH, &[seed]);
+        refuses(Kind::Garbled, &model, "Activate");
+    }
 }

@@ -91,6 +91,16 @@ impl Builder {
         self.push(op, &[x], &e.shape, e.frac - shift as i32, ring)
     }
 
+    /// A rectifier with `signs` secret signs.
+    pub fn gate(&mut self, x: EdgeId, shift: u32, signs: u32, ring: u32) -> EdgeId {
+        let e = self.model.graph.edges[x.0 as usize].clone();
+        let id = WeightId(self.model.weights.layers.len() as u32);
+        let bias = (0..u64::from(signs)).map(|i| (mix(self.seed, i) & 1) as i64).collect();
+        self.model.weights.layers.push(LayerWeights { kernel: Vec::new(), bias });
+        let op = FixedOp::Activate { shift, function: Function::Relu, flips: Some(id) };
+        self.push(op, &[x], &e.shape, e.frac - shift as i32, ring)
+    }
+
     /// Declares which values the input takes.
     pub fn input_range(&mut self, lo: i64, hi: i64) {
         self.range(EdgeId(0), lo, hi);
