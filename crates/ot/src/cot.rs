@@ -47,7 +47,7 @@ impl Place {
 
 /// The COT sender's half of `len()` random correlated OTs: `delta` and `q[i]`.
 ///
-/// The two keys of OT `i` are H(q\[i\]) and H(q\[i\] ^ delta). Consumed by the protocols, not `Clone`, zeroised on drop:
+/// The two keys of OT `i` are H(q\[i\]) and H(q\[i\] ^ delta). Consumed by the protocols, not `Clone`; its memory goes back to the supplier:
 ///
 /// ```compile_fail,E0382
 /// # use sordino_ot::{Error, SenderCots, ring_cot};
@@ -65,7 +65,7 @@ pub struct SenderCots {
 
 /// The COT receiver's half: random bits `choice[i]` and `t[i] = q[i] ^ choice[i] * delta`.
 ///
-/// Consumed by the protocols, not `Clone`, zeroised on drop.
+/// Consumed by the protocols, not `Clone`; its memory goes back to the supplier.
 pub struct ReceiverCots {
     /// May be longer than `t`: the bits of what was split off stay.
     choice: Arc<Bits>,

@@ -13,8 +13,9 @@
 //!   pseudo-random permutation (generators) and as an ideal permutation under fixed keys (correlation-robust hashing,
 //!   GGM trees); for [`Supply::Ferret`] in addition learning parity with regular noise.
 //! * The lane must be authenticated and confidential; nothing here defends against a third party on the wire.
-//! * Correlations are consumed by value, cannot be cloned, and are zeroised when dropped: using one twice does not
-//!   compile.
+//! * Correlations are consumed by value and cannot be cloned: using one twice does not compile. What is derived from COTs
+//!   is zeroised when dropped; the memory of COTs goes back to their supplier, which overwrites it with the next ones and
+//!   zeroises it when it is dropped itself.
 //! * A COT key is hashed once, by P(x) ^ x with P being AES under a public key ([`sordino_kernels::hash::Mmo`]), which
 //!   is correlation robust if AES is an ideal cipher (Guo, Katz, Wang, Yu, eprint 2019/074, section 7.2). No more is
 //!   needed: parties are semi-honest, so the `t` of a corrupted COT receiver are pseudo-random and (but for the
