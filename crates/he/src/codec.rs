@@ -11,12 +11,12 @@ pub(crate) const SEED: usize = size_of::<Block>();
 
 /// Bytes of a seed and a polynomial modulo q.
 pub(crate) fn input_len(params: &Params) -> usize {
-    SEED + params
-        .basis()
-        .primes()
-        .iter()
-        .map(|p| packed_len(params.degree(), p.width))
-        .sum::<usize>()
+    poly_len(params.degree(), params.basis().primes().iter().map(|p| p.width))
+}
+
+/// The same for primes of these widths.
+pub(crate) fn poly_len(n: usize, widths: impl Iterator<Item = u32>) -> usize {
+    SEED + widths.map(|width| packed_len(n, width)).sum::<usize>()
 }
 
 /// A seed and a polynomial modulo q.
@@ -88,7 +88,8 @@ fn halves(bits: u32) -> [u32; 2] {
     [bits.min(64), bits.saturating_sub(64)]
 }
 
-fn wide_len(n: usize, bits: u32) -> usize {
+/// Bytes of numbers of this width.
+pub(crate) fn wide_len(n: usize, bits: u32) -> usize {
     halves(bits).iter().map(|bits| packed_len(n, *bits)).sum()
 }
 

@@ -93,6 +93,7 @@ mod plain;
 mod product;
 mod ring;
 mod server;
+mod session;
 mod shape;
 
 pub use client::{decrypt, encrypt};
@@ -102,4 +103,5 @@ pub use keys::{ClientKeys, ServerKeys, public_key_len};
 pub use layout::ConvLayout;
 pub use params::Params;
 pub use server::evaluate;
+pub use session::{LayerSpec, SessionPlan};
 pub use shape::ConvShape;

@@ -32,7 +32,7 @@ pub struct ClientSession<'a> {
 /// What is set up when it is first needed.
 struct Tools {
     pool: CotPool,
-    keys: Option<ClientKeys>,
+    keys: Vec<ClientKeys>,
 }
 
 impl<'a> ClientSession<'a> {
@@ -131,7 +131,7 @@ impl<'a> ClientSession<'a> {
             lane: &mut self.lane,
             clock: &mut self.clock,
             pool,
-            linear: LinearSide::Client { plans: &self.plans, keys: keys.as_ref() },
+            linear: LinearSide::Client { plans: &self.plans, keys },
             rng: &mut self.rng,
             writer: store.create(id, prepared::kind(Role::Client), label)?,
             party: PhantomData,
@@ -181,7 +181,7 @@ impl<'a> ClientSession<'a> {
                     &mut self.rng,
                     &mut self.clock,
                 )?;
-                let linear = LinearSide::Client { plans: &self.plans, keys: keys.as_ref() };
+                let linear = LinearSide::Client { plans: &self.plans, keys };
                 Source::Live { pool, linear }
             }
         };

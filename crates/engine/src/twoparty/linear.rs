@@ -1,23 +1,29 @@
-//! Linear layers on lattice ciphertexts: one set of parameters and keys for a session, one layout
-//! per layer, kernels encoded once per model.
+//! Linear layers on lattice ciphertexts: a few sets of parameters, each with keys of its own, for a
+//! session, one layout per layer, kernels encoded once per model.
 
 use crate::{Error, Layer};
 use sordino_graph::fixed::{self, FixedGraph, FixedModel, FixedOp};
-use sordino_he::{ClientKeys, ConvLayout, ConvShape, EncodedKernel, Params, ServerKeys, linear};
+use sordino_he::{
+    ClientKeys, ConvLayout, ConvShape, EncodedKernel, LayerSpec, ServerKeys, SessionPlan, linear,
+};
 use sordino_secret::{Party, SecretRng, Share};
 use sordino_wire::{Lane, Meter};
 use std::collections::BTreeMap;
 
+/// Bytes of transformed kernels that a model keeps in memory.
+const KERNEL_BUDGET: usize = 600 << 20;
+
 /// What both parties derive from the graph.
 pub(crate) struct Plans {
-    params: Option<Params>,
-    layouts: BTreeMap<u32, ConvLayout>,
+    session: SessionPlan,
+    /// Places in the session's layers by layer number.
+    places: BTreeMap<u32, usize>,
 }
 
-/// One party's secret side of the linear layers.
+/// One party's secret side of the linear layers, with keys for each set of parameters.
 pub(crate) enum LinearSide<'a> {
-    Client { plans: &'a Plans, keys: Option<&'a ClientKeys> },
-    Server { plans: &'a Plans, keys: Option<&'a ServerKeys>, kernels: &'a Kernels },
+    Client { plans: &'a Plans, keys: &'a [ClientKeys] },
+    Server { plans: &'a Plans, keys: &'a [ServerKeys], kernels: &'a Kernels },
 }
 
 /// The owner's kernels in the form that the products use, by layer number.
@@ -38,90 +44,87 @@ fn shape(conv: &fixed::ConvShape) -> ConvShape {
 }
 
 impl Plans {
-    /// Parameters with room for the widest ring, kernel entries and sums of the graph, all of whose
+    /// Parameters with room for the rings, kernel entries and sums of the graph, all of whose
     /// layers must have a meaning on shares.
     pub(crate) fn new(graph: &FixedGraph) -> Result<Self, Error> {
         super::support::on_shares(graph)?;
-        let linear = || {
-            graph.nodes.iter().enumerate().filter_map(|(i, n)| match &n.op {
-                FixedOp::Linear { conv, weight_bits, .. } => {
-                    Some((i as u32, n, conv, *weight_bits))
-                }
-                _ => None,
-            })
-        };
-        let ring = |n: &fixed::FixedNode| graph.edges[n.output.0 as usize].ring;
-        let taps = |c: &fixed::ConvShape| {
-            (c.cin / c.groups) as usize * (c.kernel[0] * c.kernel[1]) as usize
-        };
-        let Some(widest) = linear().map(|(_, n, ..)| ring(n)).max() else {
-            return Ok(Self { params: None, layouts: BTreeMap::new() });
-        };
-        let weights = linear().map(|(.., w)| w).max().unwrap_or(1);
-        let sums = linear().map(|(_, _, c, _)| taps(c)).max().unwrap_or(1);
-        let params = Params::choose(widest, weights, sums)?;
-        let mut layouts = BTreeMap::new();
-        for (i, node, conv, _) in linear() {
-            let layout =
-                ConvLayout::new(&shape(conv), &params).map_err(|e| Error::Unsupported {
-                    node: node.name.clone(),
-                    op: "Linear".into(),
-                    why: e.to_string(),
-                    hint: "use a smaller ring, narrower weights or a smaller kernel".into(),
-                })?;
-            layouts.insert(i, layout);
+        let (mut specs, mut nodes) = (Vec::new(), Vec::new());
+        for (i, node) in graph.nodes.iter().enumerate() {
+            if let FixedOp::Linear { conv, weight_bits, .. } = &node.op {
+                let plain_bits = graph.edges[node.output.0 as usize].ring;
+                specs.push(LayerSpec { shape: shape(conv), plain_bits, weight_bits: *weight_bits });
+                nodes.push((i as u32, node));
+            }
         }
-        Ok(Self { params: Some(params), layouts })
+        let session = SessionPlan::new(&specs).map_err(|(i, e)| Error::Unsupported {
+            node: nodes[i].1.name.clone(),
+            op: "Linear".into(),
+            why: e.to_string(),
+            hint: "use a smaller ring, narrower weights or a smaller kernel".into(),
+        })?;
+        let places = nodes.iter().enumerate().map(|(place, (i, _))| (*i, place)).collect();
+        Ok(Self { session, places })
     }
 
-    fn layout(&self, layer: u32) -> Result<&ConvLayout, Error> {
-        self.layouts
-            .get(&layer)
+    /// A layer's set of parameters and layout.
+    fn layer(&self, layer: u32) -> Result<(usize, &ConvLayout), Error> {
+        let place = self.places.get(&layer);
+        let planned = place.and_then(|place| self.session.layers.get(*place));
+        planned
+            .map(|(set, layout)| (*set, layout))
             .ok_or_else(|| Error::Config(format!("layer {layer} has no layout")))
     }
 
-    /// Client: makes keys and sends the public one.
+    /// Client: makes keys and sends the public ones.
     pub(crate) fn send_keys(
         &self,
         lane: &mut Lane,
         rng: &mut SecretRng,
-    ) -> Result<Option<ClientKeys>, Error> {
-        let Some(params) = &self.params else { return Ok(None) };
-        let keys = ClientKeys::generate(params, rng);
-        linear::send_key(lane, &keys)?;
-        lane.flush()?;
-        Ok(Some(keys))
-    }
-
-    /// Server: receives the public key.
-    pub(crate) fn receive_keys(&self, lane: &mut Lane) -> Result<Option<ServerKeys>, Error> {
-        let Some(params) = &self.params else { return Ok(None) };
-        Ok(Some(linear::receive_key(lane, params)?))
-    }
-
-    /// Messages of the key.
-    pub(crate) fn cost_setup(&self, m: &mut Meter) {
-        if let Some(params) = &self.params {
-            linear::key_cost(m, params);
+    ) -> Result<Vec<ClientKeys>, Error> {
+        let mut all = Vec::with_capacity(self.session.params.len());
+        for params in &self.session.params {
+            let keys = ClientKeys::generate(params, rng);
+            linear::send_key(lane, &keys)?;
+            all.push(keys);
         }
+        Ok(all)
+    }
+
+    /// Server: receives the public keys.
+    pub(crate) fn receive_keys(&self, lane: &mut Lane) -> Result<Vec<ServerKeys>, Error> {
+        let receive = |params| Ok(linear::receive_key(lane, params)?);
+        self.session.params.iter().map(receive).collect()
+    }
+
+    /// Messages of the keys.
+    pub(crate) fn cost_setup(&self, m: &mut Meter) {
+        self.session.params.iter().for_each(|params| linear::key_cost(m, params));
     }
 
     /// Messages of one layer.
     pub(crate) fn cost(&self, m: &mut Meter, l: &Layer<'_>) -> Result<(), Error> {
-        linear::cost(m, self.layout(l.index)?);
+        linear::cost(m, self.layer(l.index)?.1);
         Ok(())
     }
 }
 
 impl Kernels {
+    /// Encodes the kernels, keeping as many transformed as fit the budget: first those with few
+    /// values, for which keeping saves most.
     pub(crate) fn new(plans: &Plans, model: &FixedModel) -> Result<Self, Error> {
-        let mut kernels = BTreeMap::new();
+        let mut layers = Vec::new();
         for (i, node) in model.graph.nodes.iter().enumerate() {
             if let FixedOp::Linear { weights, .. } = &node.op {
-                let layout = plans.layout(i as u32)?;
-                let kernel = &model.weights.layers[weights.0 as usize].kernel;
-                kernels.insert(i as u32, EncodedKernel::encode(layout, kernel)?);
+                let (_, layout) = plans.layer(i as u32)?;
+                layers.push((i as u32, layout, &model.weights.layers[weights.0 as usize].kernel));
             }
+        }
+        layers.sort_by_key(|(i, layout, _)| (layout.kernel_values(), *i));
+        let mut left = KERNEL_BUDGET;
+        let mut kernels = BTreeMap::new();
+        for (i, layout, kernel) in layers {
+            kernels.insert(i, EncodedKernel::encode_within(layout, kernel, left)?);
+            left = left.saturating_sub(EncodedKernel::transformed_bytes(layout));
         }
         Ok(Self(kernels))
     }
@@ -140,14 +143,15 @@ impl LinearSide<'_> {
         let missing = || Error::Config(format!("layer '{}' has no keys or kernel", l.node.name));
         match self {
             Self::Client { plans, keys } => {
-                let keys = keys.ok_or_else(missing)?;
-                Ok(linear::client(lane, keys, plans.layout(l.index)?, x.expose(), rng)?)
+                let (set, layout) = plans.layer(l.index)?;
+                let keys = keys.get(set).ok_or_else(missing)?;
+                Ok(linear::client(lane, keys, layout, x.expose(), rng)?)
             }
             Self::Server { plans, keys, kernels } => {
-                let keys = keys.ok_or_else(missing)?;
+                let (set, layout) = plans.layer(l.index)?;
+                let keys = keys.get(set).ok_or_else(missing)?;
                 let kernel = kernels.0.get(&l.index).ok_or_else(missing)?;
                 let bias = bias.unwrap_or_default();
-                let layout = plans.layout(l.index)?;
                 Ok(linear::server(lane, keys, layout, kernel, x.expose(), &bias, rng)?)
             }
         }

@@ -49,7 +49,7 @@ impl ServerModel {
         Ok(store.list()?.iter().filter(ours).count())
     }
 
-    fn linear<'a>(&'a self, keys: Option<&'a ServerKeys>) -> LinearSide<'a> {
+    fn linear<'a>(&'a self, keys: &'a [ServerKeys]) -> LinearSide<'a> {
         LinearSide::Server { plans: &self.plans, kernels: &self.kernels, keys }
     }
 
@@ -173,7 +173,7 @@ struct Session<'a> {
 /// What is set up when it is first needed.
 struct Tools {
     pool: CotPool,
-    keys: Option<ServerKeys>,
+    keys: Vec<ServerKeys>,
 }
 
 impl Tools {
@@ -246,7 +246,7 @@ impl Session<'_> {
             lane: self.lane,
             clock: &mut Clock::default(),
             pool: &mut tools.pool,
-            linear: model.linear(tools.keys.as_ref()),
+            linear: model.linear(&tools.keys),
             rng: &mut self.rng,
             writer,
             party: PhantomData,
@@ -288,7 +288,7 @@ impl Session<'_> {
                     self.lane,
                     &mut self.rng,
                 )?;
-                Source::Live { pool: &mut tools.pool, linear: model.linear(tools.keys.as_ref()) }
+                Source::Live { pool: &mut tools.pool, linear: model.linear(&tools.keys) }
             }
         };
         let mut party = TwoParty::<Server> {

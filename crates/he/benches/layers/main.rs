@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use networks::{conv, depthwise};
 use sordino_he::{
-    ClientKeys, ConvLayout, ConvShape, EncodedKernel, Params, ServerKeys, decrypt, encrypt,
-    evaluate,
+    ClientKeys, ConvLayout, ConvShape, EncodedKernel, LayerSpec, Params, ServerKeys, SessionPlan,
+    decrypt, encrypt, evaluate, public_key_len,
 };
 use sordino_secret::SecretRng;
 
@@ -99,21 +99,21 @@ fn header(title: &str) {
     );
 }
 
-fn measure(shape: &ConvShape, params: &Params) -> Row {
+fn measure(layout: &ConvLayout) -> Row {
+    let (shape, params) = (layout.shape(), layout.params());
     let mut rng = SecretRng::from_seed([1; 32]);
     let mut words = vec![0; shape.kernel_len().max(shape.input_len())];
     rng.fill_words(&mut words);
     let weight = |w: &u64| ((*w as i64) >> (64 - WEIGHT_BITS)) as i32;
     let kernel: Vec<i32> = words[..shape.kernel_len()].iter().map(weight).collect();
     let share = &words[..shape.input_len()];
-    let layout = ConvLayout::new(shape, params).unwrap();
     let keys = ClientKeys::generate(params, &mut rng);
     let server = ServerKeys::from_bytes(params, keys.public_key()).unwrap();
-    let (kernel, encode) = timed(|| EncodedKernel::encode(&layout, &kernel).unwrap());
-    let (up, encrypt) = timed(|| encrypt(&keys, &layout, share, &mut rng).unwrap());
+    let (kernel, encode) = timed(|| EncodedKernel::encode(layout, &kernel).unwrap());
+    let (up, encrypt) = timed(|| encrypt(&keys, layout, share, &mut rng).unwrap());
     let (down, evaluate) =
-        timed(|| evaluate(&server, &layout, &kernel, &up, share, &[], &mut rng).unwrap().0);
-    let (_, decrypt) = timed(|| decrypt(&keys, &layout, &down).unwrap());
+        timed(|| evaluate(&server, layout, &kernel, &up, share, &[], &mut rng).unwrap().0);
+    let (_, decrypt) = timed(|| decrypt(&keys, layout, &down).unwrap());
     Row {
         up: layout.up_bytes(),
         down: layout.down_bytes(),
@@ -151,7 +151,7 @@ fn layers(wanted: impl Fn(&str) -> bool) {
         let name = name(&shape);
         if wanted("layers") || wanted(&name) {
             let params = Params::choose(RING_BITS, WEIGHT_BITS, shape.taps()).unwrap();
-            measure(&shape, &params).print(&name);
+            measure(&ConvLayout::new(&shape, &params).unwrap()).print(&name);
         }
     }
 }
@@ -165,14 +165,22 @@ fn run() {
     layers(wanted);
     header("network");
     for (network, shapes) in networks::all().into_iter().filter(|(name, _)| wanted(name)) {
-        let taps = shapes.iter().map(ConvShape::taps).max().unwrap();
-        let params = Params::choose(RING_BITS, WEIGHT_BITS, taps).unwrap();
+        let spec = |shape: &ConvShape| LayerSpec {
+            shape: *shape,
+            plain_bits: RING_BITS,
+            weight_bits: WEIGHT_BITS,
+        };
+        let specs: Vec<LayerSpec> = shapes.iter().map(spec).collect();
+        let (plan, planning) = timed(|| SessionPlan::new(&specs).unwrap());
         let mut rows = HashMap::new();
         let mut total = Row::default();
-        for shape in &shapes {
-            total.add(rows.entry(*shape).or_insert_with(|| measure(shape, &params)));
+        for (set, layout) in &plan.layers {
+            let row = rows.entry((*set, *layout.shape())).or_insert_with(|| measure(layout));
+            total.add(row);
         }
+        total.up += plan.params.iter().map(public_key_len).sum::<usize>();
         total.print(network);
+        println!("    {} keys, planned in {planning:.0} ms", plan.params.len());
     }
 }
 

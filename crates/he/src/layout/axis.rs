@@ -5,7 +5,7 @@ use std::ops::Range;
 /// A strided convolution is a sum of convolutions of stride 1 over the residue classes of its input: tap k of output i
 /// reads input `i s + k d - pad = s (i + shift) + phase`. Only the phases that some tap reads are kept, so a 1x1
 /// kernel of stride s encrypts nothing that it does not need.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Axis {
     /// Input extent.
     input: usize,

@@ -28,7 +28,7 @@ use tiling::Tiling;
 ///
 /// *Cost*: [`up_bytes`](Self::up_bytes) and [`down_bytes`](Self::down_bytes) in
 /// [`up_ciphertexts`](Self::up_ciphertexts) and [`down_ciphertexts`](Self::down_ciphertexts) messages, one round.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConvLayout {
     params: Params,
     shape: ConvShape,
@@ -183,6 +183,11 @@ impl ConvLayout {
     /// Outputs whose weights meet in a result's noise, at most.
     pub fn sharing(&self) -> usize {
         self.plan.outputs
+    }
+
+    /// Values of a transformed kernel polynomial for each prime: few when it is one in a high power of X.
+    pub fn kernel_values(&self) -> usize {
+        self.params.degree() / self.run()
     }
 
     /// Replays the messages of [`linear::client`](crate::linear::client) and

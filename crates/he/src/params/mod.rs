@@ -2,7 +2,9 @@
 
 mod noise;
 mod security;
+mod spec;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sordino_kernels::ntt::find_primes;
@@ -13,6 +15,7 @@ use crate::ring::{Basis, Rounding, Scale, primes_of};
 pub(crate) use noise::MAX_OUTPUTS_LOG2;
 use noise::{Load, Scaling};
 use security::MAX_LOG_Q;
+pub(crate) use spec::{Footprint, Spec};
 
 /// Weights per output and taps for which the noise budget has room at least: the output channels of one kernel
 /// polynomial share its noise.
@@ -96,15 +99,9 @@ impl Params {
         if !(1..=MAX_TAPS).contains(&taps) {
             return Err(refuse("an output must sum 1 to 2^24 products"));
         }
-        let weights = weights.clamp(taps, MAX_TAPS * SHARED_OUTPUTS);
-        let largest = f64::from(weight_bits - 1).exp2();
-        let load = Load { taps, weights, largest };
-        let budget = MAX_LOG_Q
-            .iter()
-            .find_map(|&(n, max_log_q)| Budget::fit(n, max_log_q, plain_bits, &load))
-            .ok_or_else(|| {
-                refuse("the modulus would exceed 438 bits; use a smaller ring or narrower weights")
-            })?;
+        let budget = Budget::choose(plain_bits, weight_bits, taps, weights).ok_or_else(|| {
+            refuse("the modulus would exceed 438 bits; use a smaller ring or narrower weights")
+        })?;
         Ok(Self::from_budget(budget, weight_bits))
     }
 
@@ -235,6 +232,13 @@ impl Budget {
         2 * self.log_q() + 2 * c1 + c0
     }
 
+    fn choose(plain_bits: u32, weight_bits: u32, taps: usize, weights: usize) -> Option<Self> {
+        let weights = weights.clamp(taps, MAX_TAPS * SHARED_OUTPUTS);
+        let load = Load { taps, weights, largest: f64::from(weight_bits - 1).exp2() };
+        let fit = |&(n, max_log_q): &(usize, u32)| Self::fit(n, max_log_q, plain_bits, &load);
+        MAX_LOG_Q.iter().find_map(fit)
+    }
+
     /// The lightest budget; one whose primes scale shares exactly where there is any, because that is faster.
     fn fit(n: usize, max_log_q: u32, plain_bits: u32, load: &Load) -> Option<Self> {
         [Scaling::Exact, Scaling::Dithered]
@@ -255,10 +259,10 @@ impl Budget {
         let flood_bits = noise::FLOOD_BITS + noise_bits as u32;
         let choices =
             (2..=6).flat_map(|c0| (7..=13).map(move |c1| [plain_bits + c0, plain_bits + c1]));
-        let primes = |total: u32| match scaling {
-            Scaling::Exact => primes_of(n, total, plain_bits),
-            Scaling::Dithered => primes_of(n, total, 0),
-        };
+        let exact = if scaling == Scaling::Exact { plain_bits } else { 0 };
+        let mut found = HashMap::new();
+        let mut primes =
+            |total: u32| found.entry(total).or_insert_with(|| primes_of(n, total, exact)).clone();
         let fits = choices.filter_map(|response_bits| {
             let budget = Self {
                 n,
