@@ -141,13 +141,20 @@ impl SenderPads {
     ) -> (Vec<u64>, Vec<u64>) {
         let mask = u64::MAX >> (64 - bits);
         let [mut shares, mut corrections] = [(); 2].map(|()| vec![0; corr.len()]);
-        let out = shares.iter_mut().zip(&mut corrections);
-        let pads = self.pads[0][start..].iter().zip(&self.pads[1][start..]);
-        for (i, (((x, y), corr), (share, correction))) in pads.zip(corr).zip(out).enumerate() {
-            let swap = (x ^ y) & flips.get(start + i).wrapping_neg();
-            let (x, y) = (x ^ swap, y ^ swap);
-            *share = x.wrapping_neg() & mask;
-            *correction = x.wrapping_add(*corr).wrapping_sub(y) & mask;
+        let flips = flips.slice(start, corr.len());
+        let out = shares.chunks_mut(64).zip(corrections.chunks_mut(64));
+        let pads = self.pads[0][start..].chunks(64).zip(self.pads[1][start..].chunks(64));
+        let groups = pads.zip(corr.chunks(64)).zip(out).zip(flips.words());
+        for ((((x, y), corr), (shares, corrections)), flips) in groups {
+            let out = shares.iter_mut().zip(corrections);
+            for (i, (((x, y), corr), (share, correction))) in
+                x.iter().zip(y).zip(corr).zip(out).enumerate()
+            {
+                let swap = (x ^ y) & (flips >> i & 1).wrapping_neg();
+                let (x, y) = (x ^ swap, y ^ swap);
+                *share = x.wrapping_neg() & mask;
+                *correction = x.wrapping_add(*corr).wrapping_sub(y) & mask;
+            }
         }
         (shares, corrections)
     }
@@ -232,11 +239,17 @@ impl ReceiverPads {
         bits: u32,
     ) -> Vec<u64> {
         let mask = u64::MAX >> (64 - bits);
-        let own = |(i, (pad, correction)): (usize, (&u64, &u64))| {
-            let chosen = correction & choice.get(start + i).wrapping_neg();
-            pad.wrapping_add(chosen) & mask
-        };
-        self.pads[start..].iter().zip(corrections).enumerate().map(own).collect()
+        let choice = choice.slice(start, corrections.len());
+        let mut shares = Vec::with_capacity(corrections.len());
+        let pads = self.pads[start..].chunks(64);
+        for ((pads, corrections), choice) in pads.zip(corrections.chunks(64)).zip(choice.words()) {
+            shares.extend(pads.iter().zip(corrections).enumerate().map(
+                |(i, (pad, correction))| {
+                    pad.wrapping_add(correction & (choice >> i & 1).wrapping_neg()) & mask
+                },
+            ));
+        }
+        shares
     }
 }
 
