@@ -274,3 +274,50 @@ fn piece_len(layout: &ConvLayout, piece: usize) -> usize {
 fn section(values: usize) -> usize {
     values.next_multiple_of(TOGETHER)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Kernels in a power of X have the values of the whole transform, each once, whether they are kept or not.
+    #[test]
+    fn compact_kernels_are_those_of_the_whole_transform() {
+        let params = Params::choose(26, 9, 256).unwrap();
+        let basis = params.basis();
+        let n = basis.n();
+        for (size, cout, groups) in [(56, 3, 1), (14, 40, 1), (28, 20, 1), (14, 24, 2)] {
+            let shape = ConvShape { h: size, w: size, groups, ..ConvShape::dense(256, cout) };
+            let layout = ConvLayout::new(&shape, &params).unwrap();
+            assert!(layout.run() > 1, "{shape:?}");
+            let weights: Vec<i32> =
+                (0..shape.kernel_len() as i32).map(|i| i * 7919 % 512 - 256).collect();
+            let kernel = EncodedKernel::encode_within(&layout, &weights, 0).unwrap();
+            let kept = EncodedKernel::encode(&layout, &weights).unwrap();
+            for unit in 0..units(&layout) {
+                let (mut made, mut unused) = (Zeroizing::default(), Zeroizing::default());
+                let words = kernel.unit(&layout, 0, unit, &mut made);
+                assert!(words == kept.unit(&layout, 0, unit, &mut unused));
+                for (row, result) in rows_of(&layout, unit).enumerate() {
+                    for input in layout.connected(result) {
+                        for (i, prime) in basis.primes().iter().enumerate() {
+                            let mut whole = vec![0; n];
+                            layout.each_weight(0, input, result, |coefficient, index| {
+                                let weight = i64::from(weights[index]);
+                                whole[coefficient] = prime.modulus.reduce_signed(weight);
+                            });
+                            prime.ntt.forward(&mut whole);
+                            prime.ntt.factors(&mut whole);
+                            let values = (0..layout.kernel_values()).map(|v| {
+                                matrix(&layout, words, unit, i, v)[row * layout.inputs() + input]
+                            });
+                            for (run, value) in whole.chunks_exact(layout.run()).zip(values) {
+                                assert!(run.iter().all(|v| *v == value));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Sets of parameters for the layers of a network.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::params::{Footprint, Spec};
 use crate::{ConvLayout, ConvShape, Error, Params};
@@ -130,11 +131,12 @@ fn traffic(layers: &[LayerSpec]) -> Result<Vec<(Spec, Traffic)>, (usize, Error)>
     let mut known: HashMap<ConvShape, ConvLayout> = HashMap::new();
     let mut traffic = Vec::with_capacity(layers.len());
     for (i, layer) in layers.iter().enumerate() {
-        if !known.contains_key(&layer.shape) {
-            let layout = ConvLayout::new(&layer.shape, &common).map_err(|e| (i, e))?;
-            known.insert(layer.shape, layout);
-        }
-        let layout = &known[&layer.shape];
+        let layout = match known.entry(layer.shape) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                entry.insert(ConvLayout::new(&layer.shape, &common).map_err(|e| (i, e))?)
+            }
+        };
         let needs = spec(layer, layout.sharing());
         traffic.push((
             needs,

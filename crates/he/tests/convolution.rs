@@ -156,6 +156,31 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn pointwise_convolutions_are_exact(
+        (groups, cin, cout) in (1_u32..=3, 1_u32..=40, 1_u32..=40),
+        (h, w) in (1_u32..=33, 1_u32..=33),
+        stride in (1_u32..=3, 1_u32..=3),
+        bits in 20_u32..=40,
+        seed: [u8; 32],
+        keep: bool,
+    ) {
+        let shape = ConvShape {
+            h,
+            w,
+            stride: stride.into(),
+            groups,
+            ..ConvShape::dense(cin * groups, cout * groups)
+        };
+        let mut rng = SecretRng::from_seed(seed);
+        let case = Case::random(shape, bits, 8, &mut rng);
+        let budget = if keep { usize::MAX } else { 0 };
+        prop_assert_eq!(case.run(&case.params(), budget, &mut rng), case.expected());
+    }
+}
+
 #[test]
 fn every_ring_width_is_exact() {
     for bits in 2..=64 {

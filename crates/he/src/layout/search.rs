@@ -6,27 +6,28 @@ use super::axis::{Axis, Bounds};
 use super::tiling::Tiling;
 
 /// Prices of computation, in bytes: a microsecond of a core is worth 10 bytes, as on a link of 80 Mb/s, so that neither
-/// a few bytes cost much work nor the reverse. Measured with AVX-512 at n = 4096 and two primes; other parameters scale
-/// alike, and only the balance matters.
+/// a few bytes cost much work nor the reverse. Times were measured with AVX-512 at n = 4096 and two primes, on a busy
+/// machine; other parameters scale alike, and only the balance matters.
 mod price {
     /// A ciphertext, for encryption and reading, or for re-randomising, rounding and decryption.
-    pub(super) const INPUT: usize = 1000;
-    pub(super) const RESULT: usize = 2000;
-    /// A product, per coefficient: of ciphertexts with kernels in a power of X, and with any.
-    const SCALED: usize = 4;
-    const GENERAL: usize = 8;
-    /// Transforming one value of a kernel.
-    const POINT: usize = 25;
-    const SCALE: usize = 1000;
+    pub(super) const INPUT: usize = 3000;
+    pub(super) const RESULT: usize = 4000;
+    /// A thousand coefficients of a product: of ciphertexts with kernels in a power of X, and with any.
+    const SCALED: usize = 10;
+    const GENERAL: usize = 20;
+    /// Transforming a thousand values of a kernel: of one in a power of X, whose values are put in many places, and of
+    /// any.
+    const SCALED_VALUES: usize = 130;
+    const VALUES: usize = 50;
 
     /// A product with a kernel of `degree / run` transformed values.
     pub(super) fn product(degree: usize, run: usize) -> usize {
-        degree * if run > 1 { SCALED } else { GENERAL } / SCALE
+        degree * if run > 1 { SCALED } else { GENERAL } / 1000
     }
 
     /// Transforming a kernel of `degree / run` values.
     pub(super) fn transform(degree: usize, run: usize) -> usize {
-        degree / run * POINT / SCALE
+        degree / run * if run > 1 { SCALED_VALUES } else { VALUES } / 1000
     }
 }
 

@@ -145,6 +145,17 @@ fn layouts_stay_small() {
     }
 }
 
+/// Only products that some weight connects count.
+#[test]
+fn depthwise_layers_waste_no_products() {
+    let params = Params::choose(26, 9, 9).unwrap();
+    for stride in [1, 2] {
+        let layout = ConvLayout::new(&conv(576, 14, 576, 3, stride, 576), &params).unwrap();
+        let ciphertexts = layout.up_ciphertexts() + layout.down_ciphertexts();
+        assert!(layout.products() <= ciphertexts, "{} of {ciphertexts}", layout.products());
+    }
+}
+
 /// Extreme but allowed shapes are laid out without much time or memory.
 #[test]
 fn long_axes_are_laid_out() {

@@ -353,6 +353,14 @@ mod tests {
     fn common_choices_are_small() {
         let params = Params::choose(37, 8, 576).unwrap();
         assert_eq!((params.degree(), params.log_q()), (4096, 98));
+        assert_eq!(params.response_bits(), [40, 47]);
+        let params = Params::choose(26, 9, 4608).unwrap();
+        assert_eq!((params.log_q(), params.response_bits()), (90, [29, 36]));
+        assert!(
+            [params, Params::choose(37, 8, 576).unwrap()]
+                .iter()
+                .all(|p| p.plain().exact().is_some())
+        );
         assert_eq!(Params::choose(64, 8, 576).unwrap().degree(), 8192);
     }
 
