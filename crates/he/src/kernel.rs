@@ -150,7 +150,7 @@ impl EncodedKernel {
         if layout.connected(rows_of(layout, unit).start).len() < layout.inputs() {
             words.fill(0);
         }
-        words.resize(piece_len(layout, unit), 0);
+        resize(words, piece_len(layout, unit));
         let basis = layout.params().basis();
         let points = basis.n() / layout.run();
         let (rows, inputs) = (rows_of(layout, unit), layout.inputs());
@@ -187,7 +187,7 @@ impl EncodedKernel {
         words: &mut Zeroizing<Vec<u64>>,
     ) {
         let n = layout.params().degree();
-        words.resize(piece_len(layout, result), 0);
+        resize(words, piece_len(layout, result));
         let inputs = layout.connected(result);
         for (prime, words) in words.chunks_exact_mut(inputs.len() * n).enumerate() {
             for (input, values) in inputs.clone().zip(words.chunks_exact_mut(n)) {
@@ -239,6 +239,14 @@ pub(crate) fn matrix<'a>(
     let size = rows_of(layout, unit).len() * layout.inputs();
     let points = layout.params().degree() / layout.run();
     &words[prime * section(points * size) + value * size..][..size]
+}
+
+/// Changes the length; what was there is kept only where it is not moved, so that nothing is left behind.
+pub(crate) fn resize(words: &mut Zeroizing<Vec<u64>>, len: usize) {
+    if words.capacity() < len {
+        *words = Zeroizing::new(Vec::with_capacity(len));
+    }
+    words.resize(len, 0);
 }
 
 fn rows(layout: &ConvLayout) -> usize {

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::ConvLayout;
-use crate::kernel::{EncodedKernel, matrix, rows_of};
+use crate::kernel::{EncodedKernel, matrix, resize, rows_of};
 
 /// Columns that are multiplied together: what a few registers hold.
 const PANEL: usize = 32;
@@ -17,7 +17,7 @@ pub(crate) struct Inputs {
     width: usize,
     count: usize,
     degree: usize,
-    words: Vec<u64>,
+    words: Zeroizing<Vec<u64>>,
 }
 
 impl Inputs {
@@ -25,7 +25,8 @@ impl Inputs {
         let (degree, count) = (layout.params().degree(), layout.inputs());
         let width = if layout.run() > 1 { layout.run().min(PANEL) } else { degree };
         let primes = layout.params().basis().primes().len();
-        Self { width, count, degree, words: vec![0; 2 * primes * degree * count] }
+        let words = Zeroizing::new(vec![0; 2 * primes * degree * count]);
+        Self { width, count, degree, words }
     }
 
     /// Puts an input in its place.
@@ -72,7 +73,7 @@ pub(crate) fn sums<'a>(
 ) -> &'a mut [u64] {
     let basis = layout.params().basis();
     let len = 2 * basis.n() * basis.primes().len();
-    sums.resize(jobs.len() * rows_of(layout, unit).len() * len, 0);
+    resize(sums, jobs.len() * rows_of(layout, unit).len() * len);
     if layout.run() > 1 {
         scaled(layout, kernel.unit(layout, group, unit, kernels), unit, jobs, sums);
     } else {
@@ -114,7 +115,7 @@ fn general(
     let basis = layout.params().basis();
     let (n, primes) = (basis.n(), basis.primes().len());
     let results: Vec<usize> = rows_of(layout, unit).collect();
-    made.resize(results.len() * AHEAD * n, 0);
+    resize(made, results.len() * AHEAD * n);
     let mut row = 0;
     for rows in results.chunk_by(|a, b| layout.connected(*a) == layout.connected(*b)) {
         let connected = layout.connected(rows[0]);

@@ -22,9 +22,10 @@ pub(crate) fn depthwise(channels: u32, size: u32, stride: u32) -> ConvShape {
 /// A network's name and layers.
 pub(crate) type Network = (&'static str, Vec<ConvShape>);
 
-/// Networks of ImageNet's size.
+/// A small network, and those of ImageNet's size.
 pub(crate) fn all() -> Vec<Network> {
     vec![
+        ("CIFAR ResNet-20", resnet20()),
         ("SqueezeNet 1.1", squeezenet()),
         ("MobileNetV2", mobilenet_v2()),
         ("ResNet-18", resnet18()),
@@ -32,6 +33,18 @@ pub(crate) fn all() -> Vec<Network> {
         ("DenseNet-121, 224", densenet121(224, 1000)),
         ("DenseNet-121, 320", densenet121(320, 14)),
     ]
+}
+
+fn resnet20() -> Vec<ConvShape> {
+    let mut layers = vec![conv(3, 32, 16, 3, 1)];
+    (0..6).for_each(|_| layers.push(conv(16, 32, 16, 3, 1)));
+    for (channels, size) in [(32, 16), (64, 8)] {
+        layers.push(conv(channels / 2, 2 * size, channels, 3, 2));
+        layers.push(conv(channels / 2, 2 * size, channels, 1, 2));
+        (0..5).for_each(|_| layers.push(conv(channels, size, channels, 3, 1)));
+    }
+    layers.push(ConvShape::dense(64, 10));
+    layers
 }
 
 fn squeezenet() -> Vec<ConvShape> {
