@@ -7,7 +7,7 @@
 //! vector path has a scalar twin with identical results.
 //!
 //! *Security*: no function branches on, or indexes by, the value of its data; running time depends on lengths alone,
-//! and in [`digits::sample`] on which words are thrown away.
+//! in [`digits::sample`] on which words are thrown away, and in [`prg::add_sparse`] on places that a public seed draws.
 //! The portable AES comes from the `aes` crate, which is constant-time.
 
 #[cfg(target_endian = "big")]
