@@ -13,6 +13,7 @@ use sordino::graph::zoo::{self, ImageNet};
 use sordino::image::{Channels, Settings};
 use sordino::model::{Model, Source};
 use sordino::residue::{self, Gadgets};
+use sordino::store::Store;
 use sordino::wire::{ClientSecurity, Identity, Listener, Meter, ServerSecurity, Trust, connect};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -208,6 +209,26 @@ pub(crate) struct Session {
 }
 
 pub(crate) fn over_tls(model: &ServerModel, wish: Wish, inputs: &[Vec<u64>]) -> Session {
+    let ((outputs, client), server) = session_over_tls(model, wish, None, |mut client| {
+        let outputs = inputs.iter().map(|x| client.infer(x, &mut Silent).unwrap()).collect();
+        (outputs, client.finish().unwrap())
+    });
+    Session { outputs, client, server }
+}
+
+/// Where both parties keep what they prepare.
+pub(crate) struct Stores {
+    pub(crate) client: Store,
+    pub(crate) server: Store,
+}
+
+/// A session of which `client` does the data owner's part, and the server's meter.
+pub(crate) fn session_over_tls<T>(
+    model: &ServerModel,
+    wish: Wish,
+    stores: Option<&Stores>,
+    client: impl FnOnce(ClientSession<'_>) -> T,
+) -> (T, Meter) {
     let identity = Identity::self_signed(["localhost"]).unwrap();
     let trust = Trust::certificates(identity.certificate_pem()).unwrap();
     let security = ServerSecurity::tls(&identity, None).unwrap();
@@ -217,13 +238,14 @@ pub(crate) fn over_tls(model: &ServerModel, wish: Wish, inputs: &[Vec<u64>]) -> 
         let server = s.spawn(|| {
             let link = listener.accept().unwrap().establish(TIMEOUT).unwrap().unwrap();
             let mut lane = link.into_lane();
-            let offer = Offer::new(model, b"");
+            let store = stores.map(|s| &s.server);
+            let offer = Offer { store, max_prepared: 1, ..Offer::new(model, b"") };
             serve(&mut lane, &offer, &mut Unobserved).unwrap().0
         });
         let security = ClientSecurity::tls(&trust, None).unwrap();
         let lane = connect(&addr, &security, TIMEOUT).unwrap();
-        let mut client = ClientSession::connect(lane, wish, None, |_| Ok(())).unwrap();
-        let outputs = inputs.iter().map(|x| client.infer(x, &mut Silent).unwrap()).collect();
-        Session { outputs, client: client.finish().unwrap(), server: server.join().unwrap() }
+        let store = stores.map(|s| &s.client);
+        let done = client(ClientSession::connect(lane, wish, store, |_| Ok(())).unwrap());
+        (done, server.join().unwrap())
     })
 }
