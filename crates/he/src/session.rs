@@ -57,14 +57,7 @@ impl SessionPlan {
             let footprint = *sizes.entry(spec).or_insert_with(|| spec.footprint());
             Some(bytes(&footprint?, layers.iter().map(|i| &traffic[*i].1)))
         };
-        let mut groups: Vec<Group> = Vec::new();
-        for (i, (spec, _)) in traffic.iter().enumerate() {
-            let spec = spec.rounded();
-            match groups.iter_mut().find(|group| group.spec == spec) {
-                Some(group) => group.layers.push(i),
-                None => groups.push(Group { spec, layers: vec![i], bytes: 0 }),
-            }
-        }
+        let mut groups = grouped(&traffic);
         for group in &mut groups {
             // Rounding up may leave no parameters: then the group is merged at once, or its layer refused below.
             group.bytes = size(group.spec, &group.layers).unwrap_or(usize::MAX / 4);
@@ -115,6 +108,32 @@ impl SessionPlan {
             params.push(chosen);
         }
         Ok(Self { params, layers: layouts.into_iter().flatten().collect() })
+    }
+}
+
+/// Groups that are tried for merging at most: the time grows with the third power of their number, and a peer's graph may
+/// have as many different layers as it likes.
+const GROUPS: usize = 40;
+
+/// Layers of equal needs, rounded as coarsely as few groups take.
+fn grouped(traffic: &[(Spec, Traffic)]) -> Vec<Group> {
+    let mut step = 1;
+    loop {
+        let mut groups: Vec<Group> = Vec::new();
+        let mut numbers = HashMap::new();
+        for (i, (spec, _)) in traffic.iter().enumerate() {
+            let spec = spec.rounded(step);
+            let number = *numbers.entry(spec).or_insert_with(|| {
+                groups.push(Group { spec, layers: Vec::new(), bytes: 0 });
+                groups.len() - 1
+            });
+            groups[number].layers.push(i);
+        }
+        // One group is left at last: everything is rounded up to the same.
+        if groups.len() <= GROUPS || step > 64 {
+            return groups;
+        }
+        step *= 2;
     }
 }
 
@@ -189,6 +208,25 @@ mod tests {
         assert!(bits(2) >= 24);
         for ((set, layout), layer) in plan.layers.iter().zip(&layers) {
             assert!(layout.params() == &plan.params[*set] && layout.shape() == &layer.shape);
+        }
+    }
+
+    #[test]
+    fn many_different_layers_make_few_groups() {
+        let layers: Vec<_> = (0..600)
+            .map(|i| LayerSpec { weight_bits: 2 + i % 17, ..layer(1 + i % 29, 1, 1, 8 + i % 40) })
+            .collect();
+        let traffic = traffic(&layers).unwrap();
+        let groups = grouped(&traffic);
+        assert!(groups.len() <= GROUPS);
+        for group in &groups {
+            for i in &group.layers {
+                assert_eq!(group.spec.with(&traffic[*i].0), group.spec);
+            }
+        }
+        let plan = SessionPlan::new(&layers).unwrap();
+        for ((set, _), layer) in plan.layers.iter().zip(&layers) {
+            assert!(plan.params[*set].plain_bits() >= layer.plain_bits);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What parameters must have room for, and what they weigh.
 
-use super::Budget;
+use super::{Budget, MAX_TAPS};
 use crate::{Error, Params, codec};
 
 /// The arguments of [`Params::with_room`].
@@ -29,10 +29,19 @@ impl Spec {
         Self { plain_bits, weight_bits, taps, weights }
     }
 
-    /// Rounded up to powers of two, so that similar layers have equal needs.
-    pub(crate) fn rounded(&self) -> Self {
-        let round = |n: usize| n.checked_next_power_of_two().unwrap_or(n);
-        Self { taps: round(self.taps), weights: round(self.weights), ..*self }
+    /// Rounded up, so that similar layers have equal needs: bits to multiples of `step`, numbers to powers of `2^step`.
+    pub(crate) fn rounded(&self, step: u32) -> Self {
+        let up = |bits: u32| bits.next_multiple_of(step);
+        let power = |n: usize| {
+            let log = n.max(1).checked_next_power_of_two().map_or(usize::BITS - 1, usize::ilog2);
+            1usize.checked_shl(up(log)).unwrap_or(usize::MAX)
+        };
+        Self {
+            plain_bits: up(self.plain_bits).min(64),
+            weight_bits: up(self.weight_bits).min(31),
+            taps: power(self.taps).min(MAX_TAPS),
+            weights: power(self.weights),
+        }
     }
 
     /// Room for both. Narrow weights count as fewer wide ones of the same norm.
