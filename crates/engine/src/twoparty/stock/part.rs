@@ -78,8 +78,9 @@ impl Part {
     }
 }
 
-/// Transfers that one draw makes at most, in both directions: 16 bytes each, until they are hashed.
-const DRAW: usize = 4 << 20;
+/// Transfers that one draw makes at most, 16 bytes each until they are hashed. In one direction the client only sends or
+/// only waits, so small draws cost no rounds and stay in cache; in both each draw is a round.
+const DRAW: [usize; 2] = [1 << 19, 4 << 20];
 
 /// Chunks of parts are multiples of this many elements, so that they join at whole words.
 const GRAIN: usize = 64;
@@ -88,15 +89,22 @@ const GRAIN: usize = 64;
 /// Both parties draw the same, and memory is bounded however large a step is.
 pub(crate) fn draws(parts: &[Part]) -> Vec<Vec<(usize, Part)>> {
     let mut draws: Vec<Vec<(usize, Part)>> = Vec::new();
-    let mut room = 0;
+    let (mut room, mut last) = (0, None);
     for (i, part) in parts.iter().enumerate() {
-        let each = part.of(1).needs().total();
+        let each = part.of(1).needs();
+        let both = each.server_sends > 0 && each.client_sends > 0;
+        let (directions, each) = (usize::from(both), each.total());
+        // What is drawn in both directions takes what is drawn in one along, but not the other way.
+        if last != Some(directions) && !(last == Some(1) && part.len() * each <= room) {
+            room = 0;
+            last = Some(directions);
+        }
         let mut left = part.len();
         while left > 0 {
             let fits = room / each / GRAIN * GRAIN;
             if fits == 0 && left * each > room {
                 draws.push(Vec::new());
-                room = DRAW;
+                room = DRAW[directions];
                 continue;
             }
             let n = if left * each <= room { left } else { fits };
@@ -133,7 +141,7 @@ mod tests {
             let mut last = 0;
             for draw in &draws {
                 prop_assert!(!draw.is_empty());
-                prop_assert!(draw.iter().map(|(_, p)| p.needs().total()).sum::<usize>() <= DRAW);
+                prop_assert!(draw.iter().map(|(_, p)| p.needs().total()).sum::<usize>() <= DRAW[1]);
                 for (i, chunk) in draw {
                     prop_assert!(*i >= last && seen[*i] % GRAIN == 0);
                     prop_assert_eq!(chunk.of(0), parts[*i].of(0));
