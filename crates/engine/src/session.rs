@@ -14,7 +14,8 @@ use sordino_graph::fixed::FixedGraph;
 use sordino_ot::Supply;
 use sordino_wire::{Kind, Lane, Public};
 
-/// Version of the protocol; parties of different versions refuse each other.
+/// Version of the protocol; parties of different versions refuse each other, and material prepared under another version
+/// is left alone.
 pub const VERSION: u32 = 3;
 
 const MAGIC: [u8; 4] = *b"SRDN";
@@ -212,7 +213,13 @@ pub(crate) fn material_label(
     wish: &Wish,
     weights: &[u8],
 ) -> Result<[u8; 32], Error> {
-    digest(&graph.to_bytes()?, weights, wish)
+    let mut h = blake3::Hasher::new_derive_key("sordino prepared material v1");
+    h.update(&VERSION.to_le_bytes());
+    for part in [&graph.to_bytes()?, weights, &encode(wish)?] {
+        h.update(&(part.len() as u64).to_le_bytes());
+        h.update(part);
+    }
+    Ok(*h.finalize().as_bytes())
 }
 
 /// Client's side of the handshake: one round plus the confirmation.

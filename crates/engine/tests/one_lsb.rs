@@ -37,7 +37,7 @@ proptest! {
     ) {
         let hi = 1 + (seed % 63) as i64;
         let f = [Function::Identity, Function::Relu, Function::ReluMax { hi }, Function::Relu][which];
-        let to = (ring - shift + wider).min(64).max(8);
+        let to = (ring - shift + wider).clamp(8, 64);
         let to = if which == 3 { ring - shift - 4 } else { to };
         let model = network(ring, Some((shift, f, to)), seed);
         let deployed = Kind::TwoParty.deploy(&model, ROUGH).unwrap();
@@ -56,25 +56,30 @@ proptest! {
 }
 
 #[test]
-fn rounding_has_no_bias() {
-    let (ring, shift) = (32, 7);
+fn rounding_has_no_bias_and_keeps_integers() {
+    let ring = 32;
     let seeds: Vec<u64> = (0..8).collect();
-    let model = network(ring, Some((shift, Function::Identity, ring - shift)), 3);
-    let before = network(ring, None, 3);
-    let deployed = Kind::TwoParty.deploy(&model, ROUGH).unwrap();
-    let inputs = inputs(&model, &seeds);
-    let (report, _) = run(&*deployed, &inputs, memory_pair()).unwrap();
-    let (mut sum, mut count) = (0.0, 0.0);
-    for (x, y) in inputs.iter().zip(&report.outputs) {
-        let exact = signed(&run_clear(&before, x).unwrap(), ring);
-        for (got, exact) in signed(y, ring - shift).into_iter().zip(exact) {
-            sum += got as f64 - exact as f64 / f64::from(1 << shift);
-            count += 1.0;
+    for shift in [1, 2, 7] {
+        let model = network(ring, Some((shift, Function::Identity, ring - shift)), 3);
+        let before = network(ring, None, 3);
+        let deployed = Kind::TwoParty.deploy(&model, ROUGH).unwrap();
+        let inputs = inputs(&model, &seeds);
+        let (report, _) = run(&*deployed, &inputs, memory_pair()).unwrap();
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (x, y) in inputs.iter().zip(&report.outputs) {
+            let exact = signed(&run_clear(&before, x).unwrap(), ring);
+            for (got, exact) in signed(y, ring - shift).into_iter().zip(exact) {
+                let step = 1 << shift;
+                assert!(exact % step != 0 || got == exact / step, "{got} for {exact} / {step}");
+                assert!((got * step - exact).abs() < step, "{got} for {exact} / {step}");
+                sum += got as f64 - exact as f64 / step as f64;
+                count += 1.0;
+            }
         }
+        // The standard deviation of one is at most 1/2: this is six of the mean's.
+        let mean: f64 = sum / count;
+        assert!(mean.abs() < 3.0 / f64::sqrt(count), "shift {shift}: {mean} over {count}");
     }
-    // The standard deviation of one is below 1/2: this is six of the mean's.
-    let mean: f64 = sum / count;
-    assert!(mean.abs() < 3.0 / f64::sqrt(count), "{mean} over {count}");
 }
 
 #[test]

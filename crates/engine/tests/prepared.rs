@@ -170,6 +170,25 @@ fn a_restored_half_is_not_served_again() {
     assert!(meter.phase_total(Phase::Offline).bytes() > 0, "it was made anew");
 }
 
+/// Each preparation shows the client lattice results, as an inference does.
+#[test]
+fn preparations_count_as_inferences() {
+    let model = words();
+    let served = ServerModel::new(model).unwrap();
+    let stores = Stores::new();
+    let client = |lane: Lane| {
+        let mut session = ClientSession::connect(lane, WISH, Some(&stores.client), |_| Ok(()))?;
+        session.prepare(&mut Silent)?;
+        session.prepare(&mut Silent)
+    };
+    let store = Some(&stores.server);
+    let offer = Offer { store, max_prepared: 9, max_inferences: 1, ..Offer::new(&served, b"") };
+    let server = |mut lane: Lane| serve(&mut lane, &offer, &mut Unobserved).map(drop);
+    let Err(Error::Config(text)) = both(client, server).0 else { panic!("it was stored") };
+    assert!(text.contains("used its inferences"), "{text}");
+    assert_eq!(stores.left(), [1, 1]);
+}
+
 #[test]
 fn a_server_without_room_says_so() {
     let model = words();

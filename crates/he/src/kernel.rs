@@ -147,7 +147,7 @@ impl EncodedKernel {
         unit: usize,
         words: &mut Zeroizing<Vec<u64>>,
     ) {
-        if layout.connected(rows_of(layout, unit).start).len() < layout.inputs() {
+        if rows_of(layout, unit).any(|row| layout.connected(row).len() < layout.inputs()) {
             words.fill(0);
         }
         resize(words, piece_len(layout, unit));

@@ -29,7 +29,8 @@
 //! * Seeds: a GGM tree serves one set-up (SoftSpoken) or one iteration (Ferret); the generators below run on a counter
 //!   that never goes back, also across extensions. Base-OT keys are bound to the transcript, instance and position.
 //! * What a secret decides is never a branch or a memory index: trees are punctured by passes over all nodes, SoftSpoken
-//!   re-orders its seeds by delta once so that the unknown one is always the first, and 1-of-N choices select by masks.
+//!   re-orders its seeds by delta once so that the unknown one is always the first, and 1-of-N choices select by masks and by
+//!   shifts of constant time.
 //! * A peer that deviates can make outputs wrong or learn secrets (this is what semi-honest means) but cannot cause a
 //!   panic, a hang, or an allocation larger than both parties planned.
 #![forbid(unsafe_code)]

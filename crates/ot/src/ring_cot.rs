@@ -81,10 +81,10 @@ impl SenderPads {
         Ok(Self { bits, pads })
     }
 
-    /// No pads, to be extended.
-    pub fn empty(bits: u32) -> Result<Self, Error> {
+    /// No pads, with room for `n`, to be extended.
+    pub fn empty(n: usize, bits: u32) -> Result<Self, Error> {
         check(bits)?;
-        Ok(Self { bits, pads: [Vec::new(), Vec::new()] })
+        Ok(Self { bits, pads: [(); 2].map(|()| Vec::with_capacity(n)) })
     }
 
     /// Appends `more`.
@@ -176,10 +176,10 @@ impl ReceiverPads {
         Ok(Self { bits, choice: cots.choice(), pads })
     }
 
-    /// No pads, to be extended.
-    pub fn empty(bits: u32) -> Result<Self, Error> {
+    /// No pads, with room for `n`, to be extended.
+    pub fn empty(n: usize, bits: u32) -> Result<Self, Error> {
         check(bits)?;
-        Ok(Self { bits, choice: Bits::zero(0), pads: Vec::new() })
+        Ok(Self { bits, choice: Bits::with_capacity(n), pads: Vec::with_capacity(n) })
     }
 
     /// Appends `more`.

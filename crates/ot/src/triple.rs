@@ -46,13 +46,13 @@ impl BitTriples {
         self.b.len() as u32
     }
 
-    /// None, to be extended.
+    /// None, with room for `n`, to be extended.
     ///
     /// *Errors*: if the width is out of range.
-    pub fn empty(width: u32) -> Result<Self, Error> {
+    pub fn empty(n: usize, width: u32) -> Result<Self, Error> {
         check_width(width)?;
-        let none = || vec![Bits::zero(0); width as usize];
-        Ok(Self { a: Bits::zero(0), b: none(), c: none() })
+        let none = || (0..width).map(|_| Bits::with_capacity(n)).collect();
+        Ok(Self { a: Bits::with_capacity(n), b: none(), c: none() })
     }
 
     /// Appends `more`.
@@ -80,7 +80,7 @@ impl BitTriples {
     ///
     /// *Errors*: if the width is out of range or the length is wrong.
     pub fn read(n: usize, width: u32, bytes: &[u8]) -> Result<Self, Error> {
-        let mut triples = Self::empty(width)?;
+        let mut triples = Self::empty(0, width)?;
         expect_len("stored triples", bytes.len(), Self::stored_len(n, width))?;
         for (bits, bytes) in triples.each_mut().zip(bytes.chunks(n.div_ceil(8).max(1))) {
             *bits = Bits::from_bytes(n, bytes);

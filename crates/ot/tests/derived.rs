@@ -79,8 +79,8 @@ fn stored_and_joined_pads_are_the_same_pads() {
     let (s, r) = dealer(n, DELTA, 1);
     let (mut s, mut r) = (s, r);
     let (s1, r1) = (s.take(600).unwrap(), r.take(600).unwrap());
-    let mut sends = ring_cot::SenderPads::empty(13).unwrap();
-    let mut recvs = ring_cot::ReceiverPads::empty(13).unwrap();
+    let mut sends = ring_cot::SenderPads::empty(n, 13).unwrap();
+    let mut recvs = ring_cot::ReceiverPads::empty(n, 13).unwrap();
     for (s, r) in [(s, r), (s1, r1)] {
         sends.extend(ring_cot::SenderPads::derive(s, 13).unwrap()).unwrap();
         recvs.extend(ring_cot::ReceiverPads::derive(r, 13).unwrap()).unwrap();

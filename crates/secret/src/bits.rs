@@ -17,6 +17,11 @@ impl Drop for Bits {
 }
 
 impl Bits {
+    /// None, with room for `n`: nothing is left behind in memory that became too small.
+    pub fn with_capacity(n: usize) -> Self {
+        Self { words: Vec::with_capacity(n.div_ceil(64)), len: 0 }
+    }
+
     /// `n` zeros.
     pub fn zero(n: usize) -> Self {
         Self { words: vec![0; n.div_ceil(64)], len: n }

@@ -78,7 +78,9 @@ impl<P: Party> Visitor for Preparer<'_, P> {
 
     fn linear(&mut self, l: &Layer<'_>) -> Result<(), Error> {
         let (n, ring) = (l.input(0).len(), Ring::new(l.output().ring));
-        let mut chunk = Zeroizing::new(Vec::new());
+        // As large as it gets, so that nothing is left behind in memory that is too small.
+        let len = SEED + packed_len(l.output().len(), ring.bits());
+        let mut chunk = Zeroizing::new(Vec::with_capacity(len));
         let input = match P::ROLE {
             Role::Server => Share::<P>::zero(n, ring),
             Role::Client => {
@@ -98,7 +100,7 @@ impl<P: Party> Visitor for Preparer<'_, P> {
             return Ok(());
         }
         let stock = Stock::draw::<P>(self.lane, self.pool, parts)?;
-        Ok(self.writer.append(&stock.write()?)?)
+        Ok(self.writer.append(&stock.write(Stock::len::<P>(parts))?)?)
     }
 }
 

@@ -13,6 +13,7 @@ use sordino_secret::{Ledger, Ring, SecretRng, Server, Share};
 use sordino_store::{Entry, Id, Store};
 use sordino_wire::{AbortCode, Lane, Meter, Phase, Role};
 use std::marker::PhantomData;
+use std::sync::{Mutex, PoisonError};
 
 /// A model made ready to be served: kernels encoded once, shared by all sessions.
 pub struct ServerModel {
@@ -23,6 +24,8 @@ pub struct ServerModel {
     kernels: Kernels,
     /// Names the weights.
     digest: [u8; 32],
+    /// Held while a session puts material into the store.
+    committing: Mutex<()>,
 }
 
 impl ServerModel {
@@ -34,7 +37,15 @@ impl ServerModel {
         let label = with_label(&model.graph);
         label.validate()?;
         let digest = digest(&model.weights);
-        Ok(Self { logits: model.graph, label, weights: model.weights, plans, kernels, digest })
+        Ok(Self {
+            logits: model.graph,
+            label,
+            weights: model.weights,
+            plans,
+            kernels,
+            digest,
+            committing: Mutex::new(()),
+        })
     }
 
     /// Inferences in a store that were prepared for this model, whatever the clients wished for.
@@ -82,7 +93,7 @@ pub struct Offer<'a> {
     pub card: &'a [u8],
     /// Refuse to reveal anything but labels.
     pub label_only: bool,
-    /// Inferences per session.
+    /// Inferences per session, and also preparations and unprepared inferences together.
     pub max_inferences: u64,
     /// Where prepared material is kept; without it clients cannot prepare.
     pub store: Option<&'a Store>,
@@ -155,7 +166,8 @@ fn session(
     let tiles = Tiles::new(wish.supply.into(), wish.truncation);
     let rng = SecretRng::from_os()?;
     let ledger = Ledger::default();
-    Session { lane, offer, graph, wish, tiles, rng, tools: None, ledger, count: 0 }.run(observer)
+    Session { lane, offer, graph, wish, tiles, rng, tools: None, ledger, count: 0, evaluated: 0 }
+        .run(observer)
 }
 
 struct Session<'a> {
@@ -167,7 +179,10 @@ struct Session<'a> {
     rng: SecretRng,
     tools: Option<Tools>,
     ledger: Ledger,
+    /// Inferences.
     count: u64,
+    /// Times that the client was sent a network's lattice results: each tells a little of the weights' noise.
+    evaluated: u64,
 }
 
 /// What is set up when it is first needed.
@@ -201,10 +216,11 @@ impl Session<'_> {
     fn run(mut self, observer: &mut dyn Observer) -> Result<(Meter, Ledger), Error> {
         loop {
             self.lane.meter_mut().set(Phase::Setup, None);
-            let spent = self.count >= self.offer.max_inferences;
+            let most = self.offer.max_inferences;
+            let (spent, shown) = (self.count >= most, self.evaluated >= most);
             match Request::receive(self.lane)? {
                 Request::Bye => return Ok((self.lane.meter().clone(), self.ledger)),
-                Request::Infer if spent => {
+                Request::Infer if spent || shown => {
                     return Err(Error::Config(format!(
                         "the session has used its {} inferences",
                         self.offer.max_inferences
@@ -219,6 +235,7 @@ impl Session<'_> {
                         self.infer(Some(entry), observer)?;
                     }
                 },
+                Request::Prepare(_) if shown => Status::Spent.send(self.lane)?,
                 Request::Prepare(id) => self.prepare(id, observer)?,
             }
         }
@@ -234,7 +251,11 @@ impl Session<'_> {
         prepared::check(self.graph)?;
         let kind = prepared::kind(Role::Server);
         let Some(store) = self.offer.store else { return Status::Full.send(self.lane) };
-        if store.list()?.iter().filter(|i| i.kind == kind).count() >= self.offer.max_prepared {
+        let full = || -> Result<bool, Error> {
+            let held = store.list()?.iter().filter(|i| i.kind == kind).count();
+            Ok(held >= self.offer.max_prepared)
+        };
+        if full()? {
             return Status::Full.send(self.lane);
         }
         let writer = store.create(id, kind, self.label()?)?;
@@ -253,7 +274,13 @@ impl Session<'_> {
         };
         outline(self.graph, self.tiles, &mut preparer, observer)?;
         let Preparer { writer, .. } = preparer;
+        self.evaluated += 1;
         self.lane.meter_mut().set(Phase::Offline, None);
+        // Of sessions that prepare at once, the last may find the store full.
+        let _alone = model.committing.lock().unwrap_or_else(PoisonError::into_inner);
+        if full()? {
+            return Status::Full.send(self.lane);
+        }
         writer.commit()?;
         Status::Ok.send(self.lane)
     }
@@ -278,6 +305,7 @@ impl Session<'_> {
 
     fn infer(&mut self, entry: Option<Entry>, observer: &mut dyn Observer) -> Result<(), Error> {
         let model = self.offer.model;
+        self.evaluated += u64::from(entry.is_none());
         let source = match entry {
             Some(entry) => Source::Prepared(Prepared(entry)),
             None => {

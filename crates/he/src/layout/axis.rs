@@ -68,6 +68,14 @@ impl Axis {
         Self { input: len, stride: 1, output: len, phases: vec![0], taps: vec![(0, 0)] }
     }
 
+    /// For positions that do not meet, what [`Axis::bounds`] says of [`Axis::spans`], without making them: there may be
+    /// millions.
+    pub(crate) fn line_bounds(&self, size: usize) -> Option<Bounds> {
+        let line = self.stride == 1 && self.taps == [(0, 0)] && self.input == self.output;
+        let outputs = size.min(self.output) as i64;
+        line.then_some(Bounds { outputs, filled: [0, outputs], read: [0, outputs - 1] })
+    }
+
     pub(crate) fn phases(&self) -> usize {
         self.phases.len()
     }
@@ -136,5 +144,22 @@ impl Axis {
             sizes.push(self.output.div_ceil(self.output.div_ceil(size - 1)));
         }
         sizes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Axis;
+
+    #[test]
+    fn a_line_is_cut_as_its_spans_are() {
+        for len in [1, 7, 64, 100] {
+            let line = Axis::line(len);
+            for size in line.sizes() {
+                assert_eq!(line.line_bounds(size), Some(line.bounds(&line.spans(size))));
+                assert_eq!(line.spans(size).len(), len.div_ceil(size));
+            }
+        }
+        assert_eq!(Axis::new(9, 3, 1, 1, 1, 9).line_bounds(3), None);
     }
 }

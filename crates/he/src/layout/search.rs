@@ -92,12 +92,16 @@ struct Cut {
     bounds: Bounds,
 }
 
-fn cuts(axis: &Axis) -> Vec<Cut> {
+/// The cuts whose tiles may fit a ciphertext.
+fn cuts(axis: &Axis, degree: usize) -> Vec<Cut> {
     let cut = |size: usize| {
+        if let Some(bounds) = axis.line_bounds(size) {
+            return Cut { size, spans: axis.output.div_ceil(size), bounds };
+        }
         let spans = axis.spans(size);
         Cut { size, spans: spans.len(), bounds: axis.bounds(&spans) }
     };
-    axis.sizes().into_iter().map(cut).collect()
+    axis.sizes().into_iter().filter(|size| *size <= degree).map(cut).collect()
 }
 
 /// Spacings of at least `block` worth trying, each with the run that it gives: for every power of two its least
@@ -119,7 +123,7 @@ fn spacings(needs: &Needs, block: i64) -> Vec<(i64, usize)> {
 pub(crate) fn search(needs: &Needs, axes: &[Axis; 2]) -> Option<Plan> {
     let merges: Vec<usize> =
         (1..=needs.groups).filter(|m| needs.groups.is_multiple_of(*m)).collect();
-    let [rows, columns] = [cuts(&axes[0]), cuts(&axes[1])];
+    let [rows, columns] = [&axes[0], &axes[1]].map(|axis| cuts(axis, needs.degree));
     let mut best: Option<(usize, Plan)> = None;
     for (y, x) in rows.iter().flat_map(|y| columns.iter().map(move |x| (y, x))) {
         let tile = [y.size, x.size];

@@ -107,7 +107,10 @@ impl Params {
 
     fn from_budget(budget: Budget, weight_bits: u32) -> Self {
         let basis = Basis::new(budget.n, &budget.primes);
-        let plain = Scale::new(&basis, budget.plain_bits);
+        // The noise bound is that of one scaling, so the other is not used even where it could be.
+        let exact = budget.scaling == Scaling::Exact;
+        let plain = Scale::new(&basis, budget.plain_bits, exact);
+        debug_assert_eq!(plain.exact().is_some(), exact);
         let response = budget.response_bits.map(|bits| Rounding::new(&basis, bits));
         let decryption = Basis::new(budget.n, &budget.decryption_primes());
         Self(Arc::new(Inner { budget, weight_bits, basis, plain, response, decryption }))

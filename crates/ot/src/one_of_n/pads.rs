@@ -74,9 +74,11 @@ impl SenderPads {
         Ok(Self { form, len: n, tables })
     }
 
-    /// No pads, to be extended.
-    pub fn empty(radix: u32, msg_bits: u32) -> Result<Self, Error> {
-        Ok(Self { form: Form::new(radix, msg_bits)?, len: 0, tables: Vec::new() })
+    /// No pads, with room for `n`, to be extended.
+    pub fn empty(n: usize, radix: u32, msg_bits: u32) -> Result<Self, Error> {
+        let form = Form::new(radix, msg_bits)?;
+        let tables = Vec::with_capacity(Self::stored_len(n, radix, msg_bits));
+        Ok(Self { form, len: 0, tables })
     }
 
     /// Appends `more`.
@@ -154,10 +156,11 @@ impl ReceiverPads {
         Ok(Self { form, len: n, indices, pads: packed })
     }
 
-    /// No pads, to be extended.
-    pub fn empty(radix: u32, msg_bits: u32) -> Result<Self, Error> {
+    /// No pads, with room for `n`, to be extended.
+    pub fn empty(n: usize, radix: u32, msg_bits: u32) -> Result<Self, Error> {
         let form = Form::new(radix, msg_bits)?;
-        Ok(Self { form, len: 0, indices: Vec::new(), pads: Vec::new() })
+        let indices = Vec::with_capacity(packed_len(n, radix));
+        Ok(Self { form, len: 0, indices, pads: Vec::with_capacity(packed_len(n, msg_bits)) })
     }
 
     /// Appends `more`.

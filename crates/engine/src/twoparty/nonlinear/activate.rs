@@ -1,9 +1,9 @@
 //! Rescale and activation, fused: `f((x + half) >> shift)` from the ring of `x` to the output's.
 //!
 //! With [`Truncation::Exact`] the carry out of the dropped bits is computed, by the same comparison
-//! tree that gives the sign. With [`Truncation::OneLsb`] it is left out: each party drops the low
-//! bits of its share and the server adds 1, so that `t` is `x / 2^shift` rounded down or up, up with
-//! the probability of the fraction (over the shares, which are uniform after a linear layer); the
+//! tree that gives the sign. With [`Truncation::OneLsb`] it is left out: the client rounds its share
+//! down and the server its own up, so that `t` is `x / 2^shift` rounded down or up, up with the
+//! probability of the fraction (over the shares, which are uniform after a linear layer); the
 //! comparison then runs on the bits that are left.
 //!
 //! A ReLU takes one comparison: `[t >= 0] t = [t >= 0] h + [t >= 0] c` with `h` the sum of the
@@ -204,8 +204,14 @@ impl Activation {
             let half = server(if self.shift > 0 { 1 << (self.shift - 1) } else { 0 });
             return x.iter().map(|&v| ring.reduce(v.wrapping_add(half))).collect();
         }
-        let one = server(1);
-        let drop = |&v: &u64| ring.reduce((self.input.reduce(v) >> self.shift).wrapping_add(one));
+        // The server rounds its share up, the client its own down: with the fraction f of x, the sum is
+        // rounded up exactly when the client's low bits are among f of their 2^shift values.
+        let mask = (1u64 << self.shift) - 1;
+        let up = server(mask);
+        let drop = |&v: &u64| {
+            let v = self.input.reduce(v);
+            ring.reduce((v >> self.shift) + (((v & mask) + up) >> self.shift))
+        };
         x.iter().map(drop).collect()
     }
 
@@ -323,7 +329,8 @@ impl Activation {
     }
 
     /// To the output's ring. Where the server flips, the value is not positive: it is lifted by a
-    /// constant of the server's on the way, which leaves all but the least value of the ring.
+    /// constant of the server's on the way. The least value becomes -1, whose shares complement each
+    /// other: one has its top bit set, which counts as a wrap and is right for -1 too.
     fn widen<P: Party>(
         &self,
         lane: &mut Lane,

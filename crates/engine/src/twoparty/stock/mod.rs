@@ -54,9 +54,9 @@ impl Stock {
         parts.iter().map(|part| part.stored::<P>()).sum()
     }
 
-    /// The stock as bytes, for a store of secrets.
-    pub(crate) fn write(self) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let mut out = Zeroizing::new(Vec::new());
+    /// The stock as `len` bytes, for a store of secrets.
+    pub(crate) fn write(self, len: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let mut out = Zeroizing::new(Vec::with_capacity(len));
         for item in self.0 {
             match item {
                 Item::TablesOut(pads) => pads.write(&mut out),
@@ -133,15 +133,15 @@ fn mismatch() -> Error {
 impl Item {
     fn empty<P: Party>(part: Part) -> Result<Self, Error> {
         Ok(match part {
-            Part::Tables { radix, msg_bits, .. } => match P::ROLE {
-                Role::Server => Self::TablesOut(one_of_n::SenderPads::empty(radix, msg_bits)?),
-                Role::Client => Self::TablesIn(one_of_n::ReceiverPads::empty(radix, msg_bits)?),
+            Part::Tables { n, radix, msg_bits } => match P::ROLE {
+                Role::Server => Self::TablesOut(one_of_n::SenderPads::empty(n, radix, msg_bits)?),
+                Role::Client => Self::TablesIn(one_of_n::ReceiverPads::empty(n, radix, msg_bits)?),
             },
-            Part::Triples { width, .. } => Self::Triples(BitTriples::empty(width)?),
-            Part::Ring { sender, bits, .. } if sender == P::ROLE => {
-                Self::RingOut(ring_cot::SenderPads::empty(bits)?)
+            Part::Triples { n, width } => Self::Triples(BitTriples::empty(n, width)?),
+            Part::Ring { sender, n, bits } if sender == P::ROLE => {
+                Self::RingOut(ring_cot::SenderPads::empty(n, bits)?)
             }
-            Part::Ring { bits, .. } => Self::RingIn(ring_cot::ReceiverPads::empty(bits)?),
+            Part::Ring { n, bits, .. } => Self::RingIn(ring_cot::ReceiverPads::empty(n, bits)?),
             Part::Raw { .. } => Self::Raw(None),
         })
     }
