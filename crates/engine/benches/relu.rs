@@ -5,7 +5,9 @@
 //! (37 bits, exact, silent transfers): 60 bytes, 10.2 us of the server and 7.0 us of the client per ReLU.
 #![allow(clippy::unwrap_used)]
 
-use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Truncation, Wish};
+use sordino_engine::session::{
+    BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
+};
 use sordino_engine::twoparty::{ClientSession, Offer, ServerModel, Unobserved, serve};
 use sordino_engine::{Silent, run_clear};
 use sordino_graph::fixed::*;
@@ -49,8 +51,13 @@ fn cpu() -> f64 {
 }
 
 fn measure(name: &str, model: &FixedModel, supply: SupplyChoice, truncation: Truncation) {
-    let wish =
-        Wish { backend: BackendChoice::TwoParty, supply, reveal: Reveal::Logits, truncation };
+    let wish = Wish {
+        backend: BackendChoice::TwoParty,
+        supply,
+        reveal: Reveal::Logits,
+        truncation,
+        linear: LinearChoice::Lattice,
+    };
     let ring = model.graph.edges[0].ring;
     let words: Vec<u64> = (0..u64::from(ELEMENTS))
         .map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - ring))

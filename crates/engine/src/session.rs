@@ -16,7 +16,7 @@ use sordino_wire::{Kind, Lane, Public};
 
 /// Version of the protocol; parties of different versions refuse each other, and material prepared under another version
 /// is left alone.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 const MAGIC: [u8; 4] = *b"SRDN";
 const HELLO: Kind = Kind::new(0x0001, "hello");
@@ -85,6 +85,17 @@ pub enum Truncation {
     OneLsb,
 }
 
+/// What the two-party backend runs linear layers on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinearChoice {
+    /// Lattice ciphertexts: bytes grow with inputs and outputs.
+    #[default]
+    Lattice,
+    /// Correlated transfers, with Winograd's transforms where they save bytes: no lattice assumption,
+    /// but bytes that grow with multiplications.
+    Transfer,
+}
+
 /// The backend, as agreed on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BackendChoice {
@@ -105,6 +116,8 @@ pub struct Wish {
     pub reveal: Reveal,
     /// How fraction bits are dropped.
     pub truncation: Truncation,
+    /// What linear layers run on.
+    pub linear: LinearChoice,
 }
 
 impl Wish {
@@ -113,8 +126,10 @@ impl Wish {
         let soft_spoken = SupplyChoice::FIELDS.map(SupplyChoice::SoftSpoken);
         soft_spoken.into_iter().chain([SupplyChoice::Ferret]).flat_map(move |supply| {
             [Reveal::Logits, Reveal::Label].into_iter().flat_map(move |reveal| {
-                let both = [Truncation::Exact, Truncation::OneLsb];
-                both.map(|truncation| Self { backend, supply, reveal, truncation })
+                [Truncation::Exact, Truncation::OneLsb].into_iter().flat_map(move |truncation| {
+                    let both = [LinearChoice::Lattice, LinearChoice::Transfer];
+                    both.map(|linear| Self { backend, supply, reveal, truncation, linear })
+                })
             })
         })
     }

@@ -7,7 +7,7 @@ mod common;
 use common::fixtures::{fixtures, operators, words};
 use common::{Builder, Kind, Report, WISH, inputs, mix, run};
 use proptest::prelude::*;
-use sordino_engine::session::{Reveal, SupplyChoice, Wish};
+use sordino_engine::session::{LinearChoice, Reveal, SupplyChoice, Wish};
 use sordino_engine::{Error, run_clear};
 use sordino_graph::fixed::*;
 use sordino_wire::{Role, memory_pair};
@@ -36,11 +36,11 @@ fn refuses(kind: Kind, model: &FixedModel, op: &str) {
     }
 }
 
-fn every_fixture(kind: Kind) {
+fn every_fixture(kind: Kind, wish: Wish) {
     for (i, fixture) in fixtures().into_iter().enumerate() {
         println!("{}", fixture.name);
         if fixture.backends.contains(&kind) {
-            let report = conforms(kind, &fixture.model, kind.wish(), &[i as u64, 7, 8]);
+            let report = conforms(kind, &fixture.model, wish, &[i as u64, 7, 8]);
             let output = fixture.model.graph.output.0 as usize;
             let scores = 3 * fixture.model.graph.edges[output].len() as u64;
             assert_eq!(report.disclosed, [("the output scores, to the data owner", scores)]);
@@ -52,12 +52,19 @@ fn every_fixture(kind: Kind) {
 
 #[test]
 fn fixtures_twoparty() {
-    every_fixture(Kind::TwoParty);
+    every_fixture(Kind::TwoParty, WISH);
+}
+
+#[test]
+fn fixtures_twoparty_on_transfers_alone() {
+    let wish = Wish { linear: LinearChoice::Transfer, ..WISH };
+    every_fixture(Kind::TwoParty, wish);
+    conforms(Kind::TwoParty, &words(), Wish { supply: SupplyChoice::Ferret, ..wish }, &[6]);
 }
 
 #[test]
 fn fixtures_garbled() {
-    every_fixture(Kind::Garbled);
+    every_fixture(Kind::Garbled, Kind::Garbled.wish());
 }
 
 /// What a backend does not compute. A new operator has to be decided here.

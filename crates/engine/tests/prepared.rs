@@ -6,7 +6,7 @@ mod common;
 
 use common::fixtures::{fixtures, words};
 use common::{Kind, WISH, both, inputs};
-use sordino_engine::session::{SupplyChoice, Truncation, Wish};
+use sordino_engine::session::{LinearChoice, SupplyChoice, Truncation, Wish};
 use sordino_engine::twoparty::{ClientSession, CostModel, Offer, ServerModel, Unobserved, serve};
 use sordino_engine::{Error, Silent, run_clear};
 use sordino_graph::fixed::{FixedModel, FixedOp};
@@ -67,6 +67,15 @@ fn can_be_prepared(model: &FixedModel) -> bool {
 
 #[test]
 fn prepared_inferences_are_exact_and_cost_what_was_predicted() {
+    every_fixture_prepared(LinearChoice::Lattice);
+}
+
+#[test]
+fn prepared_inferences_on_transfers_alone() {
+    every_fixture_prepared(LinearChoice::Transfer);
+}
+
+fn every_fixture_prepared(linear: LinearChoice) {
     for (i, fixture) in fixtures().into_iter().enumerate() {
         let model = fixture.model;
         if !fixture.backends.contains(&Kind::TwoParty) || !can_be_prepared(&model) {
@@ -74,7 +83,7 @@ fn prepared_inferences_are_exact_and_cost_what_was_predicted() {
         }
         println!("{}", fixture.name);
         let supply = SupplyChoice::SoftSpoken([2, 4, 8][i % 3]);
-        let wish = Wish { supply, ..WISH };
+        let wish = Wish { supply, linear, ..WISH };
         let served = ServerModel::new(model.clone()).unwrap();
         let (stores, inputs) = (Stores::new(), inputs(&model, &[1, 2, 3]));
         let (outputs, client, server) = session(&served, wish, &stores, 2, &inputs);
@@ -122,6 +131,7 @@ fn material_of_other_terms_or_weights_is_left_alone() {
     let others = [
         Wish { supply: SupplyChoice::Ferret, ..WISH },
         Wish { truncation: Truncation::OneLsb, ..WISH },
+        Wish { linear: LinearChoice::Transfer, ..WISH },
     ];
     for wish in others {
         let (_, meter, _) = session(&served, wish, &stores, 0, &inputs);

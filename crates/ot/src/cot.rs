@@ -1,8 +1,8 @@
 use core::ops::Range;
 use std::sync::Arc;
 
-use sordino_kernels::Block;
 use sordino_kernels::hash::Mmo;
+use sordino_kernels::{Block, Wiped, prg};
 use sordino_secret::Bits;
 use zeroize::Zeroize;
 
@@ -11,6 +11,8 @@ use crate::memory::Blocks;
 
 /// COTs hashed under one key.
 const HASHED: u64 = 1 << 10;
+/// Blocks that a COT key may be expanded to, as a power of two.
+const EXPANDED: u32 = 28;
 
 /// Where a COT stands among all of one delta, which says under which public key it is hashed.
 ///
@@ -29,6 +31,17 @@ impl Place {
 
     fn skip(self, n: usize) -> Self {
         Self { index: self.index + n as u64, ..self }
+    }
+
+    /// Expands the keys of the COTs from here on, each to `row` blocks. A counter serves at most [`HASHED`] COTs of a
+    /// session, which starts at a place of its own.
+    fn expand(self, keys: &[Block], row: usize, out: &mut [Block]) {
+        let first = self.session.0 as u64 >> 1;
+        for (run, _) in self.runs(keys.len()) {
+            let group = (self.index + run.start as u64) / HASHED;
+            let out = &mut out[run.start * row..run.end * row];
+            prg::expand(&keys[run], first + (group << EXPANDED), out);
+        }
     }
 
     /// Cuts `len` COTs from here on into runs under one hash each.
@@ -106,6 +119,17 @@ impl SenderCots {
             hash.cot(&q[run.clone()], self.delta, &mut out0[run.clone()], &mut out1[run]);
         }
     }
+
+    /// Both keys of the OTs from `start` on, each expanded to `row` (below 2^28) blocks.
+    pub(crate) fn pads(&self, start: usize, row: usize, out0: &mut [Block], out1: &mut [Block]) {
+        let n = out0.len() / row.max(1);
+        let mut keys = [(); 2].map(|()| Wiped::zeros(n));
+        let [keys0, keys1] = &mut keys;
+        self.keys(start, keys0, keys1);
+        for (keys, out) in keys.iter().zip([out0, out1]) {
+            self.place.skip(start).expand(keys, row, out);
+        }
+    }
 }
 
 impl ReceiverCots {
@@ -147,6 +171,13 @@ impl ReceiverCots {
         for (run, hash) in self.place.skip(start).runs(t.len()) {
             hash.hash(&t[run.clone()], &mut out[run]);
         }
+    }
+
+    /// The chosen keys of the OTs from `start` on, each expanded to `row` (below 2^28) blocks.
+    pub(crate) fn pads(&self, start: usize, row: usize, out: &mut [Block]) {
+        let mut keys = Wiped::zeros(out.len() / row.max(1));
+        self.keys(start, &mut keys);
+        self.place.skip(start).expand(&keys, row, out);
     }
 }
 

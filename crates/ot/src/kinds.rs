@@ -17,3 +17,5 @@ pub(crate) const PRODUCT_CHOICES: Kind = Kind::new(0x0215, "product choice corre
 pub(crate) const PRODUCT_CORRECTIONS: Kind = Kind::new(0x0216, "product corrections");
 pub(crate) const BLOCK_CHOICES: Kind = Kind::new(0x0217, "block OT choice corrections");
 pub(crate) const BLOCK_PAIRS: Kind = Kind::new(0x0218, "block OT masked pairs");
+pub(crate) const MATRIX_CHOICES: Kind = Kind::new(0x0219, "matrix product choice corrections");
+pub(crate) const MATRIX_CORRECTIONS: Kind = Kind::new(0x021a, "matrix product corrections");

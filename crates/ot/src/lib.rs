@@ -2,7 +2,8 @@
 //!
 //! A correlated OT (COT) gives the *COT sender* a block `q` and the *COT receiver* a random bit `c` and the block
 //! `t = q ^ c * delta`, where `delta` is the sender's secret for the whole session. [`CotSender`] and [`CotReceiver`]
-//! make them in bulk, [`one_of_n`], [`block`], [`triple`], [`ring_cot`] and [`product`] spend them. Each protocol has a function
+//! make them in bulk, [`one_of_n`], [`block`], [`triple`], [`ring_cot`], [`product`] and [`matrix`] spend
+//! them. Each protocol has a function
 //! that replays its messages on a [`sordino_wire::Meter`], so that its exact cost is known beforehand.
 //!
 //! # Security
@@ -44,6 +45,7 @@ mod ferret;
 #[cfg(any(test, feature = "testing"))]
 pub mod ideal;
 mod kinds;
+pub mod matrix;
 mod memory;
 pub mod one_of_n;
 pub mod product;

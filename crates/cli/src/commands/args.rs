@@ -8,7 +8,9 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use sordino_engine::Backend;
 use sordino_engine::garbled::GarbledBackend;
-use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Truncation, Wish};
+use sordino_engine::session::{
+    BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
+};
 use sordino_engine::twoparty::TwoPartyBackend;
 use sordino_store::{Error as StoreError, Id, Store};
 use std::path::{Path, PathBuf};
@@ -146,6 +148,16 @@ pub(super) struct ProtocolArgs {
     /// unit in the last place of each activation, for fewer bytes and less computing
     #[arg(long, value_enum, default_value = "exact")]
     truncation: TruncationArg,
+    /// What linear layers run on (twoparty): lattice ciphertexts, or oblivious transfers like everything
+    /// else, for far more bytes
+    #[arg(long, value_enum, default_value = "lattice")]
+    linear: LinearArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LinearArg {
+    Lattice,
+    Ot,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -189,6 +201,7 @@ pub(super) fn wish(backend: BackendChoice) -> Wish {
         supply: SupplyChoice::SoftSpoken(8),
         reveal: Reveal::Logits,
         truncation: Truncation::Exact,
+        linear: LinearChoice::Lattice,
     }
 }
 
@@ -211,7 +224,11 @@ impl ProtocolArgs {
             TruncationArg::Exact => Truncation::Exact,
             TruncationArg::OneLsb => Truncation::OneLsb,
         };
-        Ok(Wish { backend, supply: self.supply, reveal: self.reveal.into(), truncation })
+        let linear = match self.linear {
+            LinearArg::Lattice => LinearChoice::Lattice,
+            LinearArg::Ot => LinearChoice::Transfer,
+        };
+        Ok(Wish { backend, supply: self.supply, reveal: self.reveal.into(), truncation, linear })
     }
 }
 

@@ -5,7 +5,9 @@ use sordino::engine::Silent;
 use sordino::engine::garbled::{
     EvaluatorModel, GarbledLimits, GarbledOffer, GarblerSession, TableMemory, serve,
 };
-use sordino::engine::session::{BackendChoice, Reveal, SupplyChoice, Truncation, Wish};
+use sordino::engine::session::{
+    BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
+};
 use sordino::engine::twoparty::Unobserved;
 use sordino::graph::fixed::residue::{RescaleForm, ResidueOptions, Style, quantise};
 use sordino::graph::fixed::{Calibration, FixedModel, encode_input};
@@ -134,6 +136,7 @@ pub(crate) fn online(fixed: &FixedModel, input: &[u64]) -> Online {
         supply: SupplyChoice::SoftSpoken(8),
         reveal: Reveal::Logits,
         truncation: Truncation::Exact,
+        linear: LinearChoice::Lattice,
     };
     let limits =
         GarbledLimits { inferences: 1, circuits: 1, memory: TableMemory { resident: u64::MAX } };

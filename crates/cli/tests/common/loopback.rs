@@ -4,7 +4,9 @@
 use super::common::data;
 use sordino::data::{Classes, Dataset};
 use sordino::engine::Silent;
-use sordino::engine::session::{BackendChoice, Reveal, SupplyChoice, Truncation, Wish};
+use sordino::engine::session::{
+    BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
+};
 use sordino::engine::twoparty::{ClientSession, Offer, ServerModel, Unobserved, serve};
 use sordino::graph::fixed::residue::RangeMode;
 use sordino::graph::fixed::{Calibration, FixedModel, QuantiseOptions, encode_input, quantise};
@@ -199,6 +201,7 @@ pub(crate) const WISH: Wish = Wish {
     supply: SupplyChoice::SoftSpoken(8),
     reveal: Reveal::Logits,
     truncation: Truncation::Exact,
+    linear: LinearChoice::Lattice,
 };
 
 /// One session of both parties, in two threads of this process.

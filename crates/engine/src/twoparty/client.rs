@@ -1,5 +1,5 @@
 use super::evaluator::{Source, TwoParty};
-use super::linear::{LinearSide, Plans};
+use super::linear::Plans;
 use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
 use super::{CotPool, Tiles};
@@ -48,7 +48,7 @@ impl<'a> ClientSession<'a> {
     ) -> Result<Self, Error> {
         let terms = session::greet(&mut lane, wish)?;
         // The graph was validated when it was decoded; layouts say whether every layer fits.
-        let plans = Plans::new(&terms.graph)?;
+        let plans = Plans::new(&terms.graph, &wish.into())?;
         consent(&terms)?;
         *lane.meter_mut() = Meter::new(lane.role());
         let tiles = Tiles::new(wish.supply.into(), wish.truncation);
@@ -131,7 +131,7 @@ impl<'a> ClientSession<'a> {
             lane: &mut self.lane,
             clock: &mut self.clock,
             pool,
-            linear: LinearSide::Client { plans: &self.plans, keys },
+            linear: self.plans.client(keys),
             rng: &mut self.rng,
             writer: store.create(id, prepared::kind(Role::Client), label)?,
             party: PhantomData,
@@ -181,7 +181,7 @@ impl<'a> ClientSession<'a> {
                     &mut self.rng,
                     &mut self.clock,
                 )?;
-                let linear = LinearSide::Client { plans: &self.plans, keys };
+                let linear = self.plans.client(keys);
                 Source::Live { pool, linear }
             }
         };

@@ -43,7 +43,7 @@ struct LayerCosts {
 impl<'a> CostModel<'a> {
     /// A session as seen by `role`.
     pub fn new(graph: &'a FixedGraph, settings: &Settings, role: Role) -> Result<Self, Error> {
-        let linear = linear::Plans::new(graph)?;
+        let linear = linear::Plans::new(graph, settings)?;
         let tiles = Tiles::new(settings.supply.into(), settings.truncation);
         let meter = Meter::new(role);
         let costs = LayerCosts { mode: Mode::Live, linear, meter, supplies: None };
@@ -122,15 +122,16 @@ impl<'a> CostModel<'a> {
 
 impl Visitor for LayerCosts {
     fn linear(&mut self, l: &Layer<'_>) -> Result<(), Error> {
-        let phase = if self.mode == Mode::Prepare { Phase::Offline } else { Phase::Online };
-        self.meter.set(phase, Some(l.index));
-        match self.mode {
+        let phase = match self.mode {
             Mode::Prepared => {
+                self.meter.set(Phase::Online, Some(l.index));
                 self.meter.message(Dir::Up, prepared::opening_len(l));
-                Ok(())
+                return Ok(());
             }
-            Mode::Live | Mode::Prepare => self.linear.cost(&mut self.meter, l),
-        }
+            Mode::Prepare => Phase::Offline,
+            Mode::Live => Phase::Online,
+        };
+        self.linear.cost(&mut self.meter, &mut self.supplies, phase, l)
     }
 
     fn tile(
@@ -143,11 +144,7 @@ impl Visitor for LayerCosts {
             self.meter.set(Phase::Offline, Some(l.index));
             for draw in draws(parts) {
                 let needs: Needs = draw.iter().map(|(_, part)| part.needs()).sum();
-                for (costs, n) in
-                    self.supplies.iter_mut().flatten().zip([needs.server_sends, needs.client_sends])
-                {
-                    costs.extend(&mut self.meter, n);
-                }
+                needs.cost(&mut self.meter, &mut self.supplies);
             }
         }
         if self.mode != Mode::Prepare {

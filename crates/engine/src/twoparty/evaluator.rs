@@ -1,4 +1,4 @@
-use super::linear::LinearSide;
+use super::linear::{self, LinearSide};
 use super::nonlinear::{activate::Activation, garbled::GarbledTable, product, tournament};
 use super::prepared::{Owner, Prepared};
 use super::stock::{Part, Stock};
@@ -116,7 +116,16 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         let bias = self.constant(op.weights)?.map(|b| spread(b, l.output().len()));
         let x = x.reduced(ring);
         let words = match &mut self.source {
-            Source::Live { linear, .. } => linear.run(self.lane, l, &x, bias, self.rng)?,
+            Source::Live { pool, linear } => {
+                let mut tools = linear::Tools {
+                    lane: self.lane,
+                    clock: self.clock,
+                    pool,
+                    rng: self.rng,
+                    phase: Phase::Online,
+                };
+                linear.run(&mut tools, l, &x, bias)?
+            }
             Source::Prepared(prepared) => {
                 let kernel = self.weights.and_then(|w| w.layers.get(op.weights.0 as usize));
                 let kernel = kernel.map(|layer| layer.kernel.as_slice());

@@ -1,13 +1,14 @@
 //! Two-party inference: the client holds the input, the server the weights.
 //!
 //! Values are additively shared over Z_2^l, with `l` as small as each edge's range allows.
-//! Linear layers run on lattice ciphertexts (client encrypts its share, server multiplies), all
-//! others on correlated oblivious transfers.
+//! Linear layers run on lattice ciphertexts (client encrypts its share, server multiplies) or, if
+//! the client wishes, on correlated oblivious transfers like all others.
 //!
 //! # Security
 //!
 //! Semi-honest, either party, static; 128-bit computational and 40-bit statistical. Assumptions:
-//! ring learning with errors at the parameters of `sordino_he`, and those of `sordino_ot`. The
+//! ring learning with errors at the parameters of `sordino_he` (for layers on ciphertexts), and
+//! those of `sordino_ot`. The
 //! server learns nothing about the input; the client learns the public graph and the disclosed
 //! output, and nothing else about the weights. A client that deviates can learn weights; a server
 //! that deviates can learn inputs. Timing depends on public shapes only.
@@ -33,6 +34,7 @@ mod server;
 mod stock;
 mod support;
 mod tiles;
+mod transfer;
 mod wide;
 
 pub use client::ClientSession;
@@ -46,7 +48,7 @@ pub use wide::in_wide_rings;
 pub(crate) use cots::{CotPool, Cots};
 pub(crate) use tiles::Tiles;
 
-use crate::session::{Reveal, SupplyChoice, Truncation, Wish};
+use crate::session::{LinearChoice, Reveal, SupplyChoice, Truncation, Wish};
 use sordino_secret::Disclosure;
 
 /// What a session's cost depends on besides the graph.
@@ -56,11 +58,13 @@ pub struct Settings {
     pub supply: SupplyChoice,
     /// How activations drop fraction bits.
     pub truncation: Truncation,
+    /// What linear layers run on.
+    pub linear: LinearChoice,
 }
 
 impl From<Wish> for Settings {
     fn from(wish: Wish) -> Self {
-        Self { supply: wish.supply, truncation: wish.truncation }
+        Self { supply: wish.supply, truncation: wish.truncation, linear: wish.linear }
     }
 }
 

@@ -1,3 +1,5 @@
+use sordino_ot::cost::Costs;
+use sordino_wire::Meter;
 use std::iter::Sum;
 use std::ops::Add;
 
@@ -29,6 +31,14 @@ impl Needs {
     /// Both directions together.
     pub(crate) const fn total(self) -> usize {
         self.server_sends + self.client_sends
+    }
+
+    /// Replays a draw from supplies with the server and the client as sender.
+    pub(crate) fn cost(self, m: &mut Meter, supplies: &mut Option<[Costs; 2]>) {
+        let needs = [self.server_sends, self.client_sends];
+        for (costs, n) in supplies.iter_mut().flatten().zip(needs) {
+            costs.extend(m, n);
+        }
     }
 }
 

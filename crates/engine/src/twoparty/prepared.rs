@@ -1,7 +1,7 @@
 //! Material for one inference, made and stored before the input is known.
 //!
-//! A linear layer is run on a random input of the client, through the lattice encryption: the
-//! parties hold shares of `W r`, and once the input is there the client opens `x - r` of its share
+//! A linear layer is run on a random input of the client, as it is without preparation: the parties
+//! hold shares of `W r`, and once the input is there the client opens `x - r` of its share
 //! `x`; the server computes `W (x - r)` and its own part of the input in the clear. The online
 //! phase of a linear layer sends one ring element per input and has no homomorphic operation.
 //! Everything else stores the pads of its transfers.
@@ -13,7 +13,7 @@
 //! client's share is `r` itself, which needs no opening but a protocol that hits a given share.
 
 use super::CotPool;
-use super::linear::LinearSide;
+use super::linear::{self, LinearSide};
 use super::outline::Visitor;
 use super::stock::{Part, Stock};
 use crate::evaluator::Linear;
@@ -89,7 +89,14 @@ impl<P: Party> Visitor for Preparer<'_, P> {
                 Share::from_protocol(mask(&chunk, n, ring)?, ring)
             }
         };
-        let mut output = self.linear.run::<P>(self.lane, l, &input, None, self.rng)?;
+        let mut tools = linear::Tools {
+            lane: self.lane,
+            clock: self.clock,
+            pool: self.pool,
+            rng: self.rng,
+            phase: Phase::Offline,
+        };
+        let mut output = self.linear.run::<P>(&mut tools, l, &input, None)?;
         chunk.extend(pack(&output, ring.bits()));
         output.zeroize();
         Ok(self.writer.append(&chunk)?)

@@ -1,10 +1,11 @@
 use super::evaluator::{Source, TwoParty};
-use super::linear::{Kernels, LinearSide, Plans};
+use super::linear::LinearSide;
+use super::linear::lattice::{Kernels, Plans};
 use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
-use super::{CotPool, Tiles, with_label};
+use super::{CotPool, Tiles, transfer, with_label};
 use crate::request::{Request, Status};
-use crate::session::{self, BackendChoice, Refusal, Reveal, Wish};
+use crate::session::{self, BackendChoice, LinearChoice, Refusal, Reveal, Wish};
 use crate::walk::{Progress, walk};
 use crate::{Clock, Error};
 use sordino_graph::fixed::{FixedGraph, FixedModel, Weights};
@@ -60,8 +61,15 @@ impl ServerModel {
         Ok(store.list()?.iter().filter(ours).count())
     }
 
-    fn linear<'a>(&'a self, keys: &'a [ServerKeys]) -> LinearSide<'a> {
-        LinearSide::Server { plans: &self.plans, kernels: &self.kernels, keys }
+    fn linear<'a>(&'a self, tools: &'a LinearTools) -> LinearSide<'a> {
+        match tools {
+            LinearTools::Lattice(keys) => {
+                LinearSide::LatticeServer { plans: &self.plans, kernels: &self.kernels, keys }
+            }
+            LinearTools::Transfer(plans) => {
+                LinearSide::TransferServer { plans, weights: &self.weights }
+            }
+        }
     }
 
     /// The graph for a choice of what is revealed.
@@ -188,14 +196,22 @@ struct Session<'a> {
 /// What is set up when it is first needed.
 struct Tools {
     pool: CotPool,
-    keys: Vec<ServerKeys>,
+    linear: LinearTools,
+}
+
+/// What a session needs for its linear layers.
+enum LinearTools {
+    /// The client's public keys.
+    Lattice(Vec<ServerKeys>),
+    /// How layers become products.
+    Transfer(transfer::Plans),
 }
 
 impl Tools {
     /// Set up, if they are not yet.
     fn ready<'t>(
         slot: &'t mut Option<Self>,
-        plans: &Plans,
+        model: &ServerModel,
         wish: Wish,
         lane: &mut Lane,
         rng: &mut SecretRng,
@@ -205,7 +221,14 @@ impl Tools {
             None => {
                 lane.meter_mut().set(Phase::Setup, None);
                 let pool = CotPool::setup::<Server>(lane, rng, wish.supply.into())?;
-                Self { pool, keys: plans.receive_keys(lane)? }
+                let linear = match wish.linear {
+                    LinearChoice::Lattice => LinearTools::Lattice(model.plans.receive_keys(lane)?),
+                    LinearChoice::Transfer => {
+                        let graph = model.graph(wish.reveal);
+                        LinearTools::Transfer(transfer::Plans::new(graph, wish.supply.into())?)
+                    }
+                };
+                Self { pool, linear }
             }
         };
         Ok(slot.insert(tools))
@@ -261,13 +284,12 @@ impl Session<'_> {
         let writer = store.create(id, kind, self.label()?)?;
         Status::Ok.send(self.lane)?;
         let model = self.offer.model;
-        let tools =
-            Tools::ready(&mut self.tools, &model.plans, self.wish, self.lane, &mut self.rng)?;
+        let tools = Tools::ready(&mut self.tools, model, self.wish, self.lane, &mut self.rng)?;
         let mut preparer = Preparer::<Server> {
             lane: self.lane,
             clock: &mut Clock::default(),
             pool: &mut tools.pool,
-            linear: model.linear(&tools.keys),
+            linear: model.linear(&tools.linear),
             rng: &mut self.rng,
             writer,
             party: PhantomData,
@@ -309,14 +331,9 @@ impl Session<'_> {
         let source = match entry {
             Some(entry) => Source::Prepared(Prepared(entry)),
             None => {
-                let tools = Tools::ready(
-                    &mut self.tools,
-                    &model.plans,
-                    self.wish,
-                    self.lane,
-                    &mut self.rng,
-                )?;
-                Source::Live { pool: &mut tools.pool, linear: model.linear(&tools.keys) }
+                let tools =
+                    Tools::ready(&mut self.tools, model, self.wish, self.lane, &mut self.rng)?;
+                Source::Live { pool: &mut tools.pool, linear: model.linear(&tools.linear) }
             }
         };
         let mut party = TwoParty::<Server> {

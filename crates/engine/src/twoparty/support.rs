@@ -1,4 +1,4 @@
-use super::linear;
+use super::linear::lattice;
 use super::nonlinear::garbled::GarbledTable;
 use crate::backend::{Backend, Threat};
 use crate::{Error, Layer};
@@ -22,7 +22,7 @@ impl Backend for TwoPartyBackend {
 
     fn supports(&self, graph: &FixedGraph) -> Result<(), Error> {
         graph.validate()?;
-        linear::Plans::new(graph).map(drop)
+        lattice::Plans::new(graph).map(drop)
     }
 }
 

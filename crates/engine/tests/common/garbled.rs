@@ -5,7 +5,9 @@ use sordino_engine::garbled::{
     Circuit, EvaluatorModel, GarbledCost, GarbledLimits, GarbledOffer, GarblerSession, TableMemory,
     serve,
 };
-use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Truncation, Wish};
+use sordino_engine::session::{
+    BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
+};
 use sordino_engine::twoparty::Unobserved;
 use sordino_engine::{Error, Silent, run_clear};
 use sordino_graph::fixed::FixedModel;
@@ -19,6 +21,7 @@ pub const WISH: Wish = Wish {
     supply: SupplyChoice::SoftSpoken(8),
     reveal: Reveal::Logits,
     truncation: Truncation::Exact,
+    linear: LinearChoice::Lattice,
 };
 pub const LIMITS: GarbledLimits =
     GarbledLimits { inferences: 100, circuits: 8, memory: TableMemory { resident: 1 << 30 } };

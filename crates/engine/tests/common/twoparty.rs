@@ -1,7 +1,9 @@
 //! The two-party backend under test.
 
 use super::{Counts, Deployed, Report};
-use sordino_engine::session::{BackendChoice, Reveal, SupplyChoice, Truncation, Wish};
+use sordino_engine::session::{
+    BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
+};
 use sordino_engine::twoparty::{
     ClientSession, CostModel, Offer, ServerModel, Unobserved, serve, with_label,
 };
@@ -15,6 +17,7 @@ pub const WISH: Wish = Wish {
     supply: SupplyChoice::SoftSpoken(4),
     reveal: Reveal::Logits,
     truncation: Truncation::Exact,
+    linear: LinearChoice::Lattice,
 };
 /// Bytes of the good-bye that ends a session.
 const BYE: usize = 17;

@@ -6,7 +6,7 @@ use sordino_graph::fixed::{self, FixedGraph, FixedModel, FixedOp};
 use sordino_he::{
     ClientKeys, ConvLayout, ConvShape, EncodedKernel, LayerSpec, ServerKeys, SessionPlan, linear,
 };
-use sordino_secret::{Party, SecretRng, Share};
+use sordino_secret::SecretRng;
 use sordino_wire::{Lane, Meter};
 use std::collections::BTreeMap;
 
@@ -18,12 +18,6 @@ pub(crate) struct Plans {
     session: SessionPlan,
     /// Places in the session's layers by layer number.
     places: BTreeMap<u32, usize>,
-}
-
-/// One party's secret side of the linear layers, with keys for each set of parameters.
-pub(crate) enum LinearSide<'a> {
-    Client { plans: &'a Plans, keys: &'a [ClientKeys] },
-    Server { plans: &'a Plans, keys: &'a [ServerKeys], kernels: &'a Kernels },
 }
 
 /// The owner's kernels in the form that the products use, by layer number.
@@ -47,7 +41,7 @@ impl Plans {
     /// Parameters with room for the rings, kernel entries and sums of the graph, all of whose
     /// layers must have a meaning on shares.
     pub(crate) fn new(graph: &FixedGraph) -> Result<Self, Error> {
-        super::support::on_shares(graph)?;
+        crate::twoparty::support::on_shares(graph)?;
         let (mut specs, mut nodes) = (Vec::new(), Vec::new());
         for (i, node) in graph.nodes.iter().enumerate() {
             if let FixedOp::Linear { conv, weight_bits, .. } = &node.op {
@@ -106,6 +100,40 @@ impl Plans {
         linear::cost(m, self.layer(l.index)?.1);
         Ok(())
     }
+
+    /// The client's share of `W x + bias`.
+    pub(crate) fn client(
+        &self,
+        lane: &mut Lane,
+        keys: &[ClientKeys],
+        l: &Layer<'_>,
+        x: &[u64],
+        rng: &mut SecretRng,
+    ) -> Result<Vec<u64>, Error> {
+        let (set, layout) = self.layer(l.index)?;
+        let keys = keys.get(set).ok_or_else(|| missing(l))?;
+        Ok(linear::client(lane, keys, layout, x, rng)?)
+    }
+
+    /// The server's share of `W x + bias`.
+    pub(crate) fn server(
+        &self,
+        lane: &mut Lane,
+        (keys, kernels): (&[ServerKeys], &Kernels),
+        l: &Layer<'_>,
+        x: &[u64],
+        bias: &[u64],
+        rng: &mut SecretRng,
+    ) -> Result<Vec<u64>, Error> {
+        let (set, layout) = self.layer(l.index)?;
+        let keys = keys.get(set).ok_or_else(|| missing(l))?;
+        let kernel = kernels.0.get(&l.index).ok_or_else(|| missing(l))?;
+        Ok(linear::server(lane, keys, layout, kernel, x, bias, rng)?)
+    }
+}
+
+fn missing(l: &Layer<'_>) -> Error {
+    Error::Config(format!("layer '{}' has no keys or kernel", l.node.name))
 }
 
 impl Kernels {
@@ -127,33 +155,5 @@ impl Kernels {
             left = left.saturating_sub(EncodedKernel::transformed_bytes(layout));
         }
         Ok(Self(kernels))
-    }
-}
-
-impl LinearSide<'_> {
-    /// This party's share of `W x + bias`, `bias` given per output element at the server.
-    pub(crate) fn run<P: Party>(
-        &self,
-        lane: &mut Lane,
-        l: &Layer<'_>,
-        x: &Share<P>,
-        bias: Option<Vec<u64>>,
-        rng: &mut SecretRng,
-    ) -> Result<Vec<u64>, Error> {
-        let missing = || Error::Config(format!("layer '{}' has no keys or kernel", l.node.name));
-        match self {
-            Self::Client { plans, keys } => {
-                let (set, layout) = plans.layer(l.index)?;
-                let keys = keys.get(set).ok_or_else(missing)?;
-                Ok(linear::client(lane, keys, layout, x.expose(), rng)?)
-            }
-            Self::Server { plans, keys, kernels } => {
-                let (set, layout) = plans.layer(l.index)?;
-                let keys = keys.get(set).ok_or_else(missing)?;
-                let kernel = kernels.0.get(&l.index).ok_or_else(missing)?;
-                let bias = bias.unwrap_or_default();
-                Ok(linear::server(lane, keys, layout, kernel, x.expose(), &bias, rng)?)
-            }
-        }
     }
 }
