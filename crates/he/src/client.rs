@@ -67,7 +67,7 @@ pub(crate) fn check(keys: &ClientKeys, layout: &ConvLayout) -> Result<(), Error>
 }
 
 pub(crate) fn check_input(layout: &ConvLayout, share: &[u64]) -> Result<(), Error> {
-    let wanted = layout.shape().input_len();
+    let wanted = layout.input_len();
     if share.len() != wanted {
         return Err(Error::Misuse(format!(
             "an input share of {} elements, the layout has {wanted}",

@@ -5,7 +5,8 @@ use std::ops::Range;
 use sordino_kernels::ntt::Ntt;
 use zeroize::Zeroizing;
 
-use crate::{ConvLayout, ConvShape, Error, Params};
+use crate::layout::Places;
+use crate::{ConvLayout, Error, Params};
 
 /// Bytes of transformed kernel polynomials that a layer keeps unless told otherwise.
 pub const KERNEL_BUDGET: usize = 16 << 20;
@@ -25,7 +26,7 @@ const TOGETHER: usize = 8;
 ///
 /// *Security*: the weights in the clear, for the server alone; zeroised when dropped.
 pub struct EncodedKernel {
-    shape: ConvShape,
+    places: Places,
     params: Params,
     weights: Zeroizing<Vec<i32>>,
     /// For each prime the transform of degree n / r; none when r is 1.
@@ -72,7 +73,7 @@ impl EncodedKernel {
         let degree = basis.n() / layout.run();
         let short = || basis.primes().iter().map(|p| Ntt::new(degree, p.modulus.p())).collect();
         let mut encoded = Self {
-            shape: *layout.shape(),
+            places: layout.places(),
             params: layout.params().clone(),
             weights: Zeroizing::new(kernel.to_vec()),
             short: if layout.run() > 1 { short() } else { Vec::new() },
@@ -105,7 +106,7 @@ impl EncodedKernel {
 
     /// Whether the kernel was encoded for this layout.
     pub(crate) fn fits(&self, layout: &ConvLayout) -> bool {
-        self.shape == *layout.shape() && self.params == *layout.params()
+        self.params == *layout.params() && self.places == layout.places()
     }
 
     fn piece(&self, layout: &ConvLayout, group: usize, piece: usize) -> Option<&[u64]> {
@@ -264,6 +265,11 @@ pub(crate) fn rows_of(layout: &ConvLayout, unit: usize) -> Range<usize> {
     unit * rows..((unit + 1) * rows).min(layout.results())
 }
 
+/// Results that are computed at the same time, as far as memory is concerned.
+pub(crate) fn units_ahead(layout: &ConvLayout) -> usize {
+    4 * rows(layout)
+}
+
 /// Pieces of kernels that are kept or not, per merged group.
 fn pieces(layout: &ConvLayout) -> usize {
     if layout.run() > 1 { units(layout) } else { layout.results() }
@@ -287,6 +293,7 @@ fn section(values: usize) -> usize {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::ConvShape;
 
     /// Kernels in a power of X have the values of the whole transform, each once, whether they are kept or not.
     #[test]

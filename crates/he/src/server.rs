@@ -35,8 +35,8 @@ pub(crate) struct Evaluated {
 /// Evaluates a layer on the client's messages: gives the answers, [`ConvLayout::down_ciphertexts`] of them, and the
 /// server's share of the output modulo 2^plain_bits.
 ///
-/// *Shapes*: `share` is the server's share of the input tensor, row-major; `bias` one value per output channel,
-/// or per output, or empty for none.
+/// *Shapes*: `share` is the server's share of the input tensor, row-major, image by image; `bias` one value per
+/// output channel, or per output, or empty for none.
 ///
 /// *Security*: see the crate's Security section.
 ///
@@ -248,14 +248,16 @@ impl<'a> Layer<'a> {
         }
         plain::flood(params, &mut masked, prg);
 
-        let area = self.layout.output_len() / self.layout.shape().cout as usize;
+        let [rows, columns] = self.layout.output_size();
+        let cout = self.layout.shape().cout as usize;
         let channels = self.bias.len() < self.layout.output_len();
         let mut rest = &mut shares[..];
         for run in outputs {
             let (these, others) = rest.split_at_mut(run.len);
             if channels {
                 // A run lies in one channel.
-                let bias = self.bias.get(run.index / area).copied().unwrap_or(0);
+                let channel = run.index / (rows * columns) % cout;
+                let bias = self.bias.get(channel).copied().unwrap_or(0);
                 these.iter_mut().for_each(|share| *share = share.wrapping_add(bias));
             } else {
                 let biases = &self.bias[run.index..][..run.len];

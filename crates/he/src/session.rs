@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::params::{Footprint, Spec};
+use crate::params::{Footprint, MAX_OUTPUTS_LOG2, Spec};
 use crate::{ConvLayout, ConvShape, Error, Params};
 
 /// One layer as far as parameters are concerned: all of it public.
@@ -28,6 +28,9 @@ pub struct SessionPlan {
     /// For each layer the number of its parameters, and its layout under them.
     pub layers: Vec<(usize, ConvLayout)>,
 }
+
+/// Bytes that the server may hold for a layer of several images; see [`ConvLayout::server_bytes`].
+const BATCH_BYTES: usize = 256 << 20;
 
 /// What a layer sends, whatever its parameters.
 struct Traffic {
@@ -88,6 +91,26 @@ impl SessionPlan {
         Self::laid_out(layers, groups)
     }
 
+    /// The layouts of each layer for a batch of images, under the same parameters: one, or several to be run one
+    /// after the other where one would take the server too much memory.
+    ///
+    /// *Cost*: some milliseconds per different layer.
+    ///
+    /// # Errors
+    /// The number of a layer that does not fit, and why.
+    pub fn batch(&self, images: usize) -> Result<Vec<Vec<ConvLayout>>, (usize, Error)> {
+        let mut known: HashMap<(usize, ConvShape), Vec<ConvLayout>> = HashMap::new();
+        let mut all = Vec::with_capacity(self.layers.len());
+        for (i, (set, one)) in self.layers.iter().enumerate() {
+            let layouts = match known.entry((*set, *one.shape())) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(split(one, images).map_err(|e| (i, e))?),
+            };
+            all.push(layouts.clone());
+        }
+        Ok(all)
+    }
+
     fn laid_out(layers: &[LayerSpec], mut groups: Vec<Group>) -> Result<Self, (usize, Error)> {
         groups.iter_mut().for_each(|group| group.layers.sort_unstable());
         groups.sort_unstable_by_key(|group| group.layers[0]);
@@ -108,6 +131,25 @@ impl SessionPlan {
             params.push(chosen);
         }
         Ok(Self { params, layers: layouts.into_iter().flatten().collect() })
+    }
+}
+
+/// Layouts for a batch of images, of as many each as memory allows but at least one.
+fn split(one: &ConvLayout, images: usize) -> Result<Vec<ConvLayout>, Error> {
+    let outputs = one.output_len().saturating_mul(images);
+    let mut parts = outputs.div_ceil(1 << MAX_OUTPUTS_LOG2).clamp(1, images.max(1));
+    loop {
+        let most = images.div_ceil(parts);
+        let layout = ConvLayout::batched(one.shape(), most, one.params())?;
+        let bytes = layout.server_bytes();
+        if most == 1 || bytes <= BATCH_BYTES {
+            let rest = match images % most {
+                0 => None,
+                rest => Some(ConvLayout::batched(one.shape(), rest, one.params())?),
+            };
+            return Ok(std::iter::repeat_n(layout, images / most).chain(rest).collect());
+        }
+        parts = (parts * bytes).div_ceil(BATCH_BYTES).clamp(parts + 1, images);
     }
 }
 
@@ -228,6 +270,25 @@ mod tests {
         for ((set, _), layer) in plan.layers.iter().zip(&layers) {
             assert!(plan.params[*set].plain_bits() >= layer.plain_bits);
         }
+    }
+
+    #[test]
+    fn batches_keep_the_parameters_and_bound_the_memory() {
+        let layers = [layer(256, 56, 256, 20), layer(64, 8, 8, 24)];
+        let plan = SessionPlan::new(&layers).unwrap();
+        for images in [1, 5, 16, 33] {
+            let batch = plan.batch(images).unwrap();
+            for ((set, one), layouts) in plan.layers.iter().zip(&batch) {
+                assert_eq!(layouts.iter().map(ConvLayout::images).sum::<usize>(), images);
+                for layout in layouts {
+                    assert!(layout.shape() == one.shape() && layout.params() == &plan.params[*set]);
+                    assert!(layout.images() == 1 || layout.server_bytes() <= BATCH_BYTES);
+                }
+            }
+            assert_eq!(batch[1].len(), 1);
+        }
+        assert!(plan.batch(33).unwrap()[0].len() > 1);
+        assert_eq!(plan.batch(0).unwrap_err().0, 0);
     }
 
     #[test]

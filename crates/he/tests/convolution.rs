@@ -38,6 +38,7 @@ fn reference(shape: &ConvShape, bits: u32, x: &[u64], kernel: &[i32], bias: &[u6
 
 struct Case {
     shape: ConvShape,
+    images: usize,
     bits: u32,
     weight_bits: u32,
     kernel: Vec<i32>,
@@ -47,6 +48,15 @@ struct Case {
 
 impl Case {
     fn random(shape: ConvShape, bits: u32, weight_bits: u32, rng: &mut SecretRng) -> Self {
+        Self::batch(shape, 1, [bits, weight_bits], rng)
+    }
+
+    fn batch(
+        shape: ConvShape,
+        images: usize,
+        [bits, weight_bits]: [u32; 2],
+        rng: &mut SecretRng,
+    ) -> Self {
         let mut words = |n: usize| {
             let mut words = vec![0; n];
             rng.fill_words(&mut words);
@@ -55,13 +65,15 @@ impl Case {
         let kernel = words(shape.kernel_len())
             .into_iter()
             .map(|w| ((w as i64) >> (64 - weight_bits)) as i32);
+        let inputs = images * shape.input_len();
         Self {
             shape,
+            images,
             bits,
             weight_bits,
             kernel: kernel.collect(),
             bias: words(shape.cout as usize),
-            shares: [words(shape.input_len()), words(shape.input_len())],
+            shares: [words(inputs), words(inputs)],
         }
     }
 
@@ -72,12 +84,15 @@ impl Case {
     fn expected(&self) -> Vec<u64> {
         let sum = |(a, b): (&u64, &u64)| a.wrapping_add(*b);
         let x: Vec<u64> = self.shares[0].iter().zip(&self.shares[1]).map(sum).collect();
-        reference(&self.shape, self.bits, &x, &self.kernel, &self.bias)
+        let images = x.chunks(self.shape.input_len());
+        images
+            .flat_map(|x| reference(&self.shape, self.bits, x, &self.kernel, &self.bias))
+            .collect()
     }
 
     /// Runs both parties in one thread; gives the sum of their shares.
     fn run(&self, params: &Params, budget: usize, rng: &mut SecretRng) -> Vec<u64> {
-        let layout = ConvLayout::new(&self.shape, params).unwrap();
+        let layout = ConvLayout::batched(&self.shape, self.images, params).unwrap();
         let keys = ClientKeys::generate(params, rng);
         assert_eq!(keys.public_key().len(), public_key_len(params));
         let server = ServerKeys::from_bytes(params, keys.public_key()).unwrap();
@@ -146,11 +161,12 @@ proptest! {
         shape in shapes(),
         bits in prop_oneof![2_u32..=47, 48_u32..=64],
         weight_bits in 1_u32..=9,
+        images in 1_usize..5,
         seed: [u8; 32],
         keep: bool,
     ) {
         let mut rng = SecretRng::from_seed(seed);
-        let case = Case::random(shape, bits, weight_bits, &mut rng);
+        let case = Case::batch(shape, images, [bits, weight_bits], &mut rng);
         let budget = if keep { usize::MAX } else { 0 };
         prop_assert_eq!(case.run(&case.params(), budget, &mut rng), case.expected());
     }
@@ -164,6 +180,7 @@ proptest! {
         (h, w) in (1_u32..=33, 1_u32..=33),
         stride in (1_u32..=3, 1_u32..=3),
         bits in 20_u32..=40,
+        images in 1_usize..6,
         seed: [u8; 32],
         keep: bool,
     ) {
@@ -175,7 +192,7 @@ proptest! {
             ..ConvShape::dense(cin * groups, cout * groups)
         };
         let mut rng = SecretRng::from_seed(seed);
-        let case = Case::random(shape, bits, 8, &mut rng);
+        let case = Case::batch(shape, images, [bits, 8], &mut rng);
         let budget = if keep { usize::MAX } else { 0 };
         prop_assert_eq!(case.run(&case.params(), budget, &mut rng), case.expected());
     }

@@ -31,6 +31,13 @@ pub(crate) struct Span {
     pub(crate) to: usize,
 }
 
+impl Span {
+    /// The grid positions that are sent.
+    pub(crate) fn positions(&self) -> Range<usize> {
+        self.from..self.to
+    }
+}
+
 /// Bounds over a tiling's spans, relative to each span's first output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {

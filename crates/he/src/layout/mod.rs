@@ -26,12 +26,17 @@ use tiling::Tiling;
 /// the spacing of channels may have a large power of two as a factor, which makes kernels cheap (see
 /// [`EncodedKernel`](crate::EncodedKernel)).
 ///
+/// Several images are one tensor of shape images x channels x height x width: their positions are in one row where
+/// they do not meet, else a tile may hold the same part of several images. So small images fill ciphertexts, and kernels
+/// are transformed once for all.
+///
 /// *Cost*: [`up_bytes`](Self::up_bytes) and [`down_bytes`](Self::down_bytes) in
 /// [`up_ciphertexts`](Self::up_ciphertexts) and [`down_ciphertexts`](Self::down_ciphertexts) messages, one round.
 #[derive(Clone, Debug)]
 pub struct ConvLayout {
     params: Params,
     shape: ConvShape,
+    images: usize,
     /// The image's axes.
     axes: [Axis; 2],
     /// The axes that are tiled: the image's, or one of length 1 and all positions in a row.
@@ -39,6 +44,8 @@ pub struct ConvLayout {
     tiling: Tiling,
     plan: Plan,
     spans: [Vec<Span>; 2],
+    /// The images that share blocks; one entry when positions are in a row.
+    batches: Vec<Span>,
     /// For each pair of phases the taps that read it: their distance in coefficients, and number in the kernel.
     taps: Vec<Vec<(i64, usize)>>,
 }
@@ -47,7 +54,16 @@ pub struct ConvLayout {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Job {
     group: usize,
+    images: Span,
     tile: [Span; 2],
+}
+
+/// What kernel polynomials depend on: layouts of other numbers of images may have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    shape: ConvShape,
+    tiling: Tiling,
+    plan: [usize; 4],
 }
 
 /// Neighbouring coefficients, and elements of a tensor `step` apart.
@@ -66,14 +82,29 @@ impl ConvLayout {
     /// [`Error::Layout`] when the shape is inconsistent, has more taps than the parameters' noise budget, or a kernel
     /// spans more than a ciphertext holds.
     pub fn new(shape: &ConvShape, params: &Params) -> Result<Self, Error> {
-        Self::with_degree(shape, params, params.degree())
+        Self::batched(shape, 1, params)
     }
 
-    fn with_degree(shape: &ConvShape, params: &Params, degree: usize) -> Result<Self, Error> {
+    /// Lays out so many images at once.
+    ///
+    /// # Errors
+    /// As [`ConvLayout::new`], and when there is no image, or all together have more outputs than the failure
+    /// probability allows.
+    pub fn batched(shape: &ConvShape, images: usize, params: &Params) -> Result<Self, Error> {
+        Self::with_degree(shape, images, params, params.degree())
+    }
+
+    fn with_degree(
+        shape: &ConvShape,
+        images: usize,
+        params: &Params,
+        degree: usize,
+    ) -> Result<Self, Error> {
         let [rows, columns] = shape.output()?;
-        if shape.cout as usize * rows * columns > 1 << MAX_OUTPUTS_LOG2 {
+        let outputs = (shape.cout as usize * rows * columns).checked_mul(images);
+        if !outputs.is_some_and(|n| (1..=1 << MAX_OUTPUTS_LOG2).contains(&n)) {
             return Err(Error::Layout(format!(
-                "more than 2^{MAX_OUTPUTS_LOG2} outputs in {shape:?}"
+                "no outputs or more than 2^{MAX_OUTPUTS_LOG2} in {images} times {shape:?}"
             )));
         }
         if shape.taps() > params.taps() {
@@ -96,9 +127,11 @@ impl ConvLayout {
         };
         let axes = [axis(shape.h, 0, rows), axis(shape.w, 1, columns)];
         let flat = shape.kernel == [1; 2] && shape.pads == [0; 4];
-        let grid = flat.then(|| [Axis::line(1), Axis::line(rows * columns)]);
+        let grid = flat.then(|| [Axis::line(1), Axis::line(images * rows * columns)]);
+        let apart = if flat { 1 } else { images };
         let needs = Needs {
             degree,
+            images: apart,
             groups: shape.groups as usize,
             planes: (shape.cin / shape.groups) as usize * axes[0].phases() * axes[1].phases(),
             outputs: (shape.cout / shape.groups) as usize,
@@ -115,7 +148,8 @@ impl ConvLayout {
         })?;
         let spans = [tiled[0].spans(plan.tile[0]), tiled[1].spans(plan.tile[1])];
         let bounds = [tiled[0].bounds(&spans[0]), tiled[1].bounds(&spans[1])];
-        let tiling = Tiling::new(tiled, bounds).spaced(plan.block);
+        let tiling = Tiling::new(tiled, bounds, plan.images).spaced(plan.block);
+        let batches = Axis::line(apart).spans(plan.images);
         let taps_of = |y: usize, x: usize| {
             let columns = shape.kernel[1] as usize;
             let taps = axes[0].taps_of(y).flat_map(|(a, dy)| {
@@ -125,7 +159,8 @@ impl ConvLayout {
         };
         let [rows, columns] = [axes[0].phases(), axes[1].phases()];
         let taps = (0..rows).flat_map(|y| (0..columns).map(move |x| taps_of(y, x))).collect();
-        Ok(Self { params: params.clone(), shape: *shape, axes, grid, tiling, plan, spans, taps })
+        let (params, shape) = (params.clone(), *shape);
+        Ok(Self { params, shape, images, axes, grid, tiling, plan, spans, batches, taps })
     }
 
     /// The parameters.
@@ -138,15 +173,34 @@ impl ConvLayout {
         &self.shape
     }
 
+    /// Images.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
     /// Output height and width.
     pub fn output_size(&self) -> [usize; 2] {
         [self.axes[0].output, self.axes[1].output]
     }
 
-    /// Elements of the output.
+    /// Elements of the input, of all images.
+    pub fn input_len(&self) -> usize {
+        self.images * self.shape.input_len()
+    }
+
+    /// Elements of the output, of all images.
     pub fn output_len(&self) -> usize {
         let [rows, columns] = self.output_size();
-        self.shape.cout as usize * rows * columns
+        self.images * self.shape.cout as usize * rows * columns
+    }
+
+    /// Bytes that the server holds for a merged group, about: its transformed inputs, and the sums of a few units of
+    /// results.
+    pub fn server_bytes(&self) -> usize {
+        let basis = self.params.basis();
+        let ciphertext = 2 * basis.primes().len() * basis.n() * size_of::<u64>();
+        let sums = self.results().min(crate::kernel::units_ahead(self));
+        self.tiles() * (self.inputs() + sums) * ciphertext
     }
 
     /// Ciphertexts from the client.
@@ -213,8 +267,12 @@ impl ConvLayout {
 
     /// The jobs of a merged group in the order of sending.
     pub(crate) fn jobs(&self, group: usize) -> impl Iterator<Item = Job> {
-        let rows = self.spans[0].iter();
-        rows.flat_map(move |y| self.spans[1].iter().map(move |x| Job { group, tile: [*y, *x] }))
+        let [rows, columns] = &self.spans;
+        let tiles = rows.iter().flat_map(move |y| columns.iter().map(move |x| [*y, *x]));
+        let batches = self.batches.iter();
+        batches.flat_map(move |images| {
+            tiles.clone().map(move |tile| Job { group, images: *images, tile })
+        })
     }
 
     /// The results of a merged group in the order of sending: all jobs' first, all jobs' second, so that the server
@@ -223,9 +281,9 @@ impl ConvLayout {
         (0..self.results()).flat_map(move |result| self.jobs(group).map(move |job| (job, result)))
     }
 
-    /// Spatial tiles: jobs of a merged group.
+    /// Spatial tiles of all images: jobs of a merged group.
     pub(crate) fn tiles(&self) -> usize {
-        self.spans[0].len() * self.spans[1].len()
+        self.batches.len() * self.spans[0].len() * self.spans[1].len()
     }
 
     /// Input ciphertexts per job.
@@ -251,6 +309,12 @@ impl ConvLayout {
     /// The greatest r such that every kernel polynomial is one in X^r; 1 when that would be less than 8.
     pub(crate) fn run(&self) -> usize {
         self.plan.run
+    }
+
+    /// Where the weights lie.
+    pub(crate) fn places(&self) -> Places {
+        let Plan { merged, planes, outputs, run, .. } = self.plan;
+        Places { shape: self.shape, tiling: self.tiling, plan: [merged, planes, outputs, run] }
     }
 
     fn phases(&self) -> [usize; 2] {
@@ -292,29 +356,32 @@ impl ConvLayout {
         for (slot, plane) in self.planes_of(input).enumerate() {
             let (channel, [py, px]) = self.plane(plane);
             let channel = job.group * self.channels_per_group() + channel;
-            let mut row = |row: usize, columns: Range<usize>, coefficient: usize| {
+            let mut row = |[image, row]: [usize; 2], columns: Range<usize>, coefficient: usize| {
                 let (first, step) = self.axes[1].inputs_from(px, columns.start);
                 let Some(row) = self.axes[0].input_at(py, row) else { return };
                 let len = self.axes[1].inside(px, columns).len();
+                let channel = image * self.shape.cin as usize + channel;
                 let index = (channel * h + row) * w + first;
                 if len > 0 {
                     put(Run { coefficient, index, len, step });
                 }
             };
             if self.grid.is_none() {
-                for r in y.from..y.to {
-                    let at = [r as i64 - y.start as i64, x.from as i64 - x.start as i64];
-                    row(r, x.from..x.to, self.tiling.input(slot, at[0], at[1]));
+                for (place, image) in job.images.positions().enumerate() {
+                    for r in y.from..y.to {
+                        let at = [r as i64 - y.start as i64, x.from as i64 - x.start as i64];
+                        row([image, r], x.from..x.to, self.tiling.input(slot, place, at));
+                    }
                 }
                 continue;
             }
-            let columns = self.axes[1].output;
+            let [rows, columns] = self.output_size();
             let mut from = x.from;
             while from < x.to {
                 let (r, column) = (from / columns, from % columns);
                 let len = (columns - column).min(x.to - from);
-                let at = self.tiling.input(slot, 0, from as i64 - x.start as i64);
-                row(r, column..column + len, at);
+                let at = self.tiling.input(slot, 0, [0, from as i64 - x.start as i64]);
+                row([r / rows, r % rows], column..column + len, at);
                 from += len;
             }
         }
@@ -323,20 +390,30 @@ impl ConvLayout {
     /// The coefficients of a result that hold outputs, with their places in the output tensor, in the order of sending.
     pub(crate) fn outputs(&self, job: &Job, result: usize) -> Vec<Run> {
         let [y, x] = job.tile;
-        let [rows, columns] = match &self.grid {
-            Some(grid) => [grid[0].output, grid[1].output],
-            None => self.output_size(),
-        };
+        let [rows, columns] = self.output_size();
+        let (area, channels) = (rows * columns, self.shape.cout as usize);
         let mut outputs = Vec::with_capacity(self.outputs_of(result).len() * y.outputs);
         for (slot, output) in self.outputs_of(result).enumerate() {
             let channel = job.group * self.outputs_per_group() + output;
-            for i in 0..y.outputs {
-                outputs.push(Run {
-                    coefficient: self.tiling.output(self.plan.planes, slot, i, 0),
-                    index: (channel * rows + y.start + i) * columns + x.start,
-                    len: x.outputs,
-                    step: 1,
-                });
+            let mut run = |coefficient, image, position, len| {
+                let index = (image * channels + channel) * area + position;
+                outputs.push(Run { coefficient, index, len, step: 1 });
+            };
+            if self.grid.is_none() {
+                for (place, image) in job.images.positions().enumerate() {
+                    for i in 0..y.outputs {
+                        let coefficient = self.tiling.output(self.plan.planes, slot, place, i);
+                        run(coefficient, image, (y.start + i) * columns + x.start, x.outputs);
+                    }
+                }
+                continue;
+            }
+            let first = self.tiling.output(self.plan.planes, slot, 0, 0);
+            let (mut from, end) = (x.start, x.start + x.outputs);
+            while from < end {
+                let len = (area - from % area).min(end - from);
+                run(first + from - x.start, from / area, from % area, len);
+                from += len;
             }
         }
         outputs
@@ -383,6 +460,6 @@ impl ConvLayout {
 
 impl Job {
     fn area(&self) -> usize {
-        self.tile[0].outputs * self.tile[1].outputs
+        self.images.outputs * self.tile[0].outputs * self.tile[1].outputs
     }
 }

@@ -37,6 +37,8 @@ const LEAST_RUN: usize = 8;
 /// What the traffic of a layout depends on, besides the tiling.
 pub(crate) struct Needs {
     pub(crate) degree: usize,
+    /// Images that may share a block; 1 when their positions are in one row.
+    pub(crate) images: usize,
     pub(crate) groups: usize,
     /// Planes (channels times phases) and outputs of one group.
     pub(crate) planes: usize,
@@ -55,6 +57,8 @@ pub(crate) struct Needs {
 pub(crate) struct Plan {
     /// Groups treated as one, with zero weights between them.
     pub(crate) merged: usize,
+    /// Images in a block, at most.
+    pub(crate) images: usize,
     /// Tile size in outputs.
     pub(crate) tile: [usize; 2],
     /// Planes per input, outputs per result.
@@ -125,10 +129,17 @@ pub(crate) fn search(needs: &Needs, axes: &[Axis; 2]) -> Option<Plan> {
         (1..=needs.groups).filter(|m| needs.groups.is_multiple_of(*m)).collect();
     let [rows, columns] = [&axes[0], &axes[1]].map(|axis| cuts(axis, needs.degree));
     let mut best: Option<(usize, Plan)> = None;
-    for (y, x) in rows.iter().flat_map(|y| columns.iter().map(move |x| (y, x))) {
+    let counts = Axis::line(needs.images).sizes();
+    let cuts = rows.iter().flat_map(|y| columns.iter().map(move |x| (y, x)));
+    let cuts = cuts.flat_map(|(y, x)| {
+        // Several images in a block save nothing that wider tiles of one image would not.
+        let useful = |n: &usize| *n == 1 || x.spans == 1;
+        counts.iter().copied().filter(useful).map(move |images| (y, x, images))
+    });
+    for (y, x, images) in cuts {
         let tile = [y.size, x.size];
-        let tiles = y.spans * x.spans;
-        let tiling = Tiling::new(axes, [y.bounds, x.bounds]);
+        let tiles = y.spans * x.spans * needs.images.div_ceil(images);
+        let tiling = Tiling::new(axes, [y.bounds, x.bounds], images);
         for (block, run) in spacings(needs, tiling.block) {
             let blocks = tiling.spaced(block).most_blocks(needs.degree);
             for merged in merges.iter().filter(|_| blocks > 0) {
@@ -137,6 +148,7 @@ pub(crate) fn search(needs: &Needs, axes: &[Axis; 2]) -> Option<Plan> {
                 for split in splits(planes, outputs, blocks, needs.shared) {
                     let plan = Plan {
                         merged: *merged,
+                        images,
                         tile,
                         planes: split.0,
                         outputs: split.1,

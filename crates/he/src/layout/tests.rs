@@ -77,10 +77,12 @@ fn shapes() -> impl Strategy<Value = ConvShape> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
-    fn tiled_layouts_compute_the_convolution(shape in shapes(), log_degree in 5..9, seed: u64) {
+    fn tiled_layouts_compute_the_convolution(
+        shape in shapes(), images in 1_usize..6, log_degree in 5..9, seed: u64,
+    ) {
         let params = Params::choose(64, 8, shape.taps()).unwrap();
         let degree = 1_usize << log_degree;
-        let Ok(layout) = ConvLayout::with_degree(&shape, &params, degree) else {
+        let Ok(layout) = ConvLayout::with_degree(&shape, images, &params, degree) else {
             // Refused only when a single output spans more than a ciphertext.
             let axis = |i: usize| shape.dilation[i] * (shape.kernel[i] - 1) + 1;
             prop_assert!(axis(0) * axis(1) * 4 > degree as u32);
@@ -90,7 +92,7 @@ proptest! {
             let mix = |i: u64| (seed ^ salt).wrapping_add(i).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
             (1..=n as u64).map(|i| mix(i).wrapping_mul(mix(i) | 1)).collect()
         };
-        let (x, kernel) = (random(1, shape.input_len()), random(2, shape.kernel_len()));
+        let (x, kernel) = (random(1, layout.input_len()), random(2, shape.kernel_len()));
         let conv = sordino_kernels::ring::Conv2d {
             cin: shape.cin as usize,
             h: shape.h as usize,
@@ -103,8 +105,9 @@ proptest! {
             pads: shape.pads.map(|p| p as usize),
             groups: shape.groups as usize,
         };
-        let mut expected = vec![0; conv.output_len()];
-        sordino_kernels::ring::conv2d_u64(&conv, &x, &kernel, &mut expected);
+        let mut expected = vec![0; images * conv.output_len()];
+        let of_images = x.chunks(shape.input_len()).zip(expected.chunks_mut(conv.output_len()));
+        of_images.for_each(|(x, y)| sordino_kernels::ring::conv2d_u64(&conv, x, &kernel, y));
         prop_assert_eq!(through(&layout, degree, &x, &kernel), expected);
     }
 }
@@ -143,6 +146,30 @@ fn layouts_stay_small() {
             "{shape:?}: {got_up} up, {got_down} down"
         );
     }
+}
+
+/// Ciphertexts per image fall as images share them.
+#[test]
+fn small_images_share_ciphertexts() {
+    let params = Params::choose(37, 8, 4608).unwrap();
+    for (shape, images, most) in [
+        (conv(64, 8, 64, 3, 1, 1), 16, 6.0_f64),
+        (conv(64, 8, 64, 3, 1, 1), 4, 10.0),
+        (conv(32, 16, 32, 3, 1, 1), 16, 10.0),
+        (conv(16, 32, 16, 3, 1, 1), 16, 13.0),
+        (conv(64, 16, 128, 1, 2, 1), 16, 7.0),
+        (conv(576, 14, 576, 3, 1, 576), 16, 75.0),
+        (ConvShape::dense(512, 10), 16, 0.6),
+    ] {
+        let ciphertexts = |images: usize| {
+            let layout = ConvLayout::batched(&shape, images, &params).unwrap();
+            (layout.up_ciphertexts() + layout.down_ciphertexts()) as f64 / images as f64
+        };
+        let (one, each) = (ciphertexts(1), ciphertexts(images));
+        assert!(each <= most.min(one), "{shape:?}: {each} against {one}");
+    }
+    assert!(ConvLayout::batched(&ConvShape::dense(1, 1), 0, &params).is_err());
+    assert!(ConvLayout::batched(&conv(64, 224, 64, 3, 1, 1), 16, &params).is_err());
 }
 
 /// Only products that some weight connects count.

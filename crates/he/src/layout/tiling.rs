@@ -17,12 +17,17 @@ use super::axis::{Axis, Bounds};
 /// * X^n = -1 folds products of degree n and more onto low degrees: [`Tiling::most_blocks`] keeps them below the first
 ///   output.
 ///
+/// A block may hold the same tile of several images, `image` coefficients apart. No tap leads from one image to another,
+/// so that distance is what the block of a single image would take, guard included, and the block is so many of them.
+///
 /// *Source*: Cheetah, eprint 2022/207, the encoding of convolutions; there padding is written out for every row and
 /// channel, and strided convolutions compute every output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tiling {
     pub(crate) row: i64,
     pub(crate) block: i64,
+    /// Spacing of images in a block.
+    image: i64,
     pub(crate) origin: i64,
     /// Least and greatest `dy row + dx` of a tap.
     taps: [i64; 2],
@@ -31,12 +36,16 @@ pub(crate) struct Tiling {
 }
 
 impl Tiling {
-    /// The tiling whose tiles have these bounds on their rows and columns.
-    pub(crate) fn new(axes: &[Axis; 2], [y, x]: [Bounds; 2]) -> Self {
+    /// The tiling whose tiles have these bounds on their rows and columns, in blocks of so many images.
+    pub(crate) fn new(axes: &[Axis; 2], [y, x]: [Bounds; 2], images: usize) -> Self {
+        let images = images as i64;
         let row = (x.filled[1] - x.read[0]).max(x.read[1] + 1 - x.filled[0]);
-        let filled = [y.filled[0] * row + x.filled[0], (y.filled[1] - 1) * row + x.filled[1] - 1];
-        let read = [y.read[0] * row + x.read[0], y.read[1] * row + x.read[1]];
-        let block = (read[1] - filled[0]).max(filled[1] - read[0]) + 1;
+        let mut filled =
+            [y.filled[0] * row + x.filled[0], (y.filled[1] - 1) * row + x.filled[1] - 1];
+        let mut read = [y.read[0] * row + x.read[0], y.read[1] * row + x.read[1]];
+        let image = (read[1] - filled[0]).max(filled[1] - read[0]) + 1;
+        filled[1] += (images - 1) * image;
+        read[1] += (images - 1) * image;
         let [(dy_low, dx_low), (dy_high, dx_high)] = {
             let ([y0, y1], [x0, x1]) = (axes[0].shifts(), axes[1].shifts());
             [(y0, x0), (y1, x1)]
@@ -46,7 +55,7 @@ impl Tiling {
         let origin = (-filled[0]).max(-taps[1]);
         let last = [filled[1] - taps[0], origin + filled[1], origin + read[1], taps[1] - taps[0]];
         let overhang = last.into_iter().fold(0, i64::max) + 1;
-        Self { row, block, origin, taps, overhang }
+        Self { row, block: images * image, image, origin, taps, overhang }
     }
 
     /// The same with blocks further apart.
@@ -70,9 +79,10 @@ impl Tiling {
         (planes as i64 - 1) * self.block + self.taps[1]
     }
 
-    /// The coefficient of an input.
-    pub(crate) fn input(&self, plane: usize, y: i64, x: i64) -> usize {
-        (self.origin + plane as i64 * self.block + y * self.row + x) as usize
+    /// The coefficient of an input of a block's image.
+    pub(crate) fn input(&self, plane: usize, image: usize, [y, x]: [i64; 2]) -> usize {
+        let image = self.origin + plane as i64 * self.block + image as i64 * self.image;
+        (image + y * self.row + x) as usize
     }
 
     /// The coefficient of a weight of tap (0, 0).
@@ -86,10 +96,9 @@ impl Tiling {
         tap[0] * self.row + tap[1]
     }
 
-    /// The coefficient of an output.
-    pub(crate) fn output(&self, planes: usize, output: usize, i: usize, j: usize) -> usize {
-        let blocks = (output * planes) as i64;
-        (self.origin + self.top(planes) + blocks * self.block + i as i64 * self.row + j as i64)
-            as usize
+    /// The coefficient of an output of a block's image.
+    pub(crate) fn output(&self, planes: usize, output: usize, image: usize, i: usize) -> usize {
+        let first = self.origin + self.top(planes) + (output * planes) as i64 * self.block;
+        (first + image as i64 * self.image + i as i64 * self.row) as usize
     }
 }
