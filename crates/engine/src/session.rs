@@ -3,16 +3,19 @@
 //! The client speaks first. Magic and version are the first eight bytes of the first message
 //! each way and never move, so that any two versions can tell each other apart. The server
 //! answers with the public graph and a card of its own (preprocessing, labels), the client
-//! validates the graph and confirms the hash of everything agreed.
+//! validates the graph and confirms the hash of everything agreed. A client that leaves the supply of
+//! transfers open is sent a probe too, by which it knows the link, and names the supply when it confirms.
 //!
 //! Learned from the handshake: the client learns the architecture, scales and bit widths; the
 //! server learns the client's choice of transfer supply and of what is revealed.
 
 use crate::Error;
+use crate::link::{self, Probe};
 use serde::{Deserialize, Serialize};
 use sordino_graph::fixed::FixedGraph;
 use sordino_ot::Supply;
-use sordino_wire::{Kind, Lane, Public};
+use sordino_wire::{Kind, Lane, Network, Public};
+use std::fmt;
 
 /// Version of the protocol; parties of different versions refuse each other, and material prepared under another version
 /// is left alone.
@@ -26,6 +29,7 @@ const CARD: Kind = Kind::new(0x0004, "card");
 const CONFIRM: Kind = Kind::new(0x0005, "confirm");
 
 const MAX_HELLO: usize = 256;
+const MAX_CONFIRM: usize = 64;
 /// Largest public graph a client accepts.
 pub const MAX_GRAPH: usize = sordino_graph::fixed::limits::GRAPH_BYTES;
 /// Largest card a client accepts.
@@ -49,6 +53,15 @@ pub enum SupplyChoice {
     Ferret,
 }
 
+impl fmt::Display for SupplyChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SoftSpoken(k) => write!(f, "softspoken-{k}"),
+            Self::Ferret => f.write_str("ferret"),
+        }
+    }
+}
+
 impl From<SupplyChoice> for Supply {
     fn from(choice: SupplyChoice) -> Self {
         match choice {
@@ -61,6 +74,11 @@ impl From<SupplyChoice> for Supply {
 impl SupplyChoice {
     /// Parameters of SoftSpoken that may be asked for.
     const FIELDS: [u8; 4] = [1, 2, 4, 8];
+
+    /// All there are.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::FIELDS.map(Self::SoftSpoken).into_iter().chain([Self::Ferret])
+    }
 
     fn check(self) -> Result<Self, Error> {
         match self {
@@ -120,11 +138,37 @@ pub struct Wish {
     pub linear: LinearChoice,
 }
 
+/// Names a supply for a network, what is wished of it, and a link between the parties.
+pub type Choose<'a> = dyn Fn(&FixedGraph, &Wish, &Network) -> Result<SupplyChoice, Error> + 'a;
+
+/// What a client asks for, and how it settles what it leaves open.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    /// The wish; its supply is what holds if nothing chooses another.
+    pub wish: Wish,
+    /// Chooses the supply once graph and link are known.
+    pub choose: Option<&'a Choose<'a>>,
+}
+
+impl From<Wish> for Ask<'_> {
+    fn from(wish: Wish) -> Self {
+        Self { wish, choose: None }
+    }
+}
+
+/// A client's first message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// What it asks for.
+    pub wish: Wish,
+    /// Whether it wants to measure the link.
+    pub probe: bool,
+}
+
 impl Wish {
     /// Everything that a client may wish for with this backend.
     pub(crate) fn all(backend: BackendChoice) -> impl Iterator<Item = Self> {
-        let soft_spoken = SupplyChoice::FIELDS.map(SupplyChoice::SoftSpoken);
-        soft_spoken.into_iter().chain([SupplyChoice::Ferret]).flat_map(move |supply| {
+        SupplyChoice::all().flat_map(move |supply| {
             [Reveal::Logits, Reveal::Label].into_iter().flat_map(move |reveal| {
                 [Truncation::Exact, Truncation::OneLsb].into_iter().flat_map(move |truncation| {
                     let both = [LinearChoice::Lattice, LinearChoice::Transfer];
@@ -177,6 +221,14 @@ pub struct Terms {
     pub wish: Wish,
     /// The server's card: opaque here, read by the application.
     pub card: Vec<u8>,
+    /// The link as the client measured it, if it did.
+    pub link: Option<Network>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Confirm {
+    supply: SupplyChoice,
+    digest: [u8; 32],
 }
 
 fn framed(body: &[u8]) -> Vec<u8> {
@@ -238,10 +290,16 @@ pub(crate) fn material_label(
 }
 
 /// Client's side of the handshake: one round plus the confirmation.
-pub fn greet(lane: &mut Lane, wish: Wish) -> Result<Terms, Error> {
+///
+/// *Cost*: graph and card down, and 64 KiB to measure the link if `ask` chooses by it.
+pub fn greet<'a>(lane: &mut Lane, ask: impl Into<Ask<'a>>) -> Result<Terms, Error> {
+    let Ask { mut wish, choose } = ask.into();
     wish.supply.check()?;
-    lane.send(HELLO, Public::new(&framed(&encode(&wish)?)))?;
+    let hello = Hello { wish, probe: choose.is_some() };
+    let mut probe = Probe::start();
+    lane.send(HELLO, Public::new(&framed(&encode(&hello)?)))?;
     let answer = lane.recv_bounded(ANSWER, MAX_HELLO)?;
+    probe.answered();
     let (graph_len, card_len) = match decode(unframe(&answer)?, "answer")? {
         Answer::Welcome { graph, card } => (graph as usize, card as usize),
         Answer::Refused(why) => {
@@ -256,30 +314,35 @@ pub fn greet(lane: &mut Lane, wish: Wish) -> Result<Terms, Error> {
     }
     let bytes = lane.recv(GRAPH, graph_len)?;
     let card = lane.recv(CARD, card_len)?;
+    let link = choose.map(|_| probe.finish(lane, graph_len + card_len)).transpose()?;
     let graph = FixedGraph::from_bytes(&bytes)?;
-    lane.send(CONFIRM, Public::new(&digest(&bytes, &card, &wish)?))?;
+    if let (Some(choose), Some(link)) = (choose, &link) {
+        wish.supply = choose(&graph, &wish, link)?.check()?;
+    }
+    let confirm = Confirm { supply: wish.supply, digest: digest(&bytes, &card, &wish)? };
+    lane.send(CONFIRM, Public::new(&encode(&confirm)?))?;
     lane.flush()?;
-    Ok(Terms { graph, wish, card })
+    Ok(Terms { graph, wish, card, link })
 }
 
-/// Server's first step: reads the wish. A client of another version is told so.
-pub fn listen(lane: &mut Lane) -> Result<Wish, Error> {
-    let hello = lane.recv_bounded(HELLO, MAX_HELLO)?;
-    let body = match unframe(&hello) {
+/// Server's first step: reads what the client asks for. A client of another version is told so.
+pub fn listen(lane: &mut Lane) -> Result<Hello, Error> {
+    let first = lane.recv_bounded(HELLO, MAX_HELLO)?;
+    let body = match unframe(&first) {
         Ok(body) => body,
         Err(e) => {
             refuse(lane, Refusal::Version)?;
             return Err(e);
         }
     };
-    let wish: Result<Wish, _> = decode(body, "hello").and_then(|w: Wish| {
-        w.supply.check()?;
-        Ok(w)
+    let hello: Result<Hello, _> = decode(body, "hello").and_then(|h: Hello| {
+        h.wish.supply.check()?;
+        Ok(h)
     });
-    if wish.is_err() {
+    if hello.is_err() {
         refuse(lane, Refusal::Wish)?;
     }
-    wish
+    hello
 }
 
 /// Server's refusal.
@@ -288,19 +351,38 @@ pub fn refuse(lane: &mut Lane, why: Refusal) -> Result<(), Error> {
     Ok(lane.flush()?)
 }
 
-/// Server's second step: sends graph and card, checks the confirmation.
-pub fn welcome(lane: &mut Lane, graph: &FixedGraph, card: &[u8], wish: Wish) -> Result<(), Error> {
+/// Server's second step: sends graph and card, checks the confirmation. The wish comes back with
+/// the supply that the client settled on.
+pub fn welcome(
+    lane: &mut Lane,
+    graph: &FixedGraph,
+    card: &[u8],
+    hello: Hello,
+) -> Result<Wish, Error> {
     let bytes = graph.to_bytes()?;
     if bytes.len() > MAX_GRAPH || card.len() > MAX_CARD {
         return Err(Error::Config("the graph or the card is too large to be sent".into()));
     }
     let answer = Answer::Welcome { graph: bytes.len() as u32, card: card.len() as u32 };
     lane.send(ANSWER, Public::new(&framed(&encode(&answer)?)))?;
+    if hello.probe {
+        // What is timed must not travel with what starts the time.
+        lane.flush()?;
+    }
     lane.send(GRAPH, Public::new(&bytes))?;
     lane.send(CARD, Public::new(card))?;
-    let confirmed = lane.recv(CONFIRM, 32)?;
-    if confirmed != digest(&bytes, card, &wish)? {
+    if hello.probe {
+        link::send_probe(lane)?;
+    }
+    let confirm: Confirm = decode(&lane.recv_bounded(CONFIRM, MAX_CONFIRM)?, "confirmation")?;
+    let wish = Wish { supply: confirm.supply.check()?, ..hello.wish };
+    if wish.supply != hello.wish.supply && !hello.probe {
+        return Err(Error::Peer(
+            "it confirms another supply of transfers than it asked for".into(),
+        ));
+    }
+    if confirm.digest != digest(&bytes, card, &wish)? {
         return Err(Error::Peer("it confirms other terms than were offered".into()));
     }
-    Ok(())
+    Ok(wish)
 }

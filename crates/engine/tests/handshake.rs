@@ -5,14 +5,15 @@ mod common;
 
 use common::{Builder, WISH, both, conv, input, inputs, mentions};
 use sordino_engine::session::{
-    self, MAX_CARD, MAX_GRAPH, Refusal, Reveal, SupplyChoice, Terms, VERSION, Wish,
+    self, Ask, MAX_CARD, MAX_GRAPH, Refusal, Reveal, SupplyChoice, Terms, VERSION, Wish,
 };
 use sordino_engine::twoparty::{
     ClientSession, Offer, ServerModel, TwoPartyBackend, Unobserved, serve,
 };
 use sordino_engine::{Backend, Error, Silent, run_clear};
 use sordino_graph::fixed::*;
-use sordino_wire::{Dir, Fault, Kind, Lane, Limits, Public};
+use sordino_wire::{Dir, Fault, Kind, Lane, Limits, Network, Public, shaped_pair};
+use std::time::Duration;
 
 // The first messages of every version have these kinds.
 const HELLO: Kind = Kind::new(0x0001, "hello");
@@ -20,6 +21,7 @@ const ANSWER: Kind = Kind::new(0x0002, "answer");
 const GRAPH: Kind = Kind::new(0x0003, "graph");
 const CARD: Kind = Kind::new(0x0004, "card");
 const CONFIRM: Kind = Kind::new(0x0005, "confirm");
+const PROBE: Kind = Kind::new(0x0006, "probe of the link");
 
 fn model() -> FixedModel {
     let mut b = Builder::new(&[1, 2, 3, 3], 20, 1);
@@ -98,7 +100,7 @@ fn client_hears(answer: &[u8], more: &[(Kind, &[u8])]) -> Error {
 fn the_first_bytes_are_magic_version_and_wish() {
     let hello = |mut lane: Lane| lane.recv_bounded(HELLO, 256).unwrap();
     let (_, seen) = both(|lane| connect(lane).map(drop), hello);
-    assert_eq!(seen, first(VERSION, &[0, 0, 4, 0, 0, 0]));
+    assert_eq!(seen, first(VERSION, &[0, 0, 4, 0, 0, 0, 0]));
 }
 
 #[test]
@@ -163,20 +165,21 @@ fn an_unsupported_wish_is_refused_on_both_sides() {
         mentions(end.unwrap_err(), &[&format!("k={k}"), "use 1, 2, 4 or 8"]);
         mentions(heard, &["closed"]);
 
-        let (answer, e) = server_hears(&first(VERSION, &[0, 0, k, 0, 0, 0]));
+        let (answer, e) = server_hears(&first(VERSION, &[0, 0, k, 0, 0, 0, 0]));
         mentions(e, &[&format!("k={k}")]);
         assert_eq!(answer, first(VERSION, &[1, 3]));
     }
-    // An unknown backend, supply, disclosure, truncation or kind of linear layers, half a wish, a
-    // wish and more.
+    // An unknown backend, supply, disclosure, truncation or kind of linear layers, neither probe nor
+    // none, half a hello, a hello and more.
     let unknown = [
-        &[2, 0, 4, 0, 0, 0][..],
-        &[0, 2, 0, 0, 0],
-        &[0, 0, 4, 2, 0, 0],
-        &[0, 0, 4, 0, 2, 0],
-        &[0, 0, 4, 0, 0, 2],
+        &[2, 0, 4, 0, 0, 0, 0][..],
+        &[0, 2, 0, 0, 0, 0],
+        &[0, 0, 4, 2, 0, 0, 0],
+        &[0, 0, 4, 0, 2, 0, 0],
+        &[0, 0, 4, 0, 0, 3, 0],
+        &[0, 0, 4, 0, 0, 0, 2],
     ];
-    for body in unknown.into_iter().chain([&[0, 0, 4, 0, 0][..], &[0, 0, 4, 0, 0, 0, 0]]) {
+    for body in unknown.into_iter().chain([&[0, 0, 4, 0, 0, 0][..], &[0, 0, 4, 0, 0, 0, 0, 0]]) {
         let (answer, e) = server_hears(&first(VERSION, body));
         mentions(e, &["hello message is malformed"]);
         assert_eq!(answer, first(VERSION, &[1, 3]));
@@ -268,18 +271,67 @@ fn no_damaged_graph_makes_a_client_panic() {
 
 #[test]
 fn a_wrong_confirmation_is_refused() {
-    let client = |mut lane: Lane| {
-        send(&mut lane, HELLO, &first(VERSION, &[0, 0, 4, 0, 0, 0]));
-        let n = model().graph.to_bytes().unwrap().len();
-        assert_eq!(lane.recv_bounded(ANSWER, 256).unwrap(), welcome(n, 4));
-        lane.recv(GRAPH, n).unwrap();
-        lane.recv(CARD, 4).unwrap();
-        send(&mut lane, CONFIRM, &[7; 32]);
-        lane.recv(Kind::new(0x0100, "anything"), 1).unwrap_err()
+    let confirm = |probe: u8, confirmation: &[u8], text: &str| {
+        let client = |mut lane: Lane| {
+            send(&mut lane, HELLO, &first(VERSION, &[0, 0, 4, 0, 0, 0, probe]));
+            let n = model().graph.to_bytes().unwrap().len();
+            assert_eq!(lane.recv_bounded(ANSWER, 256).unwrap(), welcome(n, 4));
+            lane.recv(GRAPH, n).unwrap();
+            lane.recv(CARD, 4).unwrap();
+            if probe == 1 {
+                lane.recv(PROBE, 1 << 16).unwrap();
+            }
+            send(&mut lane, CONFIRM, confirmation);
+            lane.recv(Kind::new(0x0100, "anything"), 1).unwrap_err()
+        };
+        let (told, end) = both(client, honest_server);
+        mentions(told, &["aborted"]);
+        mentions(end.unwrap_err(), &[text]);
     };
-    let (told, end) = both(client, honest_server);
-    mentions(told, &["aborted"]);
-    mentions(end.unwrap_err(), &["confirms other terms"]);
+    let with = |supply: &[u8]| [supply, &[7; 32]].concat();
+    confirm(0, &with(&[0, 4]), "confirms other terms");
+    confirm(1, &with(&[1]), "confirms other terms");
+    confirm(0, &with(&[1]), "another supply");
+    confirm(1, &with(&[0, 3]), "k=3");
+    confirm(1, &with(&[2]), "confirmation message is malformed");
+    confirm(0, &[7; 32], "confirmation message is malformed");
+    confirm(0, &[], "confirmation message is malformed");
+}
+
+#[test]
+fn a_supply_that_was_left_open_is_chosen_by_the_link() {
+    let network = Network { rtt: Duration::from_millis(30), bandwidth: 80_000_000 };
+    let want = run_clear(&model(), &input(&model(), 1)).unwrap();
+    for chosen in SupplyChoice::all() {
+        let choose = |graph: &FixedGraph, wish: &Wish, link: &Network| {
+            assert_eq!((graph, wish), (&model().graph, &WISH));
+            assert!((30..300).contains(&link.rtt.as_millis()), "{link}");
+            // A probe of 64 KiB takes 6.5 ms at this rate; machines stall now and then.
+            assert!((1_000_000..100_000_000).contains(&link.bandwidth), "{link}");
+            Ok(chosen)
+        };
+        let (near, far) = shaped_pair(network);
+        std::thread::scope(|s| {
+            let server = s.spawn(|| honest_server(far));
+            let ask = Ask { wish: WISH, choose: Some(&choose) };
+            let mut session = ClientSession::connect(near, ask, None, |_| Ok(())).unwrap();
+            assert_eq!(session.terms().wish, Wish { supply: chosen, ..WISH });
+            assert!(session.terms().link.is_some());
+            let got = session.infer(&input(&model(), 1), &mut Silent).unwrap();
+            assert_eq!(got, want);
+            session.finish().unwrap();
+            server.join().unwrap().unwrap();
+        });
+    }
+
+    // Nobody is left with a supply that does not exist.
+    let client = |lane| {
+        let ask = Ask { wish: WISH, choose: Some(&|_, _, _| Ok(SupplyChoice::SoftSpoken(5))) };
+        ClientSession::connect(lane, ask, None, |_| Ok(())).map(drop)
+    };
+    let (client, server) = both(client, honest_server);
+    mentions(client.unwrap_err(), &["k=5"]);
+    mentions(server.unwrap_err(), &["closed"]);
 }
 
 #[test]

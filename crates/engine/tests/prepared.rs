@@ -6,7 +6,7 @@ mod common;
 
 use common::fixtures::{fixtures, words};
 use common::{Kind, WISH, both, inputs};
-use sordino_engine::session::{LinearChoice, SupplyChoice, Truncation, Wish};
+use sordino_engine::session::{Ask, LinearChoice, SupplyChoice, Truncation, Wish};
 use sordino_engine::twoparty::{ClientSession, CostModel, Offer, ServerModel, Unobserved, serve};
 use sordino_engine::{Error, Silent, run_clear};
 use sordino_graph::fixed::{FixedModel, FixedOp};
@@ -73,6 +73,36 @@ fn prepared_inferences_are_exact_and_cost_what_was_predicted() {
 #[test]
 fn prepared_inferences_on_transfers_alone() {
     every_fixture_prepared(LinearChoice::Transfer);
+}
+
+#[test]
+fn material_decides_where_the_supply_was_left_open() {
+    let fixture = fixtures().into_iter().find(|f| can_be_prepared(&f.model)).unwrap();
+    let served = ServerModel::new(fixture.model.clone()).unwrap();
+    let stores = Stores::new();
+    let prepared = SupplyChoice::SoftSpoken(2);
+    session(&served, Wish { supply: prepared, ..WISH }, &stores, 1, &[]);
+    for want in [prepared, SupplyChoice::Ferret] {
+        let (ours, mut theirs) = memory_pair();
+        std::thread::scope(|s| {
+            let server = s.spawn(|| {
+                let offer = Offer { store: Some(&stores.server), ..Offer::new(&served, b"card") };
+                serve(&mut theirs, &offer, &mut Unobserved).unwrap();
+            });
+            let ask = Ask { wish: WISH, choose: Some(&|_, _, _| Ok(SupplyChoice::Ferret)) };
+            let store = Some(&stores.client);
+            let mut client = ClientSession::connect(ours, ask, store, |_| Ok(())).unwrap();
+            assert_eq!(client.terms().wish.supply, want);
+            let x = &inputs(&fixture.model, &[1])[0];
+            assert_eq!(
+                client.infer(x, &mut Silent).unwrap(),
+                run_clear(&fixture.model, x).unwrap()
+            );
+            client.finish().unwrap();
+            server.join().unwrap();
+        });
+    }
+    assert_eq!(stores.left(), [0, 0]);
 }
 
 fn every_fixture_prepared(linear: LinearChoice) {

@@ -11,6 +11,7 @@ pub struct Costs {
     supply: Supply,
     sender: Role,
     plan: ferret::Plan,
+    made: u64,
 }
 
 impl Costs {
@@ -20,14 +21,20 @@ impl Costs {
             Supply::SoftSpoken { k } => softspoken::cost_setup(m, sender, k),
             Supply::Ferret => ferret::cost_setup(m, sender),
         }
-        Self { supply, sender, plan: ferret::Plan::default() }
+        Self { supply, sender, plan: ferret::Plan::default(), made: 0 }
     }
 
     /// Replays the making of `n` COTs.
     pub fn extend(&mut self, m: &mut Meter, n: usize) {
+        self.made += n as u64;
         match self.supply {
             Supply::SoftSpoken { k } => softspoken::cost_extend(m, self.sender, k, n),
             Supply::Ferret => ferret::cost_extend(m, self.sender, &mut self.plan, n),
         }
+    }
+
+    /// COTs made so far.
+    pub fn made(&self) -> u64 {
+        self.made
     }
 }

@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod garbled;
+mod supply;
 
 pub use garbled::{GarbledPlan, LayerTables};
+pub use supply::supply;
 
 use serde::Serialize;
 use sordino_engine::session::Reveal;

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use sordino_engine::Backend;
 use sordino_engine::garbled::GarbledBackend;
 use sordino_engine::session::{
-    BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
+    Ask, BackendChoice, Choose, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
 };
 use sordino_engine::twoparty::TwoPartyBackend;
 use sordino_store::{Error as StoreError, Id, Store};
@@ -141,9 +141,11 @@ pub(super) struct ProtocolArgs {
     /// What the data owner learns: all scores, or only the best class
     #[arg(long, value_enum, default_value = "logits")]
     reveal: RevealArg,
-    /// Oblivious transfer: SoftSpoken with K = 1, 2, 4, 8: fewer bytes, more computing
-    #[arg(long, value_name = "softspoken-K|ferret", default_value = "softspoken-8", value_parser = supply)]
-    supply: SupplyChoice,
+    /// Where oblivious transfers come from (twoparty): SoftSpoken with K = 1, 2, 4, 8, the larger the
+    /// fewer bytes and the more computing; Ferret, the fewest bytes; or what is fastest on this
+    /// link, which is then measured
+    #[arg(long, value_name = "auto|softspoken-K|ferret", default_value = "auto", value_parser = supply)]
+    supply: SupplyArg,
     /// How fraction bits are dropped (twoparty): as the model says, or with an error of at most one
     /// unit in the last place of each activation, for fewer bytes and less computing
     #[arg(long, value_enum, default_value = "exact")]
@@ -158,6 +160,12 @@ pub(super) struct ProtocolArgs {
 enum LinearArg {
     Lattice,
     Ot,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SupplyArg {
+    Auto,
+    Of(SupplyChoice),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -198,24 +206,38 @@ impl From<RevealArg> for Reveal {
 pub(super) fn wish(backend: BackendChoice) -> Wish {
     Wish {
         backend,
-        supply: SupplyChoice::SoftSpoken(8),
+        supply: SupplyChoice::Ferret,
         reveal: Reveal::Logits,
         truncation: Truncation::Exact,
         linear: LinearChoice::Lattice,
     }
 }
 
-fn supply(text: &str) -> Result<SupplyChoice, String> {
-    if text == "ferret" {
-        return Ok(SupplyChoice::Ferret);
+fn supply(text: &str) -> Result<SupplyArg, String> {
+    match text {
+        "auto" => return Ok(SupplyArg::Auto),
+        "ferret" => return Ok(SupplyArg::Of(SupplyChoice::Ferret)),
+        _ => {}
     }
     match text.strip_prefix("softspoken-").and_then(|k| k.parse().ok()) {
-        Some(k @ (1 | 2 | 4 | 8)) => Ok(SupplyChoice::SoftSpoken(k)),
-        _ => Err("use softspoken-K with K = 1, 2, 4 or 8, or ferret".into()),
+        Some(k @ (1 | 2 | 4 | 8)) => Ok(SupplyArg::Of(SupplyChoice::SoftSpoken(k))),
+        _ => Err("use auto, ferret, or softspoken-K with K = 1, 2, 4 or 8".into()),
     }
 }
 
 impl ProtocolArgs {
+    /// What is asked of a server.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] for a choice that the backend does not have.
+    pub(super) fn ask(&self, backend: BackendChoice) -> Result<Ask<'static>, Failure> {
+        let open = self.supply == SupplyArg::Auto && backend == BackendChoice::TwoParty;
+        let choose: &Choose<'_> = &sordino_plan::supply;
+        Ok(Ask { wish: self.wish(backend)?, choose: open.then_some(choose) })
+    }
+
+    /// The wish for a link on which no session runs yet; a supply that was left open is that of [`wish`].
+    ///
     /// # Errors
     /// [`Exit::Usage`] for a choice that the backend does not have.
     pub(super) fn wish(&self, backend: BackendChoice) -> Result<Wish, Failure> {
@@ -228,7 +250,11 @@ impl ProtocolArgs {
             LinearArg::Lattice => LinearChoice::Lattice,
             LinearArg::Ot => LinearChoice::Transfer,
         };
-        Ok(Wish { backend, supply: self.supply, reveal: self.reveal.into(), truncation, linear })
+        let supply = match self.supply {
+            SupplyArg::Auto => wish(backend).supply,
+            SupplyArg::Of(supply) => supply,
+        };
+        Ok(Wish { backend, supply, reveal: self.reveal.into(), truncation, linear })
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use sordino_engine::Error;
 use sordino_engine::garbled::{Circuit, GarblerSession};
-use sordino_engine::session::{BackendChoice, Terms, Wish};
+use sordino_engine::session::{Ask, BackendChoice, Terms, Wish};
 use sordino_engine::twoparty::ClientSession;
 use sordino_graph::fixed::{decode_output, encode_input};
 use sordino_store::{Id, Store};
@@ -119,19 +119,19 @@ impl<'a> Session<'a> {
     /// anything private happens, and may refuse.
     pub(super) fn connect(
         lane: Lane,
-        wish: Wish,
+        ask: Ask<'_>,
         store: Option<&'a Store>,
         consent: impl FnOnce(&Terms, Option<&Circuit>) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        match wish.backend {
+        match ask.wish.backend {
             BackendChoice::TwoParty => {
                 let session =
-                    ClientSession::connect(lane, wish, store, |terms| consent(terms, None))?;
+                    ClientSession::connect(lane, ask, store, |terms| consent(terms, None))?;
                 Ok(Self::TwoParty(Box::new(session), 0))
             }
             BackendChoice::Garbled => {
                 let consent = |terms: &Terms, circuit: &Circuit| consent(terms, Some(circuit));
-                Ok(Self::Garbled(Box::new(Garbler::connect(lane, wish, store, consent)?)))
+                Ok(Self::Garbled(Box::new(Garbler::connect(lane, ask.wish, store, consent)?)))
             }
         }
     }

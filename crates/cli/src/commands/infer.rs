@@ -56,7 +56,7 @@ struct Answer<'a> {
 
 impl Infer {
     pub(super) fn run(&self) -> Result<()> {
-        let wish = self.protocol.wish(self.backend.into())?;
+        let ask = self.protocol.ask(self.backend.into())?;
         let security = self.server.security()?;
         // Files that are missing are noticed before the server is bothered.
         for image in &self.images {
@@ -64,9 +64,9 @@ impl Infer {
         }
         let store = self.store.as_deref().map(args::open_store).transpose()?;
         let lane = self.server.connect(&security)?;
-        let promise = Promise::new(self.backend.backend(), wish.reveal);
+        let promise = Promise::new(self.backend.backend(), ask.wish.reveal);
         let mut prepared = None;
-        let session = Session::connect(lane, wish, store.as_ref(), |terms, circuit| {
+        let session = Session::connect(lane, ask, store.as_ref(), |terms, circuit| {
             // Inputs are read before anything costly happens: what is wrong with them shows here.
             prepared = Some(self.prepare(terms, circuit, &promise));
             match &prepared {
@@ -130,6 +130,7 @@ impl Infer {
         if !self.json {
             eprintln!("network '{}'", card.name);
             output::promise(promise);
+            output::supply(terms);
             output::cost(&match circuit {
                 Some(circuit) => Forecast::garbled(circuit),
                 None => Forecast::two_party(&terms.graph, terms.wish)?,

@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
+use sordino_engine::Network;
+use sordino_engine::session::{BackendChoice, Terms};
 use sordino_plan::{GarbledPlan, Plan, Promise};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -55,6 +57,19 @@ pub(super) fn promise(p: &Promise) {
     eprintln!("disclosed       {}", p.disclosed);
     eprintln!("client learns   {}", p.client_learns);
     eprintln!("server learns   {}", p.server_learns);
+}
+
+/// Says on stderr where transfers come from, and over which link if that was the reason.
+pub(super) fn supply(terms: &Terms) {
+    if terms.wish.backend == BackendChoice::TwoParty {
+        let why = terms.link.map(|link| format!(", for a link of {}", rough(link)));
+        eprintln!("transfers       {}{}", terms.wish.supply, why.unwrap_or_default());
+    }
+}
+
+/// A measured link, without digits that mean nothing.
+fn rough(link: Network) -> String {
+    format!("{:.1} ms, {:.0} Mbit/s", 1e3 * link.rtt.as_secs_f64(), link.bandwidth as f64 / 1e6)
 }
 
 /// Says on stderr what a session will cost.

@@ -47,13 +47,13 @@ struct Answer<'a> {
 
 impl Prepare {
     pub(super) fn run(&self) -> Result<()> {
-        let wish = self.protocol.wish(self.backend.into())?;
+        let ask = self.protocol.ask(self.backend.into())?;
         let security = self.server.security()?;
         let store = args::open_store(&self.store)?;
         let lane = self.server.connect(&security)?;
-        let promise = Promise::new(self.backend.backend(), wish.reveal);
+        let promise = Promise::new(self.backend.backend(), ask.wish.reveal);
         let mut agreed = None;
-        let session = Session::connect(lane, wish, Some(&store), |terms, circuit| {
+        let session = Session::connect(lane, ask, Some(&store), |terms, circuit| {
             agreed = Some(self.consent(terms, circuit, &promise));
             match &agreed {
                 Some(Ok(_)) => Ok(()),
@@ -101,6 +101,7 @@ impl Prepare {
         if !self.json {
             eprintln!("network '{}'", card.name);
             output::promise(promise);
+            output::supply(terms);
             output::cost(&match circuit {
                 Some(circuit) => Forecast::garbled(circuit),
                 None => Forecast::two_party(&terms.graph, terms.wish)?,

@@ -10,7 +10,7 @@ use crate::report::{Account, Watch};
 use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use sordino_engine::garbled::{self, EvaluatorModel, GarbledLimits, GarbledOffer, TableMemory};
-use sordino_engine::session::{BackendChoice, Wish};
+use sordino_engine::session::{Ask, BackendChoice};
 use sordino_engine::twoparty::{self, Offer, ServerModel, Unobserved};
 use sordino_engine::{Error, run_clear_with};
 use sordino_graph::fixed::{FixedModel, decode_output, encode_input};
@@ -103,8 +103,8 @@ impl<'a> Runner<'a> {
         };
         let fixed = settings.quantise.quantise(model, settings.inputs, integers, act_bits)?;
         let way = if backend.private() {
-            let wish = settings.protocol.wish(integers)?;
-            Way::Private(Pair::new(fixed.model, wish, settings.network)?)
+            let ask = settings.protocol.ask(integers)?;
+            Way::Private(Pair::new(fixed.model, ask, settings.network)?)
         } else {
             Way::Clear(Box::new(fixed.model))
         };
@@ -161,10 +161,10 @@ impl<'a> Runner<'a> {
 }
 
 impl Pair {
-    fn new(fixed: FixedModel, wish: Wish, network: Option<Network>) -> Result<Self> {
+    fn new(fixed: FixedModel, ask: Ask<'_>, network: Option<Network>) -> Result<Self> {
         let (near, far) = network.map_or_else(memory_pair, shaped_pair);
-        let server = server(fixed, wish.backend, far)?;
-        match Session::connect(near, wish, None, |_, _| Ok(())) {
+        let server = server(fixed, ask.wish.backend, far)?;
+        match Session::connect(near, ask, None, |_, _| Ok(())) {
             Ok(client) => Ok(Self { client, server }),
             // The server's own error says more than what reached the client.
             Err(e) => match server.join() {

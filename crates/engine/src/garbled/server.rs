@@ -83,7 +83,8 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&mut self, observer: &mut dyn Observer) -> Result<Meter, Error> {
         let circuit = &self.offer.model.circuit;
-        let wish = session::listen(self.lane)?;
+        let hello = session::listen(self.lane)?;
+        let wish = hello.wish;
         if wish.backend != BackendChoice::Garbled {
             session::refuse(self.lane, Refusal::Backend)?;
             return Err(Error::Config("the client asked for another backend".into()));
@@ -94,7 +95,7 @@ impl Session<'_> {
                 "a garbled circuit reveals the scores to its garbler".into(),
             ));
         }
-        session::welcome(self.lane, circuit.graph(), self.offer.card, wish)?;
+        let wish = session::welcome(self.lane, circuit.graph(), self.offer.card, hello)?;
         observer.agreed(wish);
         *self.lane.meter_mut() = Meter::new(self.lane.role());
         self.lane.meter_mut().set(Phase::Setup, None);

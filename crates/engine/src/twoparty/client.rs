@@ -4,13 +4,14 @@ use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
 use super::{CotPool, Tiles};
 use crate::request::{Request, Status};
-use crate::session::{self, Terms, Wish};
+use crate::session::{self, Ask, Choose, SupplyChoice, Terms, Wish};
 use crate::walk::{Progress, walk};
 use crate::{Clock, Error};
+use sordino_graph::fixed::FixedGraph;
 use sordino_he::ClientKeys;
 use sordino_secret::{Client, Ledger, Ring, SecretRng, Share};
 use sordino_store::{Entry, Id, Store};
-use sordino_wire::{Lane, Meter, Phase, Role};
+use sordino_wire::{Lane, Meter, Network, Phase, Role};
 use std::marker::PhantomData;
 
 /// Entries of the store that one inference gives up because the server lacks their other halves.
@@ -40,13 +41,23 @@ impl<'a> ClientSession<'a> {
     /// happens and may refuse. Prepared material is kept in `store`.
     ///
     /// *Cost*: the graph and card down; then as [`super::CostModel`] predicts, request by request.
-    pub fn connect(
+    pub fn connect<'c>(
         mut lane: Lane,
-        wish: Wish,
+        ask: impl Into<Ask<'c>>,
         store: Option<&'a Store>,
         consent: impl FnOnce(&Terms) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let terms = session::greet(&mut lane, wish)?;
+        let ask = ask.into();
+        let choose = |graph: &FixedGraph, wish: &Wish, link: &Network| {
+            let Some(choose) = ask.choose else { return Ok(wish.supply) };
+            match stored_supply(store, graph, wish)? {
+                Some(supply) => Ok(supply),
+                None => choose(graph, wish, link),
+            }
+        };
+        let choose: Option<&Choose<'_>> = ask.choose.map(|_| &choose as _);
+        let terms = session::greet(&mut lane, Ask { choose, ..ask })?;
+        let wish = terms.wish;
         // The graph was validated when it was decoded; layouts say whether every layer fits.
         let plans = Plans::new(&terms.graph, &wish.into())?;
         consent(&terms)?;
@@ -95,10 +106,7 @@ impl<'a> ClientSession<'a> {
     }
 
     fn stored(&self) -> Result<Vec<Id>, Error> {
-        let Some(store) = self.store else { return Ok(Vec::new()) };
-        let (kind, label) = (prepared::kind(Role::Client), self.label()?);
-        let ours = |i: &sordino_store::Info| i.kind == kind && i.label == label;
-        Ok(store.list()?.into_iter().filter(ours).map(|i| i.id).collect())
+        stored(self.store, &self.label()?)
     }
 
     /// Makes material for one inference: everything that does not need the input. The server has
@@ -254,4 +262,27 @@ impl Tools {
         };
         Ok(slot.insert(tools))
     }
+}
+
+/// Material in a store under this label.
+fn stored(store: Option<&Store>, label: &[u8; 32]) -> Result<Vec<Id>, Error> {
+    let Some(store) = store else { return Ok(Vec::new()) };
+    let kind = prepared::kind(Role::Client);
+    let ours = |i: &sordino_store::Info| i.kind == kind && i.label == *label;
+    Ok(store.list()?.into_iter().filter(ours).map(|i| i.id).collect())
+}
+
+/// The supply, of all that would do, for which there is material.
+fn stored_supply(
+    store: Option<&Store>,
+    graph: &FixedGraph,
+    wish: &Wish,
+) -> Result<Option<SupplyChoice>, Error> {
+    for supply in SupplyChoice::all() {
+        let label = session::material_label(graph, &Wish { supply, ..*wish }, &[])?;
+        if !stored(store, &label)?.is_empty() {
+            return Ok(Some(supply));
+        }
+    }
+    Ok(None)
 }

@@ -88,6 +88,11 @@ impl<'a> CostModel<'a> {
         &self.costs.meter
     }
 
+    /// Correlated transfers made so far, in both directions.
+    pub fn transfers(&self) -> u64 {
+        self.costs.supplies.iter().flatten().map(Costs::made).sum()
+    }
+
     fn request(&mut self) {
         self.costs.meter.set(Phase::Setup, None);
         self.costs.meter.message(Dir::Up, REQUEST_LEN);

@@ -156,7 +156,8 @@ fn session(
     offer: &Offer<'_>,
     observer: &mut dyn Observer,
 ) -> Result<(Meter, Ledger), Error> {
-    let wish = session::listen(lane)?;
+    let hello = session::listen(lane)?;
+    let wish = hello.wish;
     if wish.backend != BackendChoice::TwoParty {
         session::refuse(lane, Refusal::Backend)?;
         return Err(Error::Config("the client asked for another backend".into()));
@@ -168,7 +169,7 @@ fn session(
         ));
     }
     let graph = offer.model.graph(wish.reveal);
-    session::welcome(lane, graph, offer.card, wish)?;
+    let wish = session::welcome(lane, graph, offer.card, hello)?;
     observer.agreed(wish);
     *lane.meter_mut() = Meter::new(lane.role());
     let tiles = Tiles::new(wish.supply.into(), wish.truncation);
