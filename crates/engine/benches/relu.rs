@@ -57,6 +57,7 @@ fn measure(name: &str, model: &FixedModel, supply: SupplyChoice, truncation: Tru
         reveal: Reveal::Logits,
         truncation,
         linear: LinearChoice::Lattice,
+        winograd: true,
     };
     let ring = model.graph.edges[0].ring;
     let words: Vec<u64> = (0..u64::from(ELEMENTS))

@@ -109,9 +109,14 @@ pub enum LinearChoice {
     /// Lattice ciphertexts: bytes grow with inputs and outputs.
     #[default]
     Lattice,
-    /// Correlated transfers, with Winograd's transforms where they save bytes: no lattice assumption,
-    /// but bytes that grow with multiplications.
+    /// Correlated transfers: no lattice assumption, but bytes that grow with multiplications.
     Transfer,
+    /// For each layer what sends fewer bytes.
+    Cheapest,
+}
+
+impl LinearChoice {
+    const ALL: [Self; 3] = [Self::Lattice, Self::Transfer, Self::Cheapest];
 }
 
 /// The backend, as agreed on the wire.
@@ -136,6 +141,8 @@ pub struct Wish {
     pub truncation: Truncation,
     /// What linear layers run on.
     pub linear: LinearChoice,
+    /// Whether layers on transfers may use Winograd's transforms, where they save bytes.
+    pub winograd: bool,
 }
 
 /// Names a supply for a network, what is wished of it, and a link between the parties.
@@ -171,8 +178,16 @@ impl Wish {
         SupplyChoice::all().flat_map(move |supply| {
             [Reveal::Logits, Reveal::Label].into_iter().flat_map(move |reveal| {
                 [Truncation::Exact, Truncation::OneLsb].into_iter().flat_map(move |truncation| {
-                    let both = [LinearChoice::Lattice, LinearChoice::Transfer];
-                    both.map(|linear| Self { backend, supply, reveal, truncation, linear })
+                    LinearChoice::ALL.into_iter().flat_map(move |linear| {
+                        [false, true].map(|winograd| Self {
+                            backend,
+                            supply,
+                            reveal,
+                            truncation,
+                            linear,
+                            winograd,
+                        })
+                    })
                 })
             })
         })

@@ -63,6 +63,11 @@ fn fixtures_twoparty_on_transfers_alone() {
 }
 
 #[test]
+fn fixtures_twoparty_by_the_cheaper_way() {
+    every_fixture(Kind::TwoParty, Wish { linear: LinearChoice::Cheapest, ..WISH });
+}
+
+#[test]
 fn fixtures_garbled() {
     every_fixture(Kind::Garbled, Kind::Garbled.wish());
 }

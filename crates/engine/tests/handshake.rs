@@ -100,7 +100,7 @@ fn client_hears(answer: &[u8], more: &[(Kind, &[u8])]) -> Error {
 fn the_first_bytes_are_magic_version_and_wish() {
     let hello = |mut lane: Lane| lane.recv_bounded(HELLO, 256).unwrap();
     let (_, seen) = both(|lane| connect(lane).map(drop), hello);
-    assert_eq!(seen, first(VERSION, &[0, 0, 4, 0, 0, 0, 0]));
+    assert_eq!(seen, first(VERSION, &[0, 0, 4, 0, 0, 0, 1, 0]));
 }
 
 #[test]
@@ -165,21 +165,24 @@ fn an_unsupported_wish_is_refused_on_both_sides() {
         mentions(end.unwrap_err(), &[&format!("k={k}"), "use 1, 2, 4 or 8"]);
         mentions(heard, &["closed"]);
 
-        let (answer, e) = server_hears(&first(VERSION, &[0, 0, k, 0, 0, 0, 0]));
+        let (answer, e) = server_hears(&first(VERSION, &[0, 0, k, 0, 0, 0, 1, 0]));
         mentions(e, &[&format!("k={k}")]);
         assert_eq!(answer, first(VERSION, &[1, 3]));
     }
-    // An unknown backend, supply, disclosure, truncation or kind of linear layers, neither probe nor
-    // none, half a hello, a hello and more.
+    // An unknown backend, supply, disclosure, truncation or kind of linear layers, neither Winograd nor
+    // none, neither probe nor none, half a hello, a hello and more.
     let unknown = [
-        &[2, 0, 4, 0, 0, 0, 0][..],
-        &[0, 2, 0, 0, 0, 0],
-        &[0, 0, 4, 2, 0, 0, 0],
-        &[0, 0, 4, 0, 2, 0, 0],
-        &[0, 0, 4, 0, 0, 3, 0],
-        &[0, 0, 4, 0, 0, 0, 2],
+        &[2, 0, 4, 0, 0, 0, 1, 0][..],
+        &[0, 2, 0, 0, 0, 1, 0],
+        &[0, 0, 4, 2, 0, 0, 1, 0],
+        &[0, 0, 4, 0, 2, 0, 1, 0],
+        &[0, 0, 4, 0, 0, 3, 1, 0],
+        &[0, 0, 4, 0, 0, 0, 2, 0],
+        &[0, 0, 4, 0, 0, 0, 1, 2],
     ];
-    for body in unknown.into_iter().chain([&[0, 0, 4, 0, 0, 0][..], &[0, 0, 4, 0, 0, 0, 0, 0]]) {
+    for body in
+        unknown.into_iter().chain([&[0, 0, 4, 0, 0, 0, 1][..], &[0, 0, 4, 0, 0, 0, 1, 0, 0]])
+    {
         let (answer, e) = server_hears(&first(VERSION, body));
         mentions(e, &["hello message is malformed"]);
         assert_eq!(answer, first(VERSION, &[1, 3]));
@@ -273,7 +276,7 @@ fn no_damaged_graph_makes_a_client_panic() {
 fn a_wrong_confirmation_is_refused() {
     let confirm = |probe: u8, confirmation: &[u8], text: &str| {
         let client = |mut lane: Lane| {
-            send(&mut lane, HELLO, &first(VERSION, &[0, 0, 4, 0, 0, 0, probe]));
+            send(&mut lane, HELLO, &first(VERSION, &[0, 0, 4, 0, 0, 0, 1, probe]));
             let n = model().graph.to_bytes().unwrap().len();
             assert_eq!(lane.recv_bounded(ANSWER, 256).unwrap(), welcome(n, 4));
             lane.recv(GRAPH, n).unwrap();

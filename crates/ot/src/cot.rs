@@ -33,10 +33,10 @@ impl Place {
         Self { index: self.index + n as u64, ..self }
     }
 
-    /// Expands the keys of the COTs from here on, each to `row` blocks. A counter serves at most [`HASHED`] COTs of a
-    /// session, which starts at a place of its own.
-    fn expand(self, keys: &[Block], row: usize, out: &mut [Block]) {
-        let first = self.session.0 as u64 >> 1;
+    /// Expands the keys of the COTs from here on, each to `row` blocks after the first `skip`. A counter serves at most
+    /// [`HASHED`] COTs of a session, which starts at a place of its own.
+    fn expand(self, keys: &[Block], skip: usize, row: usize, out: &mut [Block]) {
+        let first = (self.session.0 as u64 >> 1) + skip as u64;
         for (run, _) in self.runs(keys.len()) {
             let group = (self.index + run.start as u64) / HASHED;
             let out = &mut out[run.start * row..run.end * row];
@@ -120,14 +120,21 @@ impl SenderCots {
         }
     }
 
-    /// Both keys of the OTs from `start` on, each expanded to `row` (below 2^28) blocks.
-    pub(crate) fn pads(&self, start: usize, row: usize, out0: &mut [Block], out1: &mut [Block]) {
+    /// Both keys of the OTs from `start` on, each expanded to `row` blocks after the first `skip` (below 2^28 together).
+    pub(crate) fn pads(
+        &self,
+        start: usize,
+        skip: usize,
+        row: usize,
+        out0: &mut [Block],
+        out1: &mut [Block],
+    ) {
         let n = out0.len() / row.max(1);
         let mut keys = [(); 2].map(|()| Wiped::zeros(n));
         let [keys0, keys1] = &mut keys;
         self.keys(start, keys0, keys1);
         for (keys, out) in keys.iter().zip([out0, out1]) {
-            self.place.skip(start).expand(keys, row, out);
+            self.place.skip(start).expand(keys, skip, row, out);
         }
     }
 }
@@ -173,11 +180,12 @@ impl ReceiverCots {
         }
     }
 
-    /// The chosen keys of the OTs from `start` on, each expanded to `row` (below 2^28) blocks.
-    pub(crate) fn pads(&self, start: usize, row: usize, out: &mut [Block]) {
+    /// The chosen keys of the OTs from `start` on, each expanded to `row` blocks after the first `skip` (below 2^28
+    /// together).
+    pub(crate) fn pads(&self, start: usize, skip: usize, row: usize, out: &mut [Block]) {
         let mut keys = Wiped::zeros(out.len() / row.max(1));
         self.keys(start, &mut keys);
-        self.place.skip(start).expand(&keys, row, out);
+        self.place.skip(start).expand(&keys, skip, row, out);
     }
 }
 

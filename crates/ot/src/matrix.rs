@@ -24,6 +24,7 @@
 use core::ops::Range;
 
 use bytemuck::Pod;
+use rayon::prelude::*;
 use sordino_kernels::{Block, Wiped};
 use sordino_secret::{Bits, pack, packed_len, unpack};
 use sordino_wire::{Lane, Masked, Meter, Role};
@@ -31,7 +32,7 @@ use sordino_wire::{Lane, Masked, Meter, Role};
 use crate::error::{expect_len, expect_range};
 use crate::{Error, ReceiverCots, SenderCots, kinds};
 
-/// Ring elements under one bit of the weights that a message carries, unless a single row has more.
+/// Ring elements under one bit of the weights that a message carries at most.
 const CHUNK: usize = 1 << 14;
 /// Keeps the generators' counters of different COTs apart.
 const MAX_COLUMNS: usize = 1 << 28;
@@ -87,10 +88,6 @@ impl Shape {
         if self.weight_bits < self.bits { self.weight_bits } else { self.bits }
     }
 
-    fn message_len(&self, weights: usize) -> usize {
-        (0..self.steps()).map(|t| packed_len(weights * self.columns, self.bits - t)).sum()
-    }
-
     fn check(&self) -> Result<(), Error> {
         expect_range("size of a weight", self.weight_bits, 1, 64, "1 to 64 bits")?;
         expect_range("ring size", self.bits, 1, 64, "1 to 64 bits")?;
@@ -99,12 +96,6 @@ impl Shape {
             return Err(Error::Parameter { what, got: self.columns as u64, supported });
         }
         Ok(())
-    }
-
-    /// First place of a weight's row of `X`, and of its row of the result.
-    fn places(&self, weight: usize) -> (usize, usize) {
-        let (row, j) = (weight / self.inner, weight % self.inner);
-        ((row / self.rows * self.inner + j) * self.columns, row * self.columns)
     }
 }
 
@@ -134,10 +125,21 @@ impl Part {
         if got > want { expect_len("weights of a product", got, want) } else { Ok(()) }
     }
 
-    /// The weights that each message is about.
-    fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (each, end) = ((CHUNK / self.shape.columns.max(1)).max(1), self.weights.end);
-        self.weights.clone().step_by(each).map(move |i| i..(i + each).min(end))
+    /// What each message is about: several weights, or of one weight several columns.
+    fn chunks(&self) -> impl Iterator<Item = Chunk> + use<> {
+        let (shape, end) = (self.shape, self.weights.end);
+        let each = (CHUNK / shape.columns.max(1)).max(1);
+        let first = self.weights.start;
+        self.weights.clone().step_by(each).flat_map(move |i| {
+            let weights = i..(i + each).min(end);
+            // Without columns there is still an empty message.
+            (0..shape.columns.max(1)).step_by(CHUNK).map(move |j| Chunk {
+                shape,
+                weights: weights.clone(),
+                columns: j..(j + CHUNK).min(shape.columns),
+                cots: (weights.start - first) * shape.cots_per_weight(),
+            })
+        })
     }
 }
 
@@ -180,26 +182,16 @@ pub fn send(lane: &mut Lane, cots: SenderCots, products: &mut [Elements<'_>]) ->
     let flips = Bits::from_bytes(total, &flips);
     let mut at = 0;
     for Elements { part, x, sum } in products {
-        let shape = &part.shape;
-        for chunk in part.chunks() {
-            let mut message = Vec::with_capacity(shape.message_len(chunk.len()));
-            for t in 0..shape.steps() {
-                let mut step = Step { shape, chunk: chunk.clone(), t, sum };
-                let row = step.row_blocks();
-                let mut pads = [(); 2].map(|()| Wiped::<Block>::zeros(row * chunk.len()));
-                let [pads0, pads1] = &mut pads;
-                cots.pads(at, row, pads0, pads1);
-                let flips = flips.slice(at, chunk.len());
-                let corrections = match step.wide() {
-                    false => step.correct::<u32>(&pads, &flips, x),
-                    true => step.correct::<u64>(&pads, &flips, x),
-                };
-                message.extend(pack(&corrections, shape.bits - t));
-                at += chunk.len();
+        let mut chunks = part.chunks();
+        while let Some(batch) = batch(&mut chunks) {
+            let done: Vec<_> =
+                batch.par_iter().map(|chunk| chunk.correct(&cots, at, &flips, x)).collect();
+            for (chunk, (message, share)) in batch.iter().zip(done) {
+                lane.send(kinds::MATRIX_CORRECTIONS, Masked::new(&message))?;
+                chunk.add(&share, sum);
             }
-            lane.send(kinds::MATRIX_CORRECTIONS, Masked::new(&message))?;
         }
-        reduce(sum, shape.bits);
+        at += part.cots_needed();
     }
     Ok(())
 }
@@ -223,12 +215,13 @@ pub fn recv(
     if total == 0 {
         return Ok(());
     }
-    // In the order of the transfers: for each message bit after bit, each of all its weights.
+    // In the order of the transfers: for the weights of each message bit after bit.
     let mut choice = Bits::with_capacity(total);
     for Weights { part, w, .. } in products.iter() {
-        for chunk in part.chunks() {
+        for chunk in part.chunks().filter(|chunk| chunk.columns.start == 0) {
             for t in 0..part.shape.steps() {
-                choice.extend(&Bits::collect(w[chunk.clone()].iter().map(|w| (w >> t) as u64)));
+                let w = &w[chunk.weights.clone()];
+                choice.extend(&Bits::collect(w.iter().map(|w| (w >> t) as u64)));
             }
         }
     }
@@ -238,28 +231,22 @@ pub fn recv(
 
     let mut at = 0;
     for Weights { part, sum, .. } in products {
-        let shape = &part.shape;
-        for chunk in part.chunks() {
-            let message = lane.recv(kinds::MATRIX_CORRECTIONS, shape.message_len(chunk.len()))?;
-            let mut rest = &message[..];
-            for t in 0..shape.steps() {
-                let (bits, n) = (shape.bits - t, chunk.len() * shape.columns);
-                let (own, next) = rest.split_at(packed_len(n, bits));
-                rest = next;
-                let corrections = unpack(own, bits, n);
-                let mut step = Step { shape, chunk: chunk.clone(), t, sum };
-                let row = step.row_blocks();
-                let mut pads = Wiped::<Block>::zeros(row * chunk.len());
-                cots.pads(at, row, &mut pads);
-                let choice = choice.slice(at, chunk.len());
-                match step.wide() {
-                    false => step.finish::<u32>(&pads, &choice, &corrections),
-                    true => step.finish::<u64>(&pads, &choice, &corrections),
-                }
-                at += chunk.len();
+        let mut chunks = part.chunks();
+        while let Some(batch) = batch(&mut chunks) {
+            let receive = |chunk| {
+                let len = Chunk::message_len(&chunk);
+                Ok((chunk, lane.recv(kinds::MATRIX_CORRECTIONS, len)?))
+            };
+            let batch: Vec<_> = batch.into_iter().map(receive).collect::<Result<_, Error>>()?;
+            let done: Vec<_> = batch
+                .par_iter()
+                .map(|(chunk, message)| chunk.finish(&cots, at, &choice, message))
+                .collect();
+            for ((chunk, _), share) in batch.iter().zip(done) {
+                chunk.add(&share, sum);
             }
         }
-        reduce(sum, shape.bits);
+        at += part.cots_needed();
     }
     Ok(())
 }
@@ -273,92 +260,251 @@ pub fn cost(m: &mut Meter, sender: Role, parts: &[Part]) {
     m.message(sender.peer().sends(), total.div_ceil(8));
     for part in parts {
         for chunk in part.chunks() {
-            m.message(sender.sends(), part.shape.message_len(chunk.len()));
+            m.message(sender.sends(), chunk.message_len());
         }
     }
 }
 
-/// Bit `t` of the weights of a message.
+/// The next few messages, which are worked on at the same time.
+fn batch(chunks: &mut impl Iterator<Item = Chunk>) -> Option<Vec<Chunk>> {
+    let batch: Vec<_> = chunks.take(4 * rayon::current_num_threads()).collect();
+    (!batch.is_empty()).then_some(batch)
+}
+
+/// What a message is about.
+struct Chunk {
+    shape: Shape,
+    weights: Range<usize>,
+    columns: Range<usize>,
+    /// Where its COTs start among those of the part.
+    cots: usize,
+}
+
+impl Chunk {
+    fn message_len(&self) -> usize {
+        let n = self.weights.len() * self.columns.len();
+        (0..self.shape.steps()).map(|t| packed_len(n, self.shape.bits - t)).sum()
+    }
+
+    /// Rows of the result that the weights add to.
+    fn rows(&self) -> Range<usize> {
+        let inner = self.shape.inner.max(1);
+        self.weights.start / inner..self.weights.end.div_ceil(inner)
+    }
+
+    /// Adds what [`correct`](Self::correct) or [`finish`](Self::finish) gave.
+    fn add(&self, share: &[u64], sum: &mut [u64]) {
+        let width = self.columns.len();
+        for (row, share) in self.rows().zip(share.chunks(width.max(1))) {
+            let first = row * self.shape.columns + self.columns.start;
+            for (sum, share) in sum[first..first + width].iter_mut().zip(share) {
+                *sum = sum.wrapping_add(*share) & u64::MAX >> (64 - self.shape.bits);
+            }
+        }
+    }
+
+    /// The message that corrects the receiver's shares, and the sender's.
+    fn correct(
+        &self,
+        cots: &SenderCots,
+        at: usize,
+        flips: &Bits,
+        x: &[u64],
+    ) -> (Vec<u8>, Wiped<u64>) {
+        let mut message = Vec::with_capacity(self.message_len());
+        let mut share = self.zeros();
+        for t in 0..self.shape.steps() {
+            let step = self.step(at, t);
+            let corrections = match self.shape.bits - t {
+                0..=16 => step.correct::<u16>(cots, flips, x, &mut share),
+                17..=32 => step.correct::<u32>(cots, flips, x, &mut share),
+                _ => step.correct::<u64>(cots, flips, x, &mut share),
+            };
+            message.extend(pack(&corrections, self.shape.bits - t));
+        }
+        (message, share)
+    }
+
+    /// The receiver's shares.
+    fn finish(&self, cots: &ReceiverCots, at: usize, choice: &Bits, message: &[u8]) -> Wiped<u64> {
+        let mut share = self.zeros();
+        let mut rest = message;
+        for t in 0..self.shape.steps() {
+            let (bits, n) = (self.shape.bits - t, self.weights.len() * self.columns.len());
+            let (own, next) = rest.split_at(packed_len(n, bits));
+            rest = next;
+            let corrections = unpack(own, bits, n);
+            let step = self.step(at, t);
+            match bits {
+                0..=16 => step.finish::<u16>(cots, choice, &corrections, &mut share),
+                17..=32 => step.finish::<u32>(cots, choice, &corrections, &mut share),
+                _ => step.finish::<u64>(cots, choice, &corrections, &mut share),
+            }
+        }
+        share
+    }
+
+    fn zeros(&self) -> Wiped<u64> {
+        Wiped::zeros(self.rows().len() * self.columns.len())
+    }
+
+    fn step(&self, at: usize, t: u32) -> Step<'_> {
+        let cots = at + self.cots + t as usize * self.weights.len();
+        Step { chunk: self, t, cots }
+    }
+}
+
+/// Bit `t` of the weights of a message, whose COTs start at `cots`.
 struct Step<'a> {
-    shape: &'a Shape,
-    chunk: Range<usize>,
+    chunk: &'a Chunk,
     t: u32,
-    sum: &'a mut [u64],
+    cots: usize,
 }
 
 impl Step<'_> {
-    /// Whether an element needs a pad of 64 bits in place of 32.
-    fn wide(&self) -> bool {
-        self.shape.bits - self.t > 32
+    /// Blocks of pads of one row, those before the chunk's columns and those in it.
+    fn blocks<T>(&self) -> [usize; 2] {
+        let each = size_of::<Block>() / size_of::<T>();
+        // Chunks start at multiples of their size.
+        [self.chunk.columns.start / each, self.chunk.columns.len().div_ceil(each)]
     }
 
-    /// Blocks of pads for one row.
-    fn row_blocks(&self) -> usize {
-        self.shape.columns.div_ceil(if self.wide() { 2 } else { 4 })
+    /// For each row of the result the weights that add to it, counted from the chunk's first, and where its share
+    /// starts.
+    fn rows(&self) -> impl Iterator<Item = (Range<usize>, usize)> + use<> {
+        let Chunk { shape, weights, .. } = self.chunk;
+        let (inner, weights, width) = (shape.inner, weights.clone(), self.chunk.columns.len());
+        self.chunk.rows().enumerate().map(move |(i, row)| {
+            let from = (row * inner).max(weights.start) - weights.start;
+            (from..((row + 1) * inner).min(weights.end) - weights.start, i * width)
+        })
     }
 
-    /// All ones where `v` counts negative: the top bit of a weight does.
-    fn sign(&self) -> u64 {
-        u64::from(self.t + 1 == self.shape.steps()).wrapping_neg()
+    /// The columns of `X` that a weight, counted from the chunk's first, meets.
+    fn elements<'x>(&self, weight: usize, x: &'x [u64]) -> &'x [u64] {
+        let Shape { rows, inner, columns, .. } = self.chunk.shape;
+        let (row, j) = {
+            let weight = self.chunk.weights.start + weight;
+            (weight / inner, weight % inner)
+        };
+        let first = (row / rows * inner + j) * columns + self.chunk.columns.start;
+        &x[first..first + self.chunk.columns.len()]
     }
 
-    /// Adds the sender's shares; what corrects the receiver's, whose bits above the step's ring mean nothing.
-    fn correct<T: Pod + Into<u64>>(
-        &mut self,
-        pads: &[Wiped<Block>; 2],
+    /// Adds a row's sum, which is that of `2^t` times the bits, to its share.
+    fn add<T: Word>(&self, sum: &[T], share: &mut [u64], negative: bool) {
+        // The top bit of a weight counts negative.
+        let top = self.t + 1 == self.chunk.shape.steps();
+        let sign = u64::from(top != negative).wrapping_neg();
+        for (share, sum) in share.iter_mut().zip(sum) {
+            let v = sum.wide() << self.t;
+            *share = share.wrapping_add((v ^ sign).wrapping_sub(sign));
+        }
+    }
+
+    /// Adds the sender's shares; gives what corrects the receiver's, whose bits above the step's ring mean nothing.
+    fn correct<T: Word>(
+        &self,
+        cots: &SenderCots,
         flips: &Bits,
         x: &[u64],
+        share: &mut [u64],
     ) -> Vec<u64> {
-        let (n, row, t) = (self.shape.columns, self.row_blocks(), self.t);
-        // The share is minus a pad.
-        let sign = !self.sign();
-        let mut corrections = Vec::with_capacity(n * self.chunk.len());
-        for (i, weight) in self.chunk.clone().enumerate() {
-            let flip = flips.get(i).wrapping_neg();
-            let (from, to) = self.shape.places(weight);
-            let [pads0, pads1] = [0, 1].map(|side| elements::<T>(&pads[side], i * row, row));
-            let sums = &mut self.sum[to..to + n];
-            let all = pads0.iter().zip(pads1).zip(&x[from..from + n]).zip(sums);
-            corrections.extend(all.map(|(((pad0, pad1), x), sum)| {
-                let (pad0, pad1): (u64, u64) = ((*pad0).into(), (*pad1).into());
-                let swap = (pad0 ^ pad1) & flip;
-                let (same, other) = (pad0 ^ swap, pad1 ^ swap);
-                *sum = sum.wrapping_add(negated(same << t, sign));
-                same.wrapping_add(*x).wrapping_sub(other)
-            }));
+        let ([skip, row], width) = (self.blocks::<T>(), self.chunk.columns.len());
+        let mut pads = [(); 2].map(|()| Wiped::<Block>::zeros(row * self.chunk.weights.len()));
+        let [pads0, pads1] = &mut pads;
+        cots.pads(self.cots, skip, row, pads0, pads1);
+        let mut corrections = Vec::with_capacity(width * self.chunk.weights.len());
+        for (weights, at) in self.rows() {
+            let mut sum = Wiped::<T>::zeros(width);
+            for weight in weights {
+                let flip = T::narrow(flips.get(self.cots + weight).wrapping_neg());
+                let [pads0, pads1] =
+                    [&pads0, &pads1].map(|pads| words::<T>(pads, weight * row, row));
+                let all = pads0.iter().zip(pads1).zip(self.elements(weight, x)).zip(&mut *sum);
+                corrections.extend(all.map(|(((pad0, pad1), x), sum)| {
+                    let swap = pad0.xor(*pad1).and(flip);
+                    let (same, other) = (pad0.xor(swap), pad1.xor(swap));
+                    *sum = sum.add(same);
+                    same.add(T::narrow(*x)).sub(other).wide()
+                }));
+            }
+            // The share is minus the pads.
+            self.add(&sum, &mut share[at..at + width], true);
         }
         corrections
     }
 
     /// Adds the receiver's shares.
-    fn finish<T: Pod + Into<u64>>(&mut self, pads: &[Block], choice: &Bits, corrections: &[u64]) {
-        let (n, row, t, sign) = (self.shape.columns, self.row_blocks(), self.t, self.sign());
-        for (i, weight) in self.chunk.clone().enumerate() {
-            let chosen = choice.get(i).wrapping_neg();
-            let (_, to) = self.shape.places(weight);
-            let sums = &mut self.sum[to..to + n];
-            let corrections = &corrections[i * n..(i + 1) * n];
-            for ((pad, correction), sum) in
-                elements::<T>(pads, i * row, row).iter().zip(corrections).zip(sums)
-            {
-                let pad: u64 = (*pad).into();
-                let share = pad.wrapping_add(correction & chosen) << t;
-                *sum = sum.wrapping_add(negated(share, sign));
+    fn finish<T: Word>(
+        &self,
+        cots: &ReceiverCots,
+        choice: &Bits,
+        corrections: &[u64],
+        share: &mut [u64],
+    ) {
+        let ([skip, row], width) = (self.blocks::<T>(), self.chunk.columns.len());
+        let mut pads = Wiped::<Block>::zeros(row * self.chunk.weights.len());
+        cots.pads(self.cots, skip, row, &mut pads);
+        for (weights, at) in self.rows() {
+            let mut sum = Wiped::<T>::zeros(width);
+            for weight in weights {
+                let chosen = T::narrow(choice.get(self.cots + weight).wrapping_neg());
+                let corrections = &corrections[weight * width..(weight + 1) * width];
+                let pads = words::<T>(&pads, weight * row, row);
+                for ((pad, correction), sum) in pads.iter().zip(corrections).zip(&mut *sum) {
+                    *sum = sum.add(*pad).add(T::narrow(*correction).and(chosen));
+                }
             }
+            self.add(&sum, &mut share[at..at + width], false);
         }
     }
 }
 
 /// The pads of one row; there may be a few more than columns.
-fn elements<T: Pod>(pads: &[Block], start: usize, row: usize) -> &[T] {
+fn words<T: Pod>(pads: &[Block], start: usize, row: usize) -> &[T] {
     bytemuck::cast_slice(&pads[start..start + row])
 }
 
-/// `-v` if `sign` is all ones, `v` if it is 0.
-fn negated(v: u64, sign: u64) -> u64 {
-    (v ^ sign).wrapping_sub(sign)
+/// Integers modulo a power of two that a step's ring fits in.
+trait Word: Pod {
+    fn narrow(v: u64) -> Self;
+    fn wide(self) -> u64;
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn xor(self, other: Self) -> Self;
+    fn and(self, other: Self) -> Self;
 }
 
-fn reduce(sum: &mut [u64], bits: u32) {
-    sum.iter_mut().for_each(|v| *v &= u64::MAX >> (64 - bits));
+macro_rules! word {
+    ($($t:ty)*) => {$(
+        impl Word for $t {
+            #[inline(always)]
+            fn narrow(v: u64) -> Self {
+                v as $t
+            }
+            #[inline(always)]
+            fn wide(self) -> u64 {
+                self as u64
+            }
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                self.wrapping_sub(other)
+            }
+            #[inline(always)]
+            fn xor(self, other: Self) -> Self {
+                self ^ other
+            }
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                self & other
+            }
+        }
+    )*};
 }
+
+word!(u16 u32 u64);

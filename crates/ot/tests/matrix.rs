@@ -149,7 +149,7 @@ proptest! {
 
 #[test]
 fn products_of_many_messages() {
-    for (groups, rows, inner, columns) in [(1, 3, 5, 20_000), (1, 70, 300, 1), (6, 2, 9, 700)] {
+    for (groups, rows, inner, columns) in [(1, 3, 5, 40_000), (1, 70, 300, 1), (6, 2, 9, 700)] {
         for (weight_bits, bits) in [(1, 8), (8, 33), (3, 32)] {
             let shape = Shape { groups, rows, inner, columns, weight_bits, bits };
             Case::new(&[shape], 3).check(&[whole(&[shape])]);
@@ -250,4 +250,14 @@ fn a_message_of_the_wrong_length_is_an_error() {
         },
     );
     assert!(sent.is_ok() && matches!(got, Err(Error::Wire(_))));
+}
+
+/// The bits of long rows are spread over several messages.
+#[test]
+fn messages_are_bounded() {
+    let shape = Shape { groups: 1, rows: 1, inner: 1, columns: 1 << 20, weight_bits: 32, bits: 32 };
+    let mut m = Meter::new(Role::Server);
+    matrix::cost(&mut m, Role::Client, &whole(&[shape]));
+    let total = m.total();
+    assert!(total.down / total.messages < 1 << 21 && total.up / total.messages < 1 << 21);
 }

@@ -82,6 +82,7 @@ mod tests {
             reveal: Reveal::Logits,
             truncation: Truncation::Exact,
             linear: LinearChoice::Lattice,
+            winograd: true,
         };
         let on = |n, link: &str| supply(&relus(n), &wish, &link.parse().unwrap()).unwrap();
         let soft_spoken = SupplyChoice::SoftSpoken;

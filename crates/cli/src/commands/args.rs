@@ -150,16 +150,20 @@ pub(super) struct ProtocolArgs {
     /// unit in the last place of each activation, for fewer bytes and less computing
     #[arg(long, value_enum, default_value = "exact")]
     truncation: TruncationArg,
-    /// What linear layers run on (twoparty): lattice ciphertexts, or oblivious transfers like everything
-    /// else, for far more bytes
+    /// What linear layers run on (twoparty): lattice ciphertexts, oblivious transfers like everything
+    /// else, for far more bytes, or for each layer what takes fewer bytes
     #[arg(long, value_enum, default_value = "lattice")]
     linear: LinearArg,
+    /// Do without Winograd's transforms where linear layers run on oblivious transfers
+    #[arg(long)]
+    no_winograd: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LinearArg {
     Lattice,
     Ot,
+    Auto,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,6 +214,7 @@ pub(super) fn wish(backend: BackendChoice) -> Wish {
         reveal: Reveal::Logits,
         truncation: Truncation::Exact,
         linear: LinearChoice::Lattice,
+        winograd: true,
     }
 }
 
@@ -249,12 +254,20 @@ impl ProtocolArgs {
         let linear = match self.linear {
             LinearArg::Lattice => LinearChoice::Lattice,
             LinearArg::Ot => LinearChoice::Transfer,
+            LinearArg::Auto => LinearChoice::Cheapest,
         };
         let supply = match self.supply {
             SupplyArg::Auto => wish(backend).supply,
             SupplyArg::Of(supply) => supply,
         };
-        Ok(Wish { backend, supply, reveal: self.reveal.into(), truncation, linear })
+        Ok(Wish {
+            backend,
+            supply,
+            reveal: self.reveal.into(),
+            truncation,
+            linear,
+            winograd: !self.no_winograd,
+        })
     }
 }
 

@@ -137,6 +137,7 @@ pub(crate) fn online(fixed: &FixedModel, input: &[u64]) -> Online {
         reveal: Reveal::Logits,
         truncation: Truncation::Exact,
         linear: LinearChoice::Lattice,
+        winograd: true,
     };
     let limits =
         GarbledLimits { inferences: 1, circuits: 1, memory: TableMemory { resident: u64::MAX } };

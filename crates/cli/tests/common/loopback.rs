@@ -202,6 +202,7 @@ pub(crate) const WISH: Wish = Wish {
     reveal: Reveal::Logits,
     truncation: Truncation::Exact,
     linear: LinearChoice::Lattice,
+    winograd: true,
 };
 
 /// One session of both parties, in two threads of this process.

@@ -1,5 +1,6 @@
 use super::evaluator::{Source, TwoParty};
 use super::linear::Plans;
+use super::linear::lattice::Keys;
 use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
 use super::{CotPool, Tiles};
@@ -33,7 +34,7 @@ pub struct ClientSession<'a> {
 /// What is set up when it is first needed.
 struct Tools {
     pool: CotPool,
-    keys: Vec<ClientKeys>,
+    keys: Keys<ClientKeys>,
 }
 
 impl<'a> ClientSession<'a> {

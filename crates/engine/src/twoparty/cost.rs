@@ -2,11 +2,11 @@
 
 use super::outline::{Visitor, outline};
 use super::stock::{Part, draws};
-use super::{Needs, Settings, Tiles, linear, prepared};
+use super::{LinearPlan, Needs, Settings, Tiles, linear, prepared};
 use crate::request::{REQUEST_LEN, STATUS_LEN};
 use crate::walk::Silent;
 use crate::{Error, Layer};
-use sordino_graph::fixed::FixedGraph;
+use sordino_graph::fixed::{FixedGraph, FixedOp};
 use sordino_ot::cost::Costs;
 use sordino_secret::{Ring, Share};
 use sordino_wire::{Dir, Meter, Phase, Role};
@@ -81,6 +81,13 @@ impl<'a> CostModel<'a> {
         self.layers(Mode::Prepared)?;
         self.reveal();
         Ok(())
+    }
+
+    /// How a linear layer is computed; `None` for another layer.
+    pub fn linear(&self, layer: u32) -> Option<LinearPlan> {
+        let node = self.graph.nodes.get(layer as usize)?;
+        let linear = matches!(node.op, FixedOp::Linear { .. });
+        self.costs.linear.layer(layer).ok().filter(|_| linear)
     }
 
     /// What was predicted so far.

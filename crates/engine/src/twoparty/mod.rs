@@ -1,8 +1,8 @@
 //! Two-party inference: the client holds the input, the server the weights.
 //!
 //! Values are additively shared over Z_2^l, with `l` as small as each edge's range allows.
-//! Linear layers run on lattice ciphertexts (client encrypts its share, server multiplies) or, if
-//! the client wishes, on correlated oblivious transfers like all others.
+//! Linear layers run on lattice ciphertexts (client encrypts its share, server multiplies) or, as
+//! the client wishes, all or the cheaper ones on correlated oblivious transfers like other layers.
 //!
 //! # Security
 //!
@@ -40,6 +40,7 @@ mod wide;
 pub use client::ClientSession;
 pub use cost::CostModel;
 pub use label::with_label;
+pub use linear::{LinearPlan, Method};
 pub use needs::Needs;
 pub use server::{Observer, Offer, ServerModel, Unobserved, serve};
 pub use support::TwoPartyBackend;
@@ -60,11 +61,14 @@ pub struct Settings {
     pub truncation: Truncation,
     /// What linear layers run on.
     pub linear: LinearChoice,
+    /// Whether those on transfers may use Winograd's transforms.
+    pub winograd: bool,
 }
 
 impl From<Wish> for Settings {
     fn from(wish: Wish) -> Self {
-        Self { supply: wish.supply, truncation: wish.truncation, linear: wish.linear }
+        let Wish { supply, truncation, linear, winograd, .. } = wish;
+        Self { supply, truncation, linear, winograd }
     }
 }
 

@@ -1,11 +1,11 @@
 use super::evaluator::{Source, TwoParty};
-use super::linear::LinearSide;
-use super::linear::lattice::{Kernels, Plans};
+use super::linear::lattice::{self, Kernels, Keys};
+use super::linear::{LinearSide, Plans};
 use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
-use super::{CotPool, Tiles, transfer, with_label};
+use super::{CotPool, Tiles, with_label};
 use crate::request::{Request, Status};
-use crate::session::{self, BackendChoice, LinearChoice, Refusal, Reveal, Wish};
+use crate::session::{self, BackendChoice, Refusal, Reveal, Wish};
 use crate::walk::{Progress, walk};
 use crate::{Clock, Error};
 use sordino_graph::fixed::{FixedGraph, FixedModel, Weights};
@@ -14,14 +14,14 @@ use sordino_secret::{Ledger, Ring, SecretRng, Server, Share};
 use sordino_store::{Entry, Id, Store};
 use sordino_wire::{AbortCode, Lane, Meter, Phase, Role};
 use std::marker::PhantomData;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A model made ready to be served: kernels encoded once, shared by all sessions.
 pub struct ServerModel {
     logits: FixedGraph,
     label: FixedGraph,
     weights: Weights,
-    plans: Plans,
+    lattice: Arc<lattice::Plans>,
     kernels: Kernels,
     /// Names the weights.
     digest: [u8; 32],
@@ -33,8 +33,8 @@ impl ServerModel {
     /// Checks that every layer can run and encodes the kernels.
     pub fn new(model: FixedModel) -> Result<Self, Error> {
         model.validate()?;
-        let plans = Plans::new(&model.graph)?;
-        let kernels = Kernels::new(&plans, &model)?;
+        let lattice = Arc::new(lattice::Plans::new(&model.graph)?);
+        let kernels = Kernels::new(&lattice, &model)?;
         let label = with_label(&model.graph);
         label.validate()?;
         let digest = digest(&model.weights);
@@ -42,7 +42,7 @@ impl ServerModel {
             logits: model.graph,
             label,
             weights: model.weights,
-            plans,
+            lattice,
             kernels,
             digest,
             committing: Mutex::new(()),
@@ -61,15 +61,8 @@ impl ServerModel {
         Ok(store.list()?.iter().filter(ours).count())
     }
 
-    fn linear<'a>(&'a self, tools: &'a LinearTools) -> LinearSide<'a> {
-        match tools {
-            LinearTools::Lattice(keys) => {
-                LinearSide::LatticeServer { plans: &self.plans, kernels: &self.kernels, keys }
-            }
-            LinearTools::Transfer(plans) => {
-                LinearSide::TransferServer { plans, weights: &self.weights }
-            }
-        }
+    fn linear<'a>(&'a self, plans: &'a Plans, keys: &'a Keys<ServerKeys>) -> LinearSide<'a> {
+        LinearSide::Server { plans, keys, kernels: &self.kernels, weights: &self.weights }
     }
 
     /// The graph for a choice of what is revealed.
@@ -197,15 +190,9 @@ struct Session<'a> {
 /// What is set up when it is first needed.
 struct Tools {
     pool: CotPool,
-    linear: LinearTools,
-}
-
-/// What a session needs for its linear layers.
-enum LinearTools {
+    plans: Plans,
     /// The client's public keys.
-    Lattice(Vec<ServerKeys>),
-    /// How layers become products.
-    Transfer(transfer::Plans),
+    keys: Keys<ServerKeys>,
 }
 
 impl Tools {
@@ -222,14 +209,10 @@ impl Tools {
             None => {
                 lane.meter_mut().set(Phase::Setup, None);
                 let pool = CotPool::setup::<Server>(lane, rng, wish.supply.into())?;
-                let linear = match wish.linear {
-                    LinearChoice::Lattice => LinearTools::Lattice(model.plans.receive_keys(lane)?),
-                    LinearChoice::Transfer => {
-                        let graph = model.graph(wish.reveal);
-                        LinearTools::Transfer(transfer::Plans::new(graph, wish.supply.into())?)
-                    }
-                };
-                Self { pool, linear }
+                let lattice = Arc::clone(&model.lattice);
+                let plans = Plans::with(lattice, model.graph(wish.reveal), &wish.into())?;
+                let keys = plans.receive_keys(lane)?;
+                Self { pool, plans, keys }
             }
         };
         Ok(slot.insert(tools))
@@ -290,7 +273,7 @@ impl Session<'_> {
             lane: self.lane,
             clock: &mut Clock::default(),
             pool: &mut tools.pool,
-            linear: model.linear(&tools.linear),
+            linear: model.linear(&tools.plans, &tools.keys),
             rng: &mut self.rng,
             writer,
             party: PhantomData,
@@ -334,7 +317,8 @@ impl Session<'_> {
             None => {
                 let tools =
                     Tools::ready(&mut self.tools, model, self.wish, self.lane, &mut self.rng)?;
-                Source::Live { pool: &mut tools.pool, linear: model.linear(&tools.linear) }
+                let linear = model.linear(&tools.plans, &tools.keys);
+                Source::Live { pool: &mut tools.pool, linear }
             }
         };
         let mut party = TwoParty::<Server> {

@@ -22,6 +22,7 @@ pub const WISH: Wish = Wish {
     reveal: Reveal::Logits,
     truncation: Truncation::Exact,
     linear: LinearChoice::Lattice,
+    winograd: true,
 };
 pub const LIMITS: GarbledLimits =
     GarbledLimits { inferences: 100, circuits: 8, memory: TableMemory { resident: 1 << 30 } };

@@ -18,6 +18,7 @@ pub const WISH: Wish = Wish {
     reveal: Reveal::Logits,
     truncation: Truncation::Exact,
     linear: LinearChoice::Lattice,
+    winograd: true,
 };
 /// Bytes of the good-bye that ends a session.
 const BYE: usize = 17;

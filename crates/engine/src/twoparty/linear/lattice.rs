@@ -4,7 +4,8 @@
 use crate::{Error, Layer};
 use sordino_graph::fixed::{self, FixedGraph, FixedModel, FixedOp};
 use sordino_he::{
-    ClientKeys, ConvLayout, ConvShape, EncodedKernel, LayerSpec, ServerKeys, SessionPlan, linear,
+    ClientKeys, ConvLayout, ConvShape, EncodedKernel, LayerSpec, Params, ServerKeys, SessionPlan,
+    linear,
 };
 use sordino_secret::SecretRng;
 use sordino_wire::{Lane, Meter};
@@ -19,6 +20,9 @@ pub(crate) struct Plans {
     /// Places in the session's layers by layer number.
     places: BTreeMap<u32, usize>,
 }
+
+/// A party's keys by the number of the set of parameters; none where no layer uses it.
+pub(crate) type Keys<K> = Vec<Option<K>>;
 
 /// The owner's kernels in the form that the products use, by layer number.
 pub(crate) struct Kernels(BTreeMap<u32, EncodedKernel>);
@@ -69,35 +73,61 @@ impl Plans {
             .ok_or_else(|| Error::Config(format!("layer {layer} has no layout")))
     }
 
-    /// Client: makes keys and sends the public ones.
+    /// Number of sets of parameters.
+    pub(crate) fn sets(&self) -> usize {
+        self.session.params.len()
+    }
+
+    /// Layers with the number of their set.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = (u32, usize)> {
+        self.places.iter().map(|(layer, place)| (*layer, self.session.layers[*place].0))
+    }
+
+    /// Products of ciphertexts by kernel polynomials in a layer.
+    pub(crate) fn products(&self, layer: u32) -> Result<u64, Error> {
+        Ok(self.layer(layer)?.1.products() as u64)
+    }
+
+    /// Client: makes keys for some of the sets and sends the public ones.
     pub(crate) fn send_keys(
         &self,
         lane: &mut Lane,
         rng: &mut SecretRng,
-    ) -> Result<Vec<ClientKeys>, Error> {
-        let mut all = Vec::with_capacity(self.session.params.len());
-        for params in &self.session.params {
+        wanted: &[bool],
+    ) -> Result<Keys<ClientKeys>, Error> {
+        self.keys(wanted, |params| {
             let keys = ClientKeys::generate(params, rng);
             linear::send_key(lane, &keys)?;
-            all.push(keys);
-        }
-        Ok(all)
+            Ok(keys)
+        })
     }
 
     /// Server: receives the public keys.
-    pub(crate) fn receive_keys(&self, lane: &mut Lane) -> Result<Vec<ServerKeys>, Error> {
-        let receive = |params| Ok(linear::receive_key(lane, params)?);
-        self.session.params.iter().map(receive).collect()
+    pub(crate) fn receive_keys(
+        &self,
+        lane: &mut Lane,
+        wanted: &[bool],
+    ) -> Result<Keys<ServerKeys>, Error> {
+        self.keys(wanted, |params| Ok(linear::receive_key(lane, params)?))
     }
 
-    /// Messages of the keys.
-    pub(crate) fn cost_setup(&self, m: &mut Meter) {
-        self.session.params.iter().for_each(|params| linear::key_cost(m, params));
+    fn keys<K>(
+        &self,
+        wanted: &[bool],
+        mut key: impl FnMut(&Params) -> Result<K, Error>,
+    ) -> Result<Keys<K>, Error> {
+        let all = self.session.params.iter().zip(wanted);
+        all.map(|(params, wanted)| wanted.then(|| key(params)).transpose()).collect()
+    }
+
+    /// Messages of the key of a set.
+    pub(crate) fn key_cost(&self, m: &mut Meter, set: usize) {
+        linear::key_cost(m, &self.session.params[set]);
     }
 
     /// Messages of one layer.
-    pub(crate) fn cost(&self, m: &mut Meter, l: &Layer<'_>) -> Result<(), Error> {
-        linear::cost(m, self.layer(l.index)?.1);
+    pub(crate) fn cost(&self, m: &mut Meter, layer: u32) -> Result<(), Error> {
+        linear::cost(m, self.layer(layer)?.1);
         Ok(())
     }
 
@@ -105,13 +135,13 @@ impl Plans {
     pub(crate) fn client(
         &self,
         lane: &mut Lane,
-        keys: &[ClientKeys],
+        keys: &Keys<ClientKeys>,
         l: &Layer<'_>,
         x: &[u64],
         rng: &mut SecretRng,
     ) -> Result<Vec<u64>, Error> {
         let (set, layout) = self.layer(l.index)?;
-        let keys = keys.get(set).ok_or_else(|| missing(l))?;
+        let keys = keys.get(set).and_then(Option::as_ref).ok_or_else(|| missing(l))?;
         Ok(linear::client(lane, keys, layout, x, rng)?)
     }
 
@@ -119,14 +149,14 @@ impl Plans {
     pub(crate) fn server(
         &self,
         lane: &mut Lane,
-        (keys, kernels): (&[ServerKeys], &Kernels),
+        (keys, kernels): (&Keys<ServerKeys>, &Kernels),
         l: &Layer<'_>,
         x: &[u64],
         bias: &[u64],
         rng: &mut SecretRng,
     ) -> Result<Vec<u64>, Error> {
         let (set, layout) = self.layer(l.index)?;
-        let keys = keys.get(set).ok_or_else(|| missing(l))?;
+        let keys = keys.get(set).and_then(Option::as_ref).ok_or_else(|| missing(l))?;
         let kernel = kernels.0.get(&l.index).ok_or_else(|| missing(l))?;
         Ok(linear::server(lane, keys, layout, kernel, x, bias, rng)?)
     }

@@ -1,39 +1,43 @@
-//! Linear layers: on lattice ciphertexts or on correlated transfers, as the session agreed.
+//! Linear layers: each on lattice ciphertexts or on correlated transfers, as the session agreed.
 
 pub(crate) mod lattice;
+mod method;
 
-use super::transfer::{self, Task};
+pub use method::{LinearPlan, Method};
+
+use super::transfer::{self, Rate, Task};
 use super::{CotPool, Settings};
 use crate::session::LinearChoice;
 use crate::{Clock, Error, Layer};
+use lattice::{Kernels, Keys};
 use sordino_graph::fixed::{FixedGraph, FixedOp, Weights, semantics};
 use sordino_he::{ClientKeys, ServerKeys};
 use sordino_ot::cost::Costs;
 use sordino_secret::{Party, Ring, SecretRng, Share};
-use sordino_wire::{Lane, Meter, Phase};
+use sordino_wire::{Lane, Meter, Phase, Role};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// What a session's parties derive from the graph.
-pub(crate) enum Plans {
-    Lattice(lattice::Plans),
-    Transfer(transfer::Plans),
+/// What a session's parties derive from the graph and their settings.
+pub(crate) struct Plans {
+    /// Parameters and layouts for every layer, unless all run on transfers.
+    lattice: Option<Arc<lattice::Plans>>,
+    /// Of which sets of parameters keys are made.
+    wanted: Vec<bool>,
+    /// The layers that run on transfers.
+    transfer: BTreeMap<u32, transfer::Plan>,
 }
 
 /// One party's secret side of the linear layers.
 pub(crate) enum LinearSide<'a> {
-    LatticeClient {
-        plans: &'a lattice::Plans,
-        keys: &'a [ClientKeys],
+    Client {
+        plans: &'a Plans,
+        keys: &'a Keys<ClientKeys>,
     },
-    LatticeServer {
-        plans: &'a lattice::Plans,
-        keys: &'a [ServerKeys],
-        kernels: &'a lattice::Kernels,
-    },
-    TransferClient {
-        plans: &'a transfer::Plans,
-    },
-    TransferServer {
-        plans: &'a transfer::Plans,
+    Server {
+        plans: &'a Plans,
+        keys: &'a Keys<ServerKeys>,
+        kernels: &'a Kernels,
         weights: &'a Weights,
     },
 }
@@ -51,11 +55,43 @@ pub(crate) struct Tools<'a> {
 impl Plans {
     /// For a graph all of whose layers must have a meaning on shares.
     pub(crate) fn new(graph: &FixedGraph, settings: &Settings) -> Result<Self, Error> {
-        Ok(match settings.linear {
-            LinearChoice::Lattice => Self::Lattice(lattice::Plans::new(graph)?),
+        match settings.linear {
             LinearChoice::Transfer => {
                 super::support::on_shares(graph)?;
-                Self::Transfer(transfer::Plans::new(graph, settings.supply.into())?)
+                let transfer = on_transfers(graph, settings);
+                let transfer = transfer.map(|(i, plan)| Ok((i, plan?)));
+                let transfer = transfer.collect::<Result<_, Error>>()?;
+                Ok(Self { lattice: None, wanted: Vec::new(), transfer })
+            }
+            _ => Self::with(Arc::new(lattice::Plans::new(graph)?), graph, settings),
+        }
+    }
+
+    /// The same from layouts that are there already.
+    pub(crate) fn with(
+        lattice: Arc<lattice::Plans>,
+        graph: &FixedGraph,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let transfer = match settings.linear {
+            LinearChoice::Transfer => return Self::new(graph, settings),
+            LinearChoice::Lattice => BTreeMap::new(),
+            LinearChoice::Cheapest => cheaper(&lattice, graph, settings)?,
+        };
+        let mut wanted = vec![false; lattice.sets()];
+        for (_, set) in lattice.layers().filter(|(i, _)| !transfer.contains_key(i)) {
+            wanted[set] = true;
+        }
+        Ok(Self { lattice: Some(lattice), wanted, transfer })
+    }
+
+    /// How a layer is run.
+    pub(crate) fn layer(&self, layer: u32) -> Result<LinearPlan, Error> {
+        Ok(match self.transfer.get(&layer) {
+            Some(plan) => LinearPlan { method: plan.method(), products: plan.products() },
+            None => {
+                let products = self.lattice()?.products(layer)?;
+                LinearPlan { method: Method::Lattice, products }
             }
         })
     }
@@ -65,17 +101,23 @@ impl Plans {
         &self,
         lane: &mut Lane,
         rng: &mut SecretRng,
-    ) -> Result<Vec<ClientKeys>, Error> {
-        match self {
-            Self::Lattice(plans) => plans.send_keys(lane, rng),
-            Self::Transfer(_) => Ok(Vec::new()),
-        }
+    ) -> Result<Keys<ClientKeys>, Error> {
+        let keys = self.lattice.as_ref().map(|plans| plans.send_keys(lane, rng, &self.wanted));
+        Ok(keys.transpose()?.unwrap_or_default())
+    }
+
+    /// Server: receives the public keys.
+    pub(crate) fn receive_keys(&self, lane: &mut Lane) -> Result<Keys<ServerKeys>, Error> {
+        let keys = self.lattice.as_ref().map(|plans| plans.receive_keys(lane, &self.wanted));
+        Ok(keys.transpose()?.unwrap_or_default())
     }
 
     /// Messages of the keys.
     pub(crate) fn cost_setup(&self, m: &mut Meter) {
-        if let Self::Lattice(plans) = self {
-            plans.cost_setup(m);
+        for (set, _) in self.wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
+            if let Some(plans) = &self.lattice {
+                plans.key_cost(m, set);
+            }
         }
     }
 
@@ -88,30 +130,85 @@ impl Plans {
         phase: Phase,
         l: &Layer<'_>,
     ) -> Result<(), Error> {
-        match self {
-            Self::Lattice(plans) => {
-                m.set(phase, Some(l.index));
-                plans.cost(m, l)
-            }
-            Self::Transfer(plans) => {
-                for task in plans.layer(l)?.tasks() {
-                    m.set(Phase::Offline, Some(l.index));
-                    task.needs().cost(m, supplies);
-                    m.set(phase, Some(l.index));
-                    task.cost(m);
-                }
-                Ok(())
-            }
+        let Some(plan) = self.transfer.get(&l.index) else {
+            m.set(phase, Some(l.index));
+            return self.lattice()?.cost(m, l.index);
+        };
+        for task in plan.tasks() {
+            m.set(Phase::Offline, Some(l.index));
+            task.needs().cost(m, supplies);
+            m.set(phase, Some(l.index));
+            task.cost(m);
         }
+        Ok(())
     }
 
     /// The client's side.
-    pub(crate) fn client<'a>(&'a self, keys: &'a [ClientKeys]) -> LinearSide<'a> {
-        match self {
-            Self::Lattice(plans) => LinearSide::LatticeClient { plans, keys },
-            Self::Transfer(plans) => LinearSide::TransferClient { plans },
-        }
+    pub(crate) fn client<'a>(&'a self, keys: &'a Keys<ClientKeys>) -> LinearSide<'a> {
+        LinearSide::Client { plans: self, keys }
     }
+
+    fn lattice(&self) -> Result<&lattice::Plans, Error> {
+        let missing = || Error::Config("a linear layer has no plan".into());
+        self.lattice.as_deref().ok_or_else(missing)
+    }
+}
+
+/// Every linear layer on transfers.
+fn on_transfers<'a>(
+    graph: &'a FixedGraph,
+    settings: &'a Settings,
+) -> impl Iterator<Item = (u32, Result<transfer::Plan, Error>)> + 'a {
+    let rate = Rate::new(settings.supply.into());
+    graph.nodes.iter().enumerate().filter_map(move |(i, node)| {
+        let FixedOp::Linear { conv, weight_bits, .. } = &node.op else { return None };
+        let bits = graph.edges[node.output.0 as usize].ring;
+        let plan = transfer::Plan::new(node, conv, *weight_bits, bits, settings.winograd, rate);
+        Some((i as u32, plan))
+    })
+}
+
+/// The layers that send fewer bytes on transfers than on ciphertexts. A key is a reason to run a layer on
+/// ciphertexts only where another does, so for each set of parameters it is compared with none at all.
+fn cheaper(
+    lattice: &lattice::Plans,
+    graph: &FixedGraph,
+    settings: &Settings,
+) -> Result<BTreeMap<u32, transfer::Plan>, Error> {
+    let rate = Rate::new(settings.supply.into());
+    let sets: BTreeMap<u32, usize> = lattice.layers().collect();
+    // For each set the bytes with its key and without, if that is possible.
+    let mut with = Vec::with_capacity(lattice.sets());
+    for set in 0..lattice.sets() {
+        with.push(metered(|m| {
+            lattice.key_cost(m, set);
+            Ok(())
+        })?);
+    }
+    let mut without = vec![Some(0u64); lattice.sets()];
+    let mut candidates = Vec::new();
+    for (layer, plan) in on_transfers(graph, settings) {
+        let Some(&set) = sets.get(&layer) else { continue };
+        let ciphertexts = metered(|m| lattice.cost(m, layer))?;
+        let Ok(plan) = plan else {
+            with[set] += ciphertexts;
+            without[set] = None;
+            continue;
+        };
+        let transfers = plan.bytes(rate);
+        with[set] += ciphertexts.min(transfers);
+        without[set] = without[set].map(|bytes| bytes.saturating_add(transfers));
+        candidates.push((layer, set, transfers < ciphertexts, plan));
+    }
+    let keyless = |set: usize| without[set].is_some_and(|bytes| bytes < with[set]);
+    let chosen = candidates.into_iter().filter(|(_, set, cheaper, _)| *cheaper || keyless(*set));
+    Ok(chosen.map(|(layer, _, _, plan)| (layer, plan)).collect())
+}
+
+fn metered(cost: impl FnOnce(&mut Meter) -> Result<(), Error>) -> Result<u64, Error> {
+    let mut m = Meter::new(Role::Client);
+    cost(&mut m)?;
+    Ok(m.total().bytes())
 }
 
 impl LinearSide<'_> {
@@ -125,47 +222,66 @@ impl LinearSide<'_> {
     ) -> Result<Vec<u64>, Error> {
         let bias = bias.unwrap_or_default();
         match self {
-            Self::LatticeClient { plans, keys } => {
-                plans.client(tools.lane, keys, l, x.expose(), tools.rng)
-            }
-            Self::LatticeServer { plans, keys, kernels } => {
-                plans.server(tools.lane, (keys, kernels), l, x.expose(), &bias, tools.rng)
-            }
-            Self::TransferClient { plans } => {
-                let plan = plans.layer(l)?;
-                let (x, mut sums) = (plan.elements(x.expose()), plan.sums());
-                for task in plan.tasks() {
-                    let cots = tools.draw::<P>(l, &task)?;
-                    task.send(tools.lane, cots.send, &x, &mut sums)?;
+            Self::Client { plans, keys } => match plans.transfer.get(&l.index) {
+                Some(plan) => tools.send::<P>(l, plan, x),
+                None => plans.lattice()?.client(tools.lane, keys, l, x.expose(), tools.rng),
+            },
+            Self::Server { plans, keys, kernels, weights } => match plans.transfer.get(&l.index) {
+                Some(plan) => tools.receive::<P>(l, plan, weights, x, &bias),
+                None => {
+                    let own = (*keys, *kernels);
+                    plans.lattice()?.server(tools.lane, own, l, x.expose(), &bias, tools.rng)
                 }
-                Ok(plan.result::<P>(sums))
-            }
-            Self::TransferServer { plans, weights } => {
-                let missing = || Error::Config(format!("layer '{}' has no kernel", l.node.name));
-                let FixedOp::Linear { conv, weights: id, .. } = &l.node.op else {
-                    return Err(missing());
-                };
-                let layer = weights.layers.get(id.0 as usize).ok_or_else(missing)?;
-                let plan = plans.layer(l)?;
-                let (w, mut sums) = (plan.weights(&layer.kernel), plan.sums());
-                for task in plan.tasks() {
-                    let cots = tools.draw::<P>(l, &task)?;
-                    task.recv(tools.lane, cots.recv, &w, &mut sums)?;
-                }
-                let ring = Ring::new(l.output().ring);
-                let own = semantics::linear(conv, &layer.kernel, &[], x.expose(), ring.bits());
-                let mut y = plan.result::<P>(sums);
-                for (i, (y, own)) in y.iter_mut().zip(own).enumerate() {
-                    let bias = bias.get(i).copied().unwrap_or_default();
-                    *y = ring.reduce(y.wrapping_add(own).wrapping_add(bias));
-                }
-                Ok(y)
-            }
+            },
         }
     }
 }
 
 impl Tools<'_> {
+    /// The client's side of a layer on transfers.
+    fn send<P: Party>(
+        &mut self,
+        l: &Layer<'_>,
+        plan: &transfer::Plan,
+        x: &Share<P>,
+    ) -> Result<Vec<u64>, Error> {
+        let (x, mut sums) = (plan.elements(x.expose()), plan.sums());
+        for task in plan.tasks() {
+            let cots = self.draw::<P>(l, &task)?;
+            task.send(self.lane, cots.send, &x, &mut sums)?;
+        }
+        Ok(plan.result::<P>(sums))
+    }
+
+    /// The server's side of a layer on transfers.
+    fn receive<P: Party>(
+        &mut self,
+        l: &Layer<'_>,
+        plan: &transfer::Plan,
+        weights: &Weights,
+        x: &Share<P>,
+        bias: &[u64],
+    ) -> Result<Vec<u64>, Error> {
+        let missing = || Error::Config(format!("layer '{}' has no kernel", l.node.name));
+        let FixedOp::Linear { conv, weights: id, .. } = &l.node.op else {
+            return Err(missing());
+        };
+        let layer = weights.layers.get(id.0 as usize).ok_or_else(missing)?;
+        let (w, mut sums) = (plan.weights(&layer.kernel), plan.sums());
+        for task in plan.tasks() {
+            let cots = self.draw::<P>(l, &task)?;
+            task.recv(self.lane, cots.recv, &w, &mut sums)?;
+        }
+        let ring = Ring::new(l.output().ring);
+        let own = semantics::linear(conv, &layer.kernel, &[], x.expose(), ring.bits());
+        let mut y = plan.result::<P>(sums);
+        for (i, (y, own)) in y.iter_mut().zip(own).enumerate() {
+            let bias = bias.get(i).copied().unwrap_or_default();
+            *y = ring.reduce(y.wrapping_add(own).wrapping_add(bias));
+        }
+        Ok(y)
+    }
+
     /// Makes a task's transfers; the messages count as the layer's offline phase.
     fn draw<P: Party>(&mut self, l: &Layer<'_>, task: &Task) -> Result<super::Cots, Error> {
         self.enter(Phase::Offline, l);

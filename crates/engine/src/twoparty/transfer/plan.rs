@@ -1,99 +1,121 @@
 use super::columns::{self, columns};
 use super::winograd::{self, Winograd};
+use crate::Error;
 use crate::twoparty::Needs;
-use crate::{Error, Layer};
-use sordino_graph::fixed::{ConvShape, FixedGraph, FixedOp};
+use crate::twoparty::linear::Method;
+use sordino_graph::fixed::{ConvShape, FixedNode};
 use sordino_ot::Supply;
+use sordino_ot::cost::Costs;
 use sordino_ot::matrix::{self, Elements, Part, Shape, Weights};
 use sordino_secret::Party;
 use sordino_wire::{Lane, Meter, Role};
-use std::collections::BTreeMap;
 
 /// Transfers drawn at a time, 16 bytes each.
 const DRAW: usize = 1 << 21;
-/// Ring elements of one layer's operand that the client may have to lay out, 8 bytes each.
-const MAX_LAYOUT: usize = 1 << 27;
+/// Ring elements that a party may have to lay out for one layer, 8 bytes each.
+const MAX_LAYOUT: usize = 1 << 26;
+/// Transfers over which the bytes of making one are taken.
+const MANY: usize = 1 << 22;
 
-/// How each linear layer of a graph is run, by layer number.
-pub(crate) struct Plans(BTreeMap<u32, Plan>);
+/// What transfers cost in the long run: bytes for [`MANY`] of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Rate(u64);
 
 /// How a layer becomes products of matrices.
-#[derive(Clone, Copy, Debug)]
-enum Method {
-    /// One product, of kernels and patches.
-    Direct,
-    /// One product per pixel of a patch.
-    Winograd(&'static Winograd),
-}
-
 pub(crate) struct Plan {
     conv: ConvShape,
     bits: u32,
-    method: Method,
+    /// `None` for one product, of kernels and patches.
+    transform: Option<&'static Winograd>,
     shapes: Vec<Shape>,
 }
 
 /// What one draw of transfers is for: parts of products, by the number of the product.
 pub(crate) struct Task(Vec<(usize, Part)>);
 
-impl Plans {
-    /// For every layer the method that sends the fewest bits, those of the supply included.
-    pub(crate) fn new(graph: &FixedGraph, supply: Supply) -> Result<Self, Error> {
-        let mut plans = BTreeMap::new();
-        for (i, node) in graph.nodes.iter().enumerate() {
-            if let FixedOp::Linear { conv, weight_bits, .. } = &node.op {
-                let bits = graph.edges[node.output.0 as usize].ring;
-                let plan = Plan::cheapest(conv, *weight_bits, bits, supply);
-                let layout: usize = plan.shapes.iter().map(Shape::inputs).sum();
-                if layout > MAX_LAYOUT {
-                    return Err(Error::Unsupported {
-                        node: node.name.clone(),
-                        op: node.op.name().into(),
-                        why: format!("its patches have {layout} elements, at most {MAX_LAYOUT}"),
-                        hint: "use --linear lattice".into(),
-                    });
-                }
-                plans.insert(i as u32, plan);
-            }
-        }
-        Ok(Self(plans))
+impl Rate {
+    pub(crate) fn new(supply: Supply) -> Self {
+        let mut m = Meter::new(Role::Client);
+        let mut costs = Costs::setup(&mut m, supply, Role::Client);
+        let setup = m.total().bytes();
+        costs.extend(&mut m, MANY);
+        Self(m.total().bytes() - setup)
     }
 
-    /// A layer's plan.
-    pub(crate) fn layer(&self, l: &Layer<'_>) -> Result<&Plan, Error> {
-        let missing = || Error::Config(format!("layer '{}' has no plan", l.node.name));
-        self.0.get(&l.index).ok_or_else(missing)
+    /// Bytes of so many transfers.
+    fn bytes(self, transfers: u64) -> u128 {
+        u128::from(self.0) * u128::from(transfers) / MANY as u128
     }
 }
 
 impl Plan {
-    fn cheapest(conv: &ConvShape, weight_bits: u32, bits: u32, supply: Supply) -> Self {
-        let plan = |method, shapes| Self { conv: conv.clone(), bits, method, shapes };
-        let direct = plan(Method::Direct, vec![columns::shape(conv, weight_bits, bits)]);
-        let sizes = winograd::SIZES.iter().filter_map(|size| {
-            let shapes = size.shapes(conv, weight_bits, bits)?;
-            Some(plan(Method::Winograd(size), shapes))
-        });
-        let mut best = direct;
-        for other in sizes {
-            if other.sent(supply) < best.sent(supply) {
+    /// The method that sends the fewest bytes, those of making transfers included.
+    pub(crate) fn new(
+        node: &FixedNode,
+        conv: &ConvShape,
+        weight_bits: u32,
+        bits: u32,
+        winograd: bool,
+        rate: Rate,
+    ) -> Result<Self, Error> {
+        let plan = Self::cheapest(conv, weight_bits, bits, winograd, rate);
+        let layout: usize = plan.shapes.iter().map(|s| s.inputs() + s.outputs()).sum();
+        if layout <= MAX_LAYOUT {
+            return Ok(plan);
+        }
+        Err(Error::Unsupported {
+            node: node.name.clone(),
+            op: node.op.name().into(),
+            why: format!(
+                "on transfers its patches and sums have {layout} elements, at most {MAX_LAYOUT}"
+            ),
+            hint: "use --linear lattice".into(),
+        })
+    }
+
+    fn cheapest(conv: &ConvShape, weight_bits: u32, bits: u32, winograd: bool, rate: Rate) -> Self {
+        let plan = |transform, shapes| Self { conv: conv.clone(), bits, transform, shapes };
+        let mut best = plan(None, vec![columns::shape(conv, weight_bits, bits)]);
+        for size in winograd::SIZES.iter().filter(|_| winograd) {
+            let Some(shapes) = size.shapes(conv, weight_bits, bits) else { continue };
+            let other = plan(Some(size), shapes);
+            if other.sent(rate) < best.sent(rate) {
                 best = other;
             }
         }
         best
     }
 
-    /// Bits that the layer sends, about.
-    fn sent(&self, supply: Supply) -> u128 {
-        let transfer = match supply {
-            Supply::SoftSpoken { k } => u64::from(128u32.div_ceil(k)),
-            Supply::Ferret => 2,
-        };
+    /// Bytes that the layer sends, but for headers and roundings.
+    fn sent(&self, rate: Rate) -> u128 {
         let of = |s: &Shape| {
-            let each = s.bits_per_weight() + transfer * s.cots_per_weight() as u64;
-            s.weights() as u128 * u128::from(each)
+            let choices = s.weights() as u128 * s.cots_per_weight() as u128;
+            let corrections = s.weights() as u128 * u128::from(s.bits_per_weight());
+            (choices + corrections).div_ceil(8)
         };
+        rate.bytes(self.transfers()) + self.shapes.iter().map(of).sum::<u128>()
+    }
+
+    fn transfers(&self) -> u64 {
+        let of = |s: &Shape| s.weights() as u64 * s.cots_per_weight() as u64;
         self.shapes.iter().map(of).sum()
+    }
+
+    /// Bytes that the layer sends, up to what its transfers have in common with others.
+    pub(crate) fn bytes(&self, rate: Rate) -> u64 {
+        let mut m = Meter::new(Role::Client);
+        self.tasks().iter().for_each(|task| task.cost(&mut m));
+        let made = u64::try_from(rate.bytes(self.transfers())).unwrap_or(u64::MAX);
+        m.total().bytes().saturating_add(made)
+    }
+
+    pub(crate) fn method(&self) -> Method {
+        self.transform.map_or(Method::Direct, |size| Method::Winograd(size.tile as u32))
+    }
+
+    /// Products of ring elements by weights.
+    pub(crate) fn products(&self) -> u64 {
+        self.shapes.iter().map(|s| s.weights() as u64 * s.columns as u64).sum()
     }
 
     /// The layer cut into draws of bounded size.
@@ -124,25 +146,25 @@ impl Plan {
 
     /// The client's share as the products take it.
     pub(crate) fn elements(&self, x: &[u64]) -> Vec<Vec<u64>> {
-        match self.method {
-            Method::Direct => vec![columns(&self.conv, x)],
-            Method::Winograd(size) => size.elements(&self.conv, x),
+        match self.transform {
+            None => vec![columns(&self.conv, x)],
+            Some(size) => size.elements(&self.conv, x),
         }
     }
 
     /// The server's kernel as the products take it.
     pub(crate) fn weights(&self, kernel: &[i32]) -> Vec<Vec<i64>> {
-        match self.method {
-            Method::Direct => vec![kernel.iter().map(|&w| w.into()).collect()],
-            Method::Winograd(size) => size.weights(kernel),
+        match self.transform {
+            None => vec![kernel.iter().map(|&w| w.into()).collect()],
+            Some(size) => size.weights(kernel),
         }
     }
 
     /// This party's share of the layer, without the product of the server's own share.
     pub(crate) fn result<P: Party>(&self, mut sums: Vec<Vec<u64>>) -> Vec<u64> {
-        match self.method {
-            Method::Direct => sums.pop().unwrap_or_default(),
-            Method::Winograd(size) => size.result::<P>(&self.conv, self.bits, &sums),
+        match self.transform {
+            None => sums.pop().unwrap_or_default(),
+            Some(size) => size.result::<P>(&self.conv, self.bits, &sums),
         }
     }
 }
@@ -195,6 +217,7 @@ impl Task {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn conv(c: u32, size: u32, kernel: u32, groups: u32) -> ConvShape {
@@ -212,35 +235,69 @@ mod tests {
     }
 
     fn plan(conv: &ConvShape, supply: Supply) -> Plan {
-        Plan::cheapest(conv, 8, 25, supply)
+        Plan::cheapest(conv, 8, 25, true, Rate::new(supply))
     }
 
-    fn tile(plan: &Plan) -> usize {
-        match plan.shapes.len() {
-            1 => 1,
-            n => n.isqrt() - 2,
+    /// The layer by one size of tile, or directly.
+    fn by(conv: &ConvShape, weight_bits: u32, bits: u32, tile: usize) -> Plan {
+        let transform = winograd::SIZES.iter().find(|size| size.tile == tile);
+        let shapes = match transform {
+            None => vec![columns::shape(conv, weight_bits, bits)],
+            Some(size) => size.shapes(conv, weight_bits, bits).unwrap(),
+        };
+        Plan { conv: conv.clone(), bits, transform, shapes }
+    }
+
+    #[test]
+    fn the_method_follows_the_bytes() {
+        let method = |conv: &ConvShape, supply| plan(conv, supply).method();
+        for supply in [Supply::SoftSpoken { k: 2 }, Supply::Ferret] {
+            assert_eq!(method(&conv(8, 56, 3, 1), supply), Method::Winograd(4));
+            assert_eq!(method(&conv(8, 56, 1, 1), supply), Method::Direct);
+            assert_eq!(method(&conv(8, 1, 3, 1), supply), Method::Direct);
+            let none = Plan::cheapest(&conv(8, 56, 3, 1), 8, 25, false, Rate::new(supply));
+            assert_eq!(none.method(), Method::Direct);
+        }
+        // A transform has more weights, each with transfers of its own: too dear where few pixels
+        // share them.
+        assert_eq!(method(&conv(8, 3, 3, 1), Supply::Ferret), Method::Winograd(3));
+        assert_eq!(method(&conv(8, 2, 3, 1), Supply::Ferret), Method::Winograd(2));
+        assert_eq!(method(&conv(8, 2, 3, 1), Supply::SoftSpoken { k: 2 }), Method::Direct);
+    }
+
+    /// On tiles without a remainder, and rings and weights as networks have them.
+    #[test]
+    fn transforms_save_products_and_bytes() {
+        let shape = conv(16, 48, 3, 1);
+        for (weight_bits, ring) in [(8, 18), (8, 25), (9, 22), (10, 28)] {
+            let direct = by(&shape, weight_bits, ring, 1);
+            assert_eq!(direct.products(), 9 * 16 * 16 * 48 * 48);
+            for (tile, products, bytes) in [(2, 4.0, 1.75), (3, 4.0, 1.9), (4, 2.25, 2.7)] {
+                let plan = by(&shape, weight_bits, ring, tile);
+                let ratio = direct.products() as f64 / plan.products() as f64;
+                assert!((ratio - 9.0 / products).abs() < 1e-9, "{tile}: {ratio}");
+                for supply in
+                    [Supply::SoftSpoken { k: 2 }, Supply::SoftSpoken { k: 8 }, Supply::Ferret]
+                {
+                    let rate = Rate::new(supply);
+                    let saved = direct.bytes(rate) as f64 / plan.bytes(rate) as f64;
+                    assert!(saved > bytes, "{tile} {weight_bits} {ring} {supply:?}: {saved}");
+                }
+            }
         }
     }
 
     #[test]
-    fn the_method_follows_the_bits() {
-        for supply in [Supply::SoftSpoken { k: 2 }, Supply::Ferret] {
-            assert_eq!(tile(&plan(&conv(8, 56, 3, 1), supply)), 4);
-            assert_eq!(tile(&plan(&conv(8, 56, 1, 1), supply)), 1);
-            assert_eq!(tile(&plan(&conv(8, 1, 3, 1), supply)), 1);
-            let direct = Plan {
-                method: Method::Direct,
-                shapes: vec![columns::shape(&conv(8, 56, 3, 1), 8, 25)],
-                ..plan(&conv(8, 56, 3, 1), supply)
-            };
-            let saved =
-                direct.sent(supply) as f64 / plan(&conv(8, 56, 3, 1), supply).sent(supply) as f64;
-            assert!((2.0..3.0).contains(&saved), "{saved}");
+    fn sent_bytes_are_about_those_of_the_messages() {
+        for (shape, tile) in
+            [(conv(64, 14, 3, 1), 4), (conv(64, 14, 1, 1), 1), (conv(64, 7, 5, 64), 1)]
+        {
+            for supply in [Supply::SoftSpoken { k: 4 }, Supply::Ferret] {
+                let (plan, rate) = (by(&shape, 8, 25, tile), Rate::new(supply));
+                let ratio = plan.bytes(rate) as f64 / plan.sent(rate) as f64;
+                assert!((1.0..1.01).contains(&ratio), "{ratio}");
+            }
         }
-        // A transform has more weights, each with transfers of its own: too dear where few pixels
-        // share them.
-        assert_eq!(tile(&plan(&conv(8, 2, 3, 1), Supply::Ferret)), 2);
-        assert_eq!(tile(&plan(&conv(8, 2, 3, 1), Supply::SoftSpoken { k: 2 })), 1);
     }
 
     #[test]
