@@ -14,6 +14,7 @@
 compile_error!("blocks are defined as little-endian bytes: big-endian targets are not supported");
 
 mod aes;
+pub mod bigint;
 mod block;
 pub mod digits;
 pub mod hash;

@@ -8,7 +8,7 @@ use super::sums::Accumulate;
 use super::wide::Field;
 
 /// The two multiply-add instructions, so that tests can imitate them.
-pub(super) trait MultiplyAdd: Copy {
+pub(crate) trait MultiplyAdd: Copy {
     /// acc + the low 52 bits of the product of the low 52 bits of `a` and `b`.
     unsafe fn low(acc: __m512i, a: __m512i, b: __m512i) -> __m512i;
     /// acc + bits 52 to 103 of that product.
@@ -17,7 +17,7 @@ pub(super) trait MultiplyAdd: Copy {
 
 /// The processor's own.
 #[derive(Clone, Copy)]
-pub(super) struct Native;
+pub(crate) struct Native;
 
 // SAFETY: the caller has enabled IFMA.
 impl MultiplyAdd for Native {

@@ -14,7 +14,11 @@ mod wide;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use ifma::{MultiplyAdd, Native};
 pub use prime::find_primes;
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(crate) use tests::Imitated;
 
 use crate::isa::{self, Isa};
 use scalar::Modulus;

@@ -269,6 +269,9 @@ fn integer_arithmetic_equals_scalar() {
 }
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) use emulated::Imitated;
+
+#[cfg(target_arch = "x86_64")]
 mod emulated {
     use core::arch::x86_64::*;
 
@@ -276,7 +279,7 @@ mod emulated {
     use super::super::{pointwise, scalar::Modulus, sums, wide};
 
     #[derive(Clone, Copy)]
-    struct Imitated;
+    pub(crate) struct Imitated;
 
     const MASK: u64 = (1 << 52) - 1;
 

@@ -1,0 +1,51 @@
+//! The `#[target_feature]` boundaries around the products.
+
+/// Stamps the entry points for one multiplier; callers must have detected the features.
+macro_rules! entry_points {
+    ($multiplier:ty, $features:literal) => {
+        use super::super::Limbs;
+        use super::super::wide::{self, Constants, Factors};
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn operands(a: &[Limbs], out: &mut [Limbs]) {
+            // SAFETY: the features of the multiplier are enabled here; so below.
+            unsafe { wide::operands::<$multiplier>(a, out) }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(crate) fn product(
+            c: &Constants,
+            factors: Factors<'_>,
+            scratch: &mut [Limbs],
+            out: &mut [Limbs],
+        ) {
+            // SAFETY: as above; callers have checked the lengths.
+            unsafe { wide::product::<$multiplier>(c, factors, scratch, out) }
+        }
+    };
+}
+
+/// Doubles.
+pub(super) mod avx512 {
+    entry_points!(super::super::multipliers::Doubles, "avx512f,avx512dq");
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(crate) fn select(table: &[Limbs], digits: &Limbs, out: &mut [Limbs]) {
+        // SAFETY: as above.
+        unsafe { wide::select(table, digits, out) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(crate) fn select_single(table: &[u64], digits: &Limbs, out: &mut [Limbs]) {
+        // SAFETY: as above.
+        unsafe { wide::select_single(table, digits, out) }
+    }
+}
+
+/// 52-bit integers.
+pub(super) mod ifma {
+    entry_points!(
+        super::super::multipliers::Integers<crate::ntt::Native>,
+        "avx512f,avx512dq,avx512ifma"
+    );
+}
