@@ -77,10 +77,26 @@ fn ten_cifar_pictures_through_resnet_20() {
     }
 }
 
+/// Photos of the data folder in a test: all nine take minutes.
+fn photos() -> usize {
+    if std::env::var_os("SORDINO_NIGHTLY").is_some() { 9 } else { 1 }
+}
+
 #[test]
-fn a_photo_through_squeezenet() {
-    if let Some(got) = run(&loopback::squeezenet(), WISH, 1) {
-        assert_eq!(got.private, [258]);
-        assert_eq!(got.float, [258]);
+fn photos_through_squeezenet() {
+    let expected = [19, 285, 258, 319, 457, 934, 94, 281, 88];
+    if let Some(got) = run(&loopback::squeezenet(), WISH, photos()) {
+        assert_eq!(got.private, expected[..photos()]);
+        assert_eq!(got.float, got.private);
+    }
+}
+
+#[test]
+fn photos_through_mobilenet() {
+    // Class 0 is the background.
+    let expected = [20, 286, 259, 320, 401, 935, 95, 282, 89];
+    if let Some(got) = run(&loopback::mobilenet_v1(), WISH, photos()) {
+        assert_eq!(got.private, expected[..photos()]);
+        assert_eq!(got.float, got.private);
     }
 }

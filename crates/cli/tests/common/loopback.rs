@@ -77,8 +77,19 @@ pub(crate) fn squeezenet() -> Case {
             ..Settings::default()
         },
         calibrate: "photos",
-        inputs: "photos/dog_samoyed.jpg",
+        inputs: "photos",
         bits: Some((9, 8)),
+    }
+}
+
+pub(crate) fn mobilenet_v1() -> Case {
+    Case {
+        model: "mobilenet_v1_0.5_160",
+        zoo: None,
+        settings: Settings { resize: Some(183), ..normalised(&[0.5], &[0.5]) },
+        calibrate: "photos",
+        inputs: "photos",
+        bits: Some((13, 12)),
     }
 }
 
@@ -198,7 +209,7 @@ fn built(network: ImageNet) -> PathBuf {
 
 pub(crate) const WISH: Wish = Wish {
     backend: BackendChoice::TwoParty,
-    supply: SupplyChoice::SoftSpoken(8),
+    supply: SupplyChoice::SoftSpoken(2),
     reveal: Reveal::Logits,
     truncation: Truncation::Exact,
     linear: LinearChoice::Lattice,
