@@ -1,6 +1,7 @@
 //! Known-answer test of one level against the scalar twins, as cryptographic modules run before use.
 
 use crate::Block;
+use crate::bigint::{FixedBase, LANES, Limbs, Modulus};
 use crate::digits::{self, Operand, Radix};
 use crate::hash::{Ccr, Mmo, Tmmo, ggm_double, tmmo};
 use crate::isa::{self, Isa};
@@ -16,7 +17,7 @@ const DEGREE: usize = 2048;
 /// Whether every kernel at `isa` agrees with its scalar twin on fixed inputs. The caller has checked that the
 /// processor has the features of the level.
 pub(crate) fn agrees(isa: Isa) -> bool {
-    let run = |isa| isa::with_detected(isa, || (aes(), ring(), ntt(), labels()));
+    let run = |isa| isa::with_detected(isa, || (aes(), ring(), ntt(), labels(), powers()));
     run(isa) == run(Isa::Scalar)
 }
 
@@ -115,6 +116,39 @@ fn ntt() -> Vec<Vec<u64>> {
             out
         })
         .collect()
+}
+
+/// Values in ordinary form, because residues depend on the level.
+fn powers() -> Vec<u64> {
+    let mut n: Vec<u64> = words(12).collect();
+    n[0] |= 1;
+    let m = Modulus::new(&n);
+    let mut scratch = m.scratch();
+    let mut values: Vec<u64> = words(LANES * n.len()).collect();
+    for value in values.chunks_exact_mut(n.len()) {
+        value[n.len() - 1] = 0;
+    }
+    let mut residues = vec![0; LANES * m.limbs()];
+    m.import(&mut scratch, &values, &mut residues);
+    let mut group = vec![Limbs::default(); m.limbs()];
+    m.gather(&residues, core::array::from_fn(Some), &mut group);
+    let factor = group.clone();
+    let exponents: Vec<u64> = words(LANES).collect();
+    m.pow(&mut scratch, &mut group, core::array::from_fn(|i| &exponents[i..=i]));
+    let mut power = factor.clone();
+    FixedBase::new(&m, &residues[..m.limbs()], 60, 4).pow(&m, &mut scratch, &exponents, &mut power);
+    m.mul_assign(&mut scratch, &mut group, &power);
+    m.add_assign(&mut scratch, &mut group, &factor);
+    for (lane, residue) in residues.chunks_exact_mut(m.limbs()).enumerate() {
+        m.scatter(&group, lane, residue);
+    }
+    m.export(&mut scratch, &residues, &mut values);
+    let wide: Vec<u64> = words(LANES * n.len()).flat_map(|word| [word, word >> 1]).collect();
+    m.import_wide(&mut scratch, &wide, &mut residues);
+    let mut out = values.clone();
+    m.export(&mut scratch, &residues, &mut out);
+    out.extend(values);
+    out
 }
 
 /// One radix for each way of packing, and more labels than any batch.

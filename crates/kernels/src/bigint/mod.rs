@@ -56,10 +56,13 @@ pub struct Modulus {
     arithmetic: Arithmetic,
     /// R^2 modulo n, raw, in all lanes.
     r_squared: Wiped<Limbs>,
+    /// R^3 modulo n.
+    r_cubed: Wiped<Limbs>,
     /// 1, raw, in all lanes.
     unit: Wiped<Limbs>,
-    /// The residue of 1.
+    /// The residue of 1, and eight of it.
     one: Wiped<u64>,
+    ones: Wiped<Limbs>,
 }
 
 enum Arithmetic {
@@ -104,8 +107,10 @@ impl Modulus {
             limbs,
             arithmetic,
             r_squared: Wiped::zeros(limbs),
+            r_cubed: Wiped::zeros(limbs),
             unit: Wiped::zeros(limbs),
             one: Wiped::zeros(limbs),
+            ones: Wiped::zeros(limbs),
         };
         let mut group = Wiped::zeros(limbs);
         for lane in 0..LANES {
@@ -117,10 +122,12 @@ impl Modulus {
         }
         core::mem::swap(&mut this.unit, &mut group);
         let mut scratch = this.scratch();
-        this.run(&mut scratch, Operands::Mul(&this.unit, &this.r_squared, &mut group));
+        this.mul(&mut scratch, &this.r_squared, &this.r_squared, &mut group);
+        core::mem::swap(&mut this.r_cubed, &mut group);
+        this.mul(&mut scratch, &this.unit, &this.r_squared, &mut group);
         let mut one = Wiped::zeros(limbs);
         this.scatter(&group, 0, &mut one);
-        this.one = one;
+        (this.one, this.ones) = (one, group);
         this
     }
 
@@ -131,8 +138,8 @@ impl Modulus {
         if isa < Isa::Avx512 {
             return Self::portable(n);
         }
-        // R = 2^(52 limbs) is at least 4 n.
-        let limbs = (words::bits(n) + 2).div_ceil(52).next_multiple_of(wide::ROWS);
+        // R = 2^(52 limbs) is at least 8 n.
+        let limbs = (words::bits(n) + 3).div_ceil(52).next_multiple_of(wide::ROWS);
         let broadcast = |words: &[u64], i| Limbs([words::limb52(words, i); LANES]);
         let raw: Vec<Limbs> = (0..limbs).map(|i| broadcast(n, i)).collect();
         let inverse = words::minus_inverse_wide(n);
@@ -195,7 +202,7 @@ impl Modulus {
             for (lane, value) in values.chunks_exact(self.words()).enumerate() {
                 self.put(&mut group, lane, value);
             }
-            self.run(scratch, Operands::MulAssign(&mut group, &self.r_squared));
+            self.mul_assign(scratch, &mut group, &self.r_squared);
             for (lane, residue) in residues.chunks_exact_mut(self.limbs).enumerate() {
                 self.scatter(&group, lane, residue);
             }
@@ -214,10 +221,58 @@ impl Modulus {
             for (lane, residue) in residues.chunks_exact(self.limbs).enumerate() {
                 self.place(&mut group, lane, residue);
             }
-            self.run(scratch, Operands::MulAssign(&mut group, &self.unit));
+            self.mul_assign(scratch, &mut group, &self.unit);
             for (lane, value) in values.chunks_exact_mut(self.words()).enumerate() {
                 self.take(&group, lane, value);
             }
+        }
+    }
+
+    /// The residues of values below n 2^(64 words), of twice as many words as n.
+    ///
+    /// # Panics
+    /// If there are not as many residues as values.
+    pub fn import_wide(&self, scratch: &mut Scratch, values: &[u64], residues: &mut [u64]) {
+        let words = 2 * self.words();
+        assert_eq!(values.len() * self.limbs, residues.len() * words, "counts differ");
+        let mut columns = Wiped::zeros(2 * self.limbs);
+        let values = values.chunks(LANES * words);
+        for (values, residues) in values.zip(residues.chunks_mut(LANES * self.limbs)) {
+            for (lane, value) in values.chunks_exact(words).enumerate() {
+                self.put_wide(&mut columns, lane, value);
+            }
+            let Scratch { group, .. } = scratch;
+            match &self.arithmetic {
+                Arithmetic::Portable(portable) => portable.reduce(
+                    bytemuck::must_cast_slice_mut(&mut columns),
+                    bytemuck::must_cast_slice_mut(group),
+                ),
+                // SAFETY: the level was active when the modulus was made, so its features were detected.
+                #[cfg(target_arch = "x86_64")]
+                Arithmetic::Wide(constants, isa) => unsafe {
+                    if *isa == Isa::Avx512Ifma {
+                        x86::ifma::reduce(constants, &mut columns, group);
+                    } else {
+                        x86::avx512::reduce(constants, &mut columns, group);
+                    }
+                },
+            }
+            let mut reduced = Wiped::zeros(self.limbs);
+            reduced.copy_from_slice(group);
+            self.mul_assign(scratch, &mut reduced, &self.r_cubed);
+            for (lane, residue) in residues.chunks_exact_mut(self.limbs).enumerate() {
+                self.scatter(&reduced, lane, residue);
+            }
+        }
+    }
+
+    /// Like [`Self::put`] for twice as many words.
+    fn put_wide(&self, columns: &mut [Limbs], lane: usize, value: &[u64]) {
+        if self.is_sliced() {
+            self.put(columns, lane, value);
+        } else {
+            let words: &mut [u64] = bytemuck::must_cast_slice_mut(columns);
+            words[2 * lane * self.limbs..2 * (lane + 1) * self.limbs].copy_from_slice(value);
         }
     }
 
@@ -348,6 +403,31 @@ impl Modulus {
     pub fn square_assign(&self, scratch: &mut Scratch, a: &mut [Limbs], times: usize) {
         for _ in 0..times {
             self.run(scratch, Operands::SquareAssign(a));
+        }
+    }
+
+    /// `a += b`.
+    ///
+    /// *Cost*: a product with vectors, which reduces the sum.
+    pub fn add_assign(&self, scratch: &mut Scratch, a: &mut [Limbs], b: &[Limbs]) {
+        assert!(a.len() == self.limbs && b.len() == self.limbs, "operands of another modulus");
+        if self.is_sliced() {
+            let mut carry = [0; LANES];
+            for (a, b) in a.iter_mut().zip(b) {
+                for lane in 0..LANES {
+                    let sum = a.0[lane] + b.0[lane] + carry[lane];
+                    (a.0[lane], carry[lane]) = (sum & ((1 << 52) - 1), sum >> 52);
+                }
+            }
+            // Below 4 n, which a product with a factor below 2 n takes: R is at least 8 n.
+            self.mul_assign(scratch, a, &self.ones);
+        } else {
+            let a: &mut [u64] = bytemuck::must_cast_slice_mut(a);
+            let b: &[u64] = bytemuck::must_cast_slice(b);
+            for (a, b) in a.chunks_exact_mut(self.limbs).zip(b.chunks_exact(self.limbs)) {
+                let carry = words::add_assign(a, b);
+                words::reduce_once(a, carry, &self.n);
+            }
         }
     }
 

@@ -28,7 +28,8 @@ impl Portable {
             for j in 0..n.len() {
                 let x = u128::from(a) * u128::from(b[j]) + u128::from(sum[j]) + u128::from(carry);
                 carry = (x >> 64) as u64;
-                let y = u128::from(q) * u128::from(n[j]) + u128::from(x as u64) + u128::from(shifted);
+                let y =
+                    u128::from(q) * u128::from(n[j]) + u128::from(x as u64) + u128::from(shifted);
                 shifted = (y >> 64) as u64;
                 if j > 0 {
                     sum[j - 1] = y as u64;
@@ -38,6 +39,25 @@ impl Portable {
             (sum[n.len() - 1], top) = (last as u64, (last >> 64) as u64);
         }
         reduce_once(sum, top, n);
+    }
+
+    /// Eight values of twice as many words as n, below n R, over R modulo n. The values are overwritten.
+    pub(super) fn reduce(&self, values: &mut [u64], out: &mut [u64]) {
+        let words = self.n.len();
+        for (x, out) in values.chunks_exact_mut(2 * words).zip(out.chunks_exact_mut(words)) {
+            let mut top = 0_u64;
+            for i in 0..words {
+                let (q, mut carry) = (x[i].wrapping_mul(self.minus_inverse), 0_u64);
+                for (x, n) in x[i..].iter_mut().zip(&self.n) {
+                    let sum = u128::from(q) * u128::from(*n) + u128::from(*x) + u128::from(carry);
+                    (*x, carry) = (sum as u64, (sum >> 64) as u64);
+                }
+                let sum = u128::from(x[i + words]) + u128::from(carry) + u128::from(top);
+                (x[i + words], top) = (sum as u64, (sum >> 64) as u64);
+            }
+            out.copy_from_slice(&x[words..]);
+            reduce_once(out, top, &self.n);
+        }
     }
 
     /// The products of eight values each, `sum` as above.

@@ -114,6 +114,26 @@ fn check(m: &Modulus, n: &[u64], seed: u64) {
     m.mul_assign(&mut s, &mut b, &product);
     let expected = each(&y, &expected);
     assert!(ungroup(m, &mut s, &b) == expected, "second product of {} bits", words::bits(n));
+    let mut sum = product;
+    m.add_assign(&mut s, &mut sum, &b);
+    let two = |x: &[u64], y: &[u64]| {
+        words_of(&number(x).add_mod(&number(y), &number(n).to_nz().unwrap()), n.len())
+    };
+    let first = each(&x, &y);
+    let pairs = first.chunks(n.len()).zip(expected.chunks(n.len()));
+    let sums: Vec<u64> = pairs.flat_map(|(x, y)| two(x, y)).collect();
+    assert!(ungroup(m, &mut s, &sum) == sums, "sum of {} bits", words::bits(n));
+    let mut wide = values(2 * LANES * n.len(), seed);
+    // Just below n 2^(64 words).
+    for (wide, top) in wide.chunks_mut(n.len()).skip(1).step_by(2).zip(x.chunks(n.len())) {
+        wide.copy_from_slice(top);
+    }
+    let mut residues = vec![0; LANES * m.limbs()];
+    m.import_wide(&mut s, &wide, &mut residues);
+    let mut got = x.clone();
+    m.export(&mut s, &residues, &mut got);
+    let remainders: Vec<u64> = wide.chunks(2 * n.len()).flat_map(|x| reduced(x, n)).collect();
+    assert!(got == remainders, "remainders of {} bits", words::bits(n));
     m.square_assign(&mut s, &mut b, 2);
     let square = each(&expected, &expected);
     let expected = each(&square, &square);
@@ -192,7 +212,8 @@ proptest! {
 
 #[test]
 fn bad_moduli_are_refused() {
-    for n in [vec![2; 16], vec![1; 7], vec![], [vec![1; 16], vec![0]].concat(), vec![u64::MAX; 97]] {
+    for n in [vec![2; 16], vec![1; 7], vec![], [vec![1; 16], vec![0]].concat(), vec![u64::MAX; 97]]
+    {
         assert!(std::panic::catch_unwind(|| Modulus::new(&n)).is_err(), "{} words", n.len());
     }
 }

@@ -6,8 +6,8 @@
 //! load of a limb, and a load and a store of a column. Columns are sums of 52-bit halves whose carries wait: at most
 //! four halves per row, 2^9 rows at most, so that they stay below 2^64.
 //!
-//! Values are below 2 n and stay so without a last subtraction, because R = 2^(52 limbs) is above 4 n:
-//! (2n 2n + R n) / R < 2n.
+//! Values are below 2 n and stay so without a last subtraction, because R = 2^(52 limbs) is at least 8 n:
+//! (2n 4n + R n) / R <= 2n, even if one factor is a sum of two.
 //!
 //! # Safety
 //! Every function is `inline(always)` so that it becomes part of a `#[target_feature]` function; calling one from
@@ -160,11 +160,16 @@ unsafe fn quotient<M: Multiplier>(m: M, c: &Constants, columns: &[Limbs]) -> [__
     }
 }
 
-/// `out` = the columns / R modulo n.
+/// `out` = the columns / R modulo n, below 2 n if their sum is below n R.
 #[inline(always)]
-unsafe fn reduce<M: Multiplier>(m: M, c: &Constants, columns: &mut [Limbs], out: &mut [Limbs]) {
+pub(super) unsafe fn reduce<M: Multiplier>(
+    c: &Constants,
+    columns: &mut [Limbs],
+    out: &mut [Limbs],
+) {
     // SAFETY: the module's condition.
     unsafe {
+        let m = M::new();
         let limbs = c.n.len();
         for i in (0..limbs).step_by(ROWS) {
             let q = quotient(m, c, &columns[i..i + ROWS]);
@@ -197,12 +202,7 @@ pub(super) enum Factors<'a> {
 /// The product without reduction; `sums` has twice as many limbs as a factor and is overwritten, `b` holds the
 /// operands of the second factor afterwards.
 #[inline(always)]
-unsafe fn multiply<M: Multiplier>(
-    m: M,
-    factors: Factors<'_>,
-    b: &mut [Limbs],
-    sums: &mut [Limbs],
-) {
+unsafe fn multiply<M: Multiplier>(m: M, factors: Factors<'_>, b: &mut [Limbs], sums: &mut [Limbs]) {
     // SAFETY: the module's condition.
     unsafe {
         sums.fill(Limbs::default());
@@ -217,7 +217,8 @@ unsafe fn multiply<M: Multiplier>(
             Factors::Square(a) => {
                 operands::<M>(a, b);
                 for i in (0..limbs - ROWS).step_by(ROWS) {
-                    let (right, columns) = (&b[i + ROWS..], &mut sums[2 * i + ROWS..i + limbs + ROWS]);
+                    let (right, columns) =
+                        (&b[i + ROWS..], &mut sums[2 * i + ROWS..i + limbs + ROWS]);
                     sweep(m, rows(m, &a[i..]), right, columns);
                 }
                 for sum in sums.iter_mut() {
@@ -246,7 +247,7 @@ pub(super) unsafe fn product<M: Multiplier>(
         let m = M::new();
         let (b, sums) = scratch.split_at_mut(c.n.len());
         multiply(m, factors, b, sums);
-        reduce(m, c, sums, out);
+        reduce::<M>(c, sums, out);
     }
 }
 

@@ -25,6 +25,17 @@ pub(super) fn reduce_once(a: &mut [u64], top: u64, n: &[u64]) {
     }
 }
 
+/// `a += b`; the carry, 0 or 1.
+pub(super) fn add_assign(a: &mut [u64], b: &[u64]) -> u64 {
+    let mut carry = false;
+    for (a, b) in a.iter_mut().zip(b) {
+        let (sum, first) = a.overflowing_add(*b);
+        let (sum, second) = sum.overflowing_add(u64::from(carry));
+        (*a, carry) = (sum, first | second);
+    }
+    u64::from(carry)
+}
+
 /// `a = 2 a` modulo `n`, a reduced.
 fn double(a: &mut [u64], n: &[u64]) {
     let mut carry = 0;

@@ -13,6 +13,12 @@ macro_rules! entry_points {
         }
 
         #[target_feature(enable = $features)]
+        pub(crate) fn reduce(c: &Constants, columns: &mut [Limbs], out: &mut [Limbs]) {
+            // SAFETY: as above.
+            unsafe { wide::reduce::<$multiplier>(c, columns, out) }
+        }
+
+        #[target_feature(enable = $features)]
         pub(crate) fn product(
             c: &Constants,
             factors: Factors<'_>,
