@@ -4,12 +4,12 @@
 //!
 //! ```text
 //! cargo bench -p sordino --bench networks -- [NAME] [--all] [--supply SUPPLY]... [--truncation exact|one-lsb]...
-//!                                            [--prepared] [--forecast]
+//!                                            [--linear lattice|ot|auto]... [--no-winograd] [--prepared] [--forecast]
 //! ```
 //!
 //! Networks whose name contains NAME; without a name the small ones, or `--all`. SUPPLY is
 //! `softspoken-1`, `-2`, `-4`, `-8` or `ferret`. `--prepared` adds the two phases apart, `--forecast` only says what
-//! would be sent. Needs the data folder; the classifiers of the zoo have seeded random weights.
+//! would be sent. `--no-winograd` keeps Winograd's transforms out of layers on transfers. Needs the data folder; the classifiers of the zoo have seeded random weights.
 //!
 //! Anchors, measured on a Zen 4 machine. OpenCheetah (37 bits, exact): SqueezeNet 550 MB, 100 CPU-seconds, 928 rounds;
 //! ResNet-50 2.62 GB, 350, 1258; DenseNet-121 3.2 GB, 410, 2870. SecretFlow SPU 0.9.5 (Cheetah): CIFAR-10 ResNet-20
@@ -22,7 +22,7 @@ mod common;
 mod loopback;
 
 use loopback::{Case, Prepared, Stores, over_tls, prepare, session_over_tls};
-use sordino::engine::session::{SupplyChoice, Truncation, Wish};
+use sordino::engine::session::{LinearChoice, SupplyChoice, Truncation, Wish};
 use sordino::engine::twoparty::{CostModel, ServerModel};
 use sordino::engine::{Silent, run_clear};
 use sordino::graph::fixed::{FixedGraph, FixedOp};
@@ -76,7 +76,14 @@ fn name(case: &Case, wish: Wish) -> String {
         Truncation::Exact => "exact",
         Truncation::OneLsb => "one-lsb",
     };
-    format!("{:<20} {:<14} {truncation:<8}", case.model, format!("{:?}", wish.supply))
+    let linear = match (wish.linear, wish.winograd) {
+        (LinearChoice::Lattice, _) => "lattice",
+        (LinearChoice::Transfer, true) => "ot",
+        (LinearChoice::Transfer, false) => "ot, direct",
+        (LinearChoice::Cheapest, true) => "auto",
+        (LinearChoice::Cheapest, false) => "auto, direct",
+    };
+    format!("{:<20} {:<14} {truncation:<8}{linear:<12}", case.model, format!("{:?}", wish.supply))
 }
 
 fn traffic(count: &Count) -> String {
@@ -168,6 +175,19 @@ struct Wanted {
     forecast: bool,
     supplies: Vec<SupplyChoice>,
     truncations: Vec<Truncation>,
+    linear: Vec<LinearChoice>,
+    winograd: bool,
+}
+
+impl Wanted {
+    fn wishes(&self) -> impl Iterator<Item = Wish> {
+        self.supplies.iter().flat_map(move |&supply| {
+            self.truncations.iter().flat_map(move |&truncation| {
+                let wish = Wish { supply, truncation, winograd: self.winograd, ..loopback::WISH };
+                self.linear.iter().map(move |&linear| Wish { linear, ..wish })
+            })
+        })
+    }
 }
 
 fn wanted() -> Result<Wanted, String> {
@@ -178,6 +198,8 @@ fn wanted() -> Result<Wanted, String> {
         forecast: false,
         supplies: Vec::new(),
         truncations: Vec::new(),
+        linear: Vec::new(),
+        winograd: true,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -195,6 +217,15 @@ fn wanted() -> Result<Wanted, String> {
                     other => return Err(format!("unknown truncation {other:?}")),
                 });
             }
+            "--no-winograd" => wanted.winograd = false,
+            "--linear" => {
+                wanted.linear.push(match arguments.next().as_deref() {
+                    Some("lattice") => LinearChoice::Lattice,
+                    Some("ot") => LinearChoice::Transfer,
+                    Some("auto") => LinearChoice::Cheapest,
+                    other => return Err(format!("unknown kind of linear layers {other:?}")),
+                });
+            }
             name if !name.starts_with('-') => wanted.name = Some(name.to_owned()),
             other => return Err(format!("unknown option {other}")),
         }
@@ -204,6 +235,9 @@ fn wanted() -> Result<Wanted, String> {
     }
     if wanted.truncations.is_empty() {
         wanted.truncations.push(Truncation::Exact);
+    }
+    if wanted.linear.is_empty() {
+        wanted.linear.push(LinearChoice::Lattice);
     }
     Ok(wanted)
 }
@@ -233,17 +267,14 @@ fn main() {
             continue;
         }
         let Some(p) = prepare(case, 1) else { continue };
-        for &supply in &wanted.supplies {
-            for &truncation in &wanted.truncations {
-                let wish = Wish { supply, truncation, ..loopback::WISH };
-                if wanted.forecast {
-                    forecast(case, &p, wish);
-                    continue;
-                }
-                measure(case, &p, wish);
-                if wanted.prepared {
-                    measure_prepared(case, &p, wish);
-                }
+        for wish in wanted.wishes() {
+            if wanted.forecast {
+                forecast(case, &p, wish);
+                continue;
+            }
+            measure(case, &p, wish);
+            if wanted.prepared {
+                measure_prepared(case, &p, wish);
             }
         }
     }

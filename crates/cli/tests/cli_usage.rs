@@ -19,7 +19,7 @@ fn image(name: &str) -> String {
 fn help_and_version_succeed() {
     assert!(ok(&["--help"]).contains("Exit codes"));
     assert!(ok(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
-    for command in ["serve", "prepare", "infer", "run", "eval", "check", "keygen", "demo"] {
+    for command in ["serve", "prepare", "infer", "run", "eval", "check", "plan", "keygen", "demo"] {
         assert!(ok(&[command, "--help"]).contains("Usage"), "{command}");
     }
 }

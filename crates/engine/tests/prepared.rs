@@ -105,6 +105,11 @@ fn material_decides_where_the_supply_was_left_open() {
     assert_eq!(stores.left(), [0, 0]);
 }
 
+#[test]
+fn prepared_inferences_by_the_cheaper_way() {
+    every_fixture_prepared(LinearChoice::Cheapest);
+}
+
 fn every_fixture_prepared(linear: LinearChoice) {
     for (i, fixture) in fixtures().into_iter().enumerate() {
         let model = fixture.model;
@@ -162,6 +167,8 @@ fn material_of_other_terms_or_weights_is_left_alone() {
         Wish { supply: SupplyChoice::Ferret, ..WISH },
         Wish { truncation: Truncation::OneLsb, ..WISH },
         Wish { linear: LinearChoice::Transfer, ..WISH },
+        Wish { linear: LinearChoice::Cheapest, ..WISH },
+        Wish { winograd: false, ..WISH },
     ];
     for wish in others {
         let (_, meter, _) = session(&served, wish, &stores, 0, &inputs);

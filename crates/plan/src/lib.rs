@@ -10,8 +10,9 @@ pub use supply::supply;
 
 use serde::Serialize;
 use sordino_engine::session::Reveal;
+use sordino_engine::twoparty::LinearPlan;
 use sordino_engine::{BACKENDS, Backend};
-use sordino_graph::fixed::FixedGraph;
+use sordino_graph::fixed::{FixedGraph, FixedNode};
 use std::ops::AddAssign;
 
 /// Messages, in the units a lane meters them: bytes include frame headers, not TLS, TCP or IP.
@@ -53,6 +54,12 @@ pub enum Part {
 pub struct LayerCost {
     /// Name of the layer.
     pub name: String,
+    /// Name of its operator.
+    pub kind: &'static str,
+    /// How a linear layer is computed.
+    pub method: Option<String>,
+    /// Products of a linear layer: of ciphertexts by kernel polynomials, or of ring elements by weights.
+    pub products: u64,
     /// Without the input.
     pub offline: Cost,
     /// With it.
@@ -117,20 +124,27 @@ pub struct Plan {
 impl Plan {
     /// Sorts predicted counts by layer of `graph`: for each part of a session, and each layer of
     /// it where there is one, what is sent there. Counts of layers that the graph does not have
-    /// are taken as outside layers.
+    /// are taken as outside layers. `linear` says how a linear layer is computed.
     pub fn new(
         graph: &FixedGraph,
         counts: impl IntoIterator<Item = (Part, Option<u32>, Cost)>,
+        linear: impl Fn(u32) -> Option<LinearPlan>,
     ) -> Self {
-        let none = |name: &String| LayerCost {
-            name: name.clone(),
-            offline: Cost::default(),
-            online: Cost::default(),
+        let none = |(i, node): (usize, &FixedNode)| {
+            let linear = linear(i as u32);
+            LayerCost {
+                name: node.name.clone(),
+                kind: node.op.name(),
+                method: linear.map(|l| l.method.to_string()),
+                products: linear.map_or(0, |l| l.products),
+                offline: Cost::default(),
+                online: Cost::default(),
+            }
         };
         let mut plan = Self {
             setup: Cost::default(),
             frame: Cost::default(),
-            layers: graph.nodes.iter().map(|n| none(&n.name)).collect(),
+            layers: graph.nodes.iter().enumerate().map(none).collect(),
         };
         for (part, layer, cost) in counts {
             let layer = layer.and_then(|l| plan.layers.get_mut(l as usize));
@@ -160,8 +174,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use sordino_engine::garbled::Circuit;
+    use sordino_engine::twoparty::Method;
     use sordino_graph::fixed::{
-        Edge, EdgeId, Finish, FixedModel, FixedNode, FixedOp, Function, Rearrange, Weights,
+        Edge, EdgeId, Finish, FixedModel, FixedOp, Function, Rearrange, Weights,
     };
 
     fn graph() -> FixedGraph {
@@ -217,7 +232,12 @@ mod tests {
                 (Part::Online, Some(0), cost(30)),
                 (Part::Online, Some(9), cost(2)),
             ],
+            |i| (i == 1).then_some(LinearPlan { method: Method::Winograd(4), products: 7 }),
         );
+        let relu = &plan.layers[0];
+        assert_eq!((relu.kind, relu.method.as_deref(), relu.products), ("Activate", None, 0));
+        assert_eq!(plan.layers[1].method.as_deref(), Some("ot winograd 4x4"));
+        assert_eq!(plan.layers[1].products, 7);
         assert_eq!(plan.setup, cost(100));
         assert_eq!(plan.layers[0].online.up, 50);
         assert_eq!(plan.frame.up, 3);

@@ -1,21 +1,20 @@
 use super::args::{self, ModelArgs, Private, ProtocolArgs};
-use super::output;
 use super::quantise::QuantiseArgs;
+use super::{forecast, output};
 use crate::model::Model;
 use crate::predict::{Scores, best};
-use crate::report::{Forecast, bytes};
+use crate::report::Forecast;
 use crate::residue::Integers;
 use anyhow::Result;
 use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde::Serialize;
-use sordino_engine::garbled::Circuit;
 use sordino_engine::run_clear;
 use sordino_engine::session::Wish;
 use sordino_graph::fixed::{FixedModel, FixedOp, decode_output, encode_input};
 use sordino_graph::float;
-use sordino_plan::{Cost, Support, support};
+use sordino_plan::{Support, support};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -129,36 +128,27 @@ impl Check {
         let mut support = support(&fixed.graph);
         // The other backend has integers of its own.
         support.retain(|s| s.backend != other.backend().name());
-        let plan = match self.backend {
-            Private::Twoparty => Forecast::two_party(&fixed.graph, wish).ok(),
-            Private::Garbled => match Circuit::new(fixed) {
-                Ok(circuit) => Some(Forecast::garbled(&circuit)),
-                Err(why) => {
-                    let garbled = support.iter_mut().find(|s| s.backend == "garbled");
-                    if let Some(garbled) = garbled {
-                        garbled.refusal.get_or_insert(why.to_string());
-                    }
-                    None
+        match forecast::of(self.backend, fixed, wish) {
+            Ok(plan) => (support, Some(plan)),
+            Err(why) => {
+                let own = support.iter_mut().find(|s| s.backend == self.backend.backend().name());
+                if let Some(own) = own {
+                    own.refusal.get_or_insert(why.to_string());
                 }
-            },
-        };
-        (support, plan)
+                (support, None)
+            }
+        }
     }
 
     fn fixed(&self, model: &Model, act_bits: Option<u32>) -> Result<(Integers, &'static str)> {
-        let quantise = |inputs: &[Vec<f32>]| {
-            self.quantise.quantise(model, inputs, self.backend.into(), act_bits)
+        let Some(data) = self.data.as_ref().filter(|_| self.quantise.calibrate.is_none()) else {
+            return forecast::integers(&self.quantise, model, self.backend, act_bits);
         };
-        if self.quantise.calibrate.is_some() {
-            return Ok((quantise(&[])?, "the samples given"));
-        }
-        if let Some(data) = &self.data {
-            let data = args::open(data, self.labels.as_deref(), model)?;
-            let first = data.take(self.quantise.first());
-            let inputs: Result<Vec<_>, _> = first.map(|s| s.map(|s| s.input)).collect();
-            return Ok((quantise(&inputs?)?, "the first of the data"));
-        }
-        Ok((quantise(&noise(model))?, "noise: give --calibrate for real ranges"))
+        let data = args::open(data, self.labels.as_deref(), model)?;
+        let first = data.take(self.quantise.first());
+        let inputs: Result<Vec<_>, _> = first.map(|s| s.map(|s| s.input)).collect();
+        let fixed = self.quantise.quantise(model, &inputs?, self.backend.into(), act_bits)?;
+        Ok((fixed, "the first of the data"))
     }
 
     fn compare(
@@ -204,30 +194,6 @@ fn operator(op: &impl std::fmt::Debug) -> String {
     let inner = ["Unary(", "Binary(", "Rearrange("].iter().find_map(|p| text.strip_prefix(p));
     let text = inner.unwrap_or(&text);
     text.chars().take_while(|c| c.is_alphanumeric()).collect()
-}
-
-/// Inputs that look like nothing: enough to see which layers run, not which values they take.
-fn noise(model: &Model) -> Vec<Vec<f32>> {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let mut byte = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    let mut one = || {
-        if let Some(preprocess) = model.prepare.preprocess() {
-            let (h, w) = preprocess.size();
-            let channels = preprocess.channels().count() as u32;
-            let data = (0..h * w * channels).map(|_| byte()).collect();
-            let picture = crate::image::Picture::new(h, w, channels, data);
-            if let Ok(input) = picture.and_then(|p| preprocess.apply(&p)) {
-                return input;
-            }
-        }
-        (0..model.prepare.elements()).map(|_| f32::from(byte()) / 127.5 - 1.0).collect()
-    };
-    (0..4).map(|_| one()).collect()
 }
 
 fn layers(fixed: &FixedModel) -> Vec<LayerLine> {
@@ -284,7 +250,11 @@ fn print(f: &Findings) -> Result<()> {
         }
     }
     if let Some(plan) = &f.plan {
-        cost(plan)?;
+        if let Forecast::Garbled(plan) = plan {
+            output::line("Tables of the garbled circuit:")?;
+            output::line(output::tables(plan))?;
+        }
+        output::forecast(plan)?;
     }
     if let Some(c) = &f.comparison {
         output::line(format!(
@@ -302,30 +272,4 @@ fn print(f: &Findings) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn cost(plan: &Forecast) -> Result<()> {
-    let say = |what: &str, c: &Cost| {
-        output::line(format!(
-            "  {what:<14} {:>9} up  {:>9} down  {:>5} rounds",
-            bytes(c.up),
-            bytes(c.down),
-            c.rounds
-        ))
-    };
-    match plan {
-        Forecast::TwoParty(plan) => {
-            output::line("Predicted cost of twoparty:")?;
-            say("set-up", &plan.setup)?;
-            say("per inference", &plan.inference())
-        }
-        Forecast::Garbled(plan) => {
-            output::line("Tables of the garbled circuit:")?;
-            output::line(output::tables(plan))?;
-            output::line(format!("Predicted cost of garbled, lambda {:.0}:", plan.lambda.floor()))?;
-            say("set-up", &plan.setup)?;
-            say("offline", &plan.offline)?;
-            say("online", &plan.online)
-        }
-    }
 }

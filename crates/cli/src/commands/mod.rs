@@ -5,9 +5,11 @@ mod check;
 mod client;
 mod demo;
 mod eval;
+mod forecast;
 mod infer;
 mod keygen;
 mod output;
+mod plan;
 mod prepare;
 mod quantise;
 mod run;
@@ -41,6 +43,7 @@ enum Command {
     Run(Box<run::Run>),
     Eval(Box<eval::Eval>),
     Check(Box<check::Check>),
+    Plan(Box<plan::PlanCommand>),
     Keygen(keygen::Keygen),
     Demo(demo::Demo),
 }
@@ -62,6 +65,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(c) => c.run(),
         Command::Eval(c) => c.run(),
         Command::Check(c) => c.run(),
+        Command::Plan(c) => c.run(),
         Command::Keygen(c) => c.run(),
         Command::Demo(c) => c.run(),
     };

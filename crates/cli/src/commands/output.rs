@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use sordino_engine::Network;
 use sordino_engine::session::{BackendChoice, Terms};
-use sordino_plan::{GarbledPlan, Plan, Promise};
+use sordino_plan::{Cost, GarbledPlan, Plan, Promise};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -53,10 +53,17 @@ pub(super) fn prediction(p: &Prediction) -> Result<()> {
 
 /// Says on stderr who is protected from whom and who learns what.
 pub(super) fn promise(p: &Promise) {
-    eprintln!("secure against  {}", p.threat);
-    eprintln!("disclosed       {}", p.disclosed);
-    eprintln!("client learns   {}", p.client_learns);
-    eprintln!("server learns   {}", p.server_learns);
+    promised(p).iter().for_each(|line| eprintln!("{line}"));
+}
+
+/// Who is protected from whom and who learns what, in lines.
+pub(super) fn promised(p: &Promise) -> [String; 4] {
+    [
+        format!("secure against  {}", p.threat),
+        format!("disclosed       {}", p.disclosed),
+        format!("client learns   {}", p.client_learns),
+        format!("server learns   {}", p.server_learns),
+    ]
 }
 
 /// Says on stderr where transfers come from, and over which link if that was the reason.
@@ -121,6 +128,31 @@ pub(super) fn tables(plan: &GarbledPlan) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// Prints what a session with one inference will send.
+pub(super) fn forecast(plan: &Forecast) -> Result<()> {
+    let say = |what: &str, c: &Cost| {
+        line(format!(
+            "  {what:<14} {:>9} up  {:>9} down  {:>5} rounds",
+            bytes(c.up),
+            bytes(c.down),
+            c.rounds
+        ))
+    };
+    match plan {
+        Forecast::TwoParty(plan) => {
+            line("Predicted cost of twoparty:")?;
+            say("set-up", &plan.setup)?;
+            say("per inference", &plan.inference())
+        }
+        Forecast::Garbled(plan) => {
+            line(format!("Predicted cost of garbled, lambda {:.0}:", plan.lambda.floor()))?;
+            say("set-up", &plan.setup)?;
+            say("offline", &plan.offline)?;
+            say("online", &plan.online)
+        }
+    }
 }
 
 /// The chain of causes, without those that a text above them already includes.
