@@ -29,13 +29,15 @@ fn same_classes(case: &Case, count: usize) -> Option<usize> {
     Some(same)
 }
 
-/// One after the other: tables of a circuit take up to gigabytes.
+/// One after the other: tables of a circuit take up to gigabytes. Three pictures, or ten with `SORDINO_NIGHTLY`,
+/// of which one may fall into another class.
 #[test]
 fn classes_are_those_of_float() {
+    let pictures = if std::env::var_os("SORDINO_NIGHTLY").is_some() { 10 } else { 3 };
     for (case, count, least) in [
         (loopback::mnist_network_b(), 100, 99),
         (loopback::mnist_mlp_a(), 100, 99),
-        (loopback::cifar10_resnet20(), 10, 9),
+        (loopback::cifar10_resnet20(), pictures, pictures - pictures / 10),
     ] {
         if let Some(same) = same_classes(&case, count) {
             assert!(same >= least, "{}: {same} of {count}", case.model);

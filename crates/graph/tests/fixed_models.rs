@@ -17,11 +17,13 @@ fn fitted(g: &Graph, samples: &[Tensor], c: &Calibration) -> Fitted {
     fit(g, c, samples, &start, Goal::Output(MAX_ERROR)).unwrap()
 }
 
-/// Loses at most 0.3 points of top-1 on test images, in rings of at most `ring` bits.
+/// Loses at most 0.3 points of top-1 on test images, or one image, in rings of at most `ring` bits. Of `test` images two
+/// fifths, or all with `SORDINO_NIGHTLY`.
 fn keeps_accuracy(name: &str, test: usize, ring: u32) {
     if common::data(name).is_none() {
         return;
     }
+    let test = if std::env::var_os("SORDINO_NIGHTLY").is_some() { test } else { test * 2 / 5 };
     let g = model(name);
     let (calibration, test) = images(name, CALIBRATION, test);
     let c = calibrate(&g, &calibration);
@@ -41,7 +43,7 @@ fn keeps_accuracy(name: &str, test: usize, ring: u32) {
         f.options.weight_bits,
         f.quality.error
     );
-    let allowed = test.len() as f64 * 0.003;
+    let allowed = (test.len() as f64 * 0.003).max(1.0);
     assert!(
         floats as f64 - clears as f64 <= allowed,
         "{floats} right in floats, {clears} in integers"
