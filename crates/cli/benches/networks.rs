@@ -5,11 +5,13 @@
 //! ```text
 //! cargo bench -p sordino --bench networks -- [NAME] [--all] [--supply SUPPLY]... [--truncation exact|one-lsb]...
 //!                                            [--linear lattice|ot|auto]... [--no-winograd] [--prepared] [--forecast]
+//!                                            [--batch N]
 //! ```
 //!
 //! Networks whose name contains NAME; without a name the small ones, or `--all`. SUPPLY is
 //! `softspoken-1`, `-2`, `-4`, `-8` or `ferret`. `--prepared` adds the two phases apart, `--forecast` only says what
-//! would be sent. `--no-winograd` keeps Winograd's transforms out of layers on transfers. Needs the data folder; the classifiers of the zoo have seeded random weights.
+//! would be sent. `--no-winograd` keeps Winograd's transforms out of layers on transfers. `--batch` runs so many images at once,
+//! and adds what each of them takes, set-up left out. Needs the data folder; the classifiers of the zoo have seeded random weights.
 //!
 //! Anchors, measured on a Zen 4 machine. OpenCheetah (37 bits, exact): SqueezeNet 550 MB, 100 CPU-seconds, 928 rounds;
 //! ResNet-50 2.62 GB, 350, 1258; DenseNet-121 3.2 GB, 410, 2870. SecretFlow SPU 0.9.5 (Cheetah): CIFAR-10 ResNet-20
@@ -21,7 +23,7 @@ mod common;
 #[path = "../tests/common/loopback.rs"]
 mod loopback;
 
-use loopback::{Case, Prepared, Stores, over_tls, prepare, session_over_tls};
+use loopback::{Case, Prepared, Stores, batch_over_tls, prepare, session_over_tls};
 use sordino::engine::session::{LinearChoice, SupplyChoice, Truncation, Wish};
 use sordino::engine::twoparty::{CostModel, ServerModel};
 use sordino::engine::{Silent, run_clear};
@@ -104,11 +106,28 @@ fn kinds(p: &Prepared, meter: &Meter) {
     );
 }
 
-fn forecast(case: &Case, p: &Prepared, wish: Wish) {
+/// What each image of a batch takes, without set-up.
+fn each(meter: &Meter, batch: usize, cpu: Option<f64>) {
+    if batch == 1 {
+        return;
+    }
+    let [off, on] = [Phase::Offline, Phase::Online].map(|phase| meter.phase_total(phase));
+    let n = batch as f64;
+    let cpu = cpu.map(|s| format!(", {:.2} CPU-s with set-up", s / n)).unwrap_or_default();
+    println!(
+        "{:<20} each of {batch}: {:.3} MB, {:.1} rounds{cpu}",
+        "",
+        (off.bytes() + on.bytes()) as f64 / 1e6 / n,
+        (off.rounds + on.rounds) as f64 / n
+    );
+}
+
+fn forecast(case: &Case, p: &Prepared, wish: Wish, batch: usize) {
     let mut cost = CostModel::new(&p.fixed.graph, &wish.into(), Role::Client).unwrap();
-    cost.infer().unwrap();
+    cost.infer_batch(batch).unwrap();
     println!("{} {}", name(case, wish), traffic(&cost.meter().total()));
     kinds(p, cost.meter());
+    each(cost.meter(), batch, None);
 }
 
 fn measure(case: &Case, p: &Prepared, wish: Wish) {
@@ -117,11 +136,12 @@ fn measure(case: &Case, p: &Prepared, wish: Wish) {
     let model = ServerModel::new(p.fixed.clone()).unwrap();
     let encoded = cpu() - start;
     let (load_wall, start) = (wall.elapsed(), cpu());
-    let got = over_tls(&model, wish, &p.words);
+    let got = batch_over_tls(&model, wish, &p.words);
     let (spent, wall, held) = (cpu() - start, wall.elapsed() - load_wall, peak());
     // One-LSB truncation has its own tests; here it is seen not to go astray.
-    let want = run_clear(&p.fixed, &p.words[0]).unwrap();
-    assert!(got.outputs[0] == want || wish.truncation == Truncation::OneLsb);
+    for (x, y) in p.words.iter().zip(&got.outputs) {
+        assert!(*y == run_clear(&p.fixed, x).unwrap() || wish.truncation == Truncation::OneLsb);
+    }
     println!(
         "{} {} {spent:>7.2} CPU-s (+{encoded:.2} to load) {:>7.2} s {held:>6.0} MB held",
         name(case, wish),
@@ -129,6 +149,7 @@ fn measure(case: &Case, p: &Prepared, wish: Wish) {
         wall.as_secs_f64(),
     );
     kinds(p, &got.client);
+    each(&got.client, p.words.len(), Some(spent));
 }
 
 /// The two phases of an inference apart.
@@ -139,7 +160,7 @@ fn measure_prepared(case: &Case, p: &Prepared, wish: Wish) {
     let model = ServerModel::new(p.fixed.clone()).unwrap();
     session_over_tls(&model, wish, Some(&stores), |mut client| {
         let start = cpu();
-        client.prepare(&mut Silent).unwrap();
+        client.prepare_batch(p.words.len(), &mut Silent).unwrap();
         let prepared = client.meter().clone();
         println!(
             "{} {} {:>7.2} CPU-s to prepare",
@@ -152,9 +173,9 @@ fn measure_prepared(case: &Case, p: &Prepared, wish: Wish) {
     let stored = stores.client.list().unwrap()[0].bytes + stores.server.list().unwrap()[0].bytes;
     let (wall, start) = (Instant::now(), cpu());
     session_over_tls(&model, wish, Some(&stores), |mut client| {
-        let output = client.infer(&p.words[0], &mut Silent).unwrap();
+        let outputs = client.infer_batch(&p.words, &mut Silent).unwrap();
         let want = run_clear(&p.fixed, &p.words[0]).unwrap();
-        assert!(output == want || wish.truncation == Truncation::OneLsb);
+        assert!(outputs[0] == want || wish.truncation == Truncation::OneLsb);
         let total = client.meter().total();
         println!(
             "{} {} {:>7.2} CPU-s online {:>7.2} s; {:.0} MB were stored",
@@ -173,6 +194,7 @@ struct Wanted {
     all: bool,
     prepared: bool,
     forecast: bool,
+    batch: usize,
     supplies: Vec<SupplyChoice>,
     truncations: Vec<Truncation>,
     linear: Vec<LinearChoice>,
@@ -196,6 +218,7 @@ fn wanted() -> Result<Wanted, String> {
         all: false,
         prepared: false,
         forecast: false,
+        batch: 1,
         supplies: Vec::new(),
         truncations: Vec::new(),
         linear: Vec::new(),
@@ -209,6 +232,10 @@ fn wanted() -> Result<Wanted, String> {
             "--all" => wanted.all = true,
             "--prepared" => wanted.prepared = true,
             "--forecast" => wanted.forecast = true,
+            "--batch" => {
+                let number = arguments.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);
+                wanted.batch = number.ok_or("--batch needs a number of images")?;
+            }
             "--supply" => wanted.supplies.push(supply(&arguments.next().unwrap_or_default())?),
             "--truncation" => {
                 wanted.truncations.push(match arguments.next().as_deref() {
@@ -266,10 +293,10 @@ fn main() {
         if !named.unwrap_or(light || wanted.all) {
             continue;
         }
-        let Some(p) = prepare(case, 1) else { continue };
+        let Some(p) = prepare(case, wanted.batch) else { continue };
         for wish in wanted.wishes() {
             if wanted.forecast {
-                forecast(case, &p, wish);
+                forecast(case, &p, wish, wanted.batch);
                 continue;
             }
             measure(case, &p, wish);

@@ -12,6 +12,8 @@ pub struct Layer<'a> {
     pub graph: &'a FixedGraph,
     /// The node.
     pub node: &'a FixedNode,
+    /// Images that are computed at once; edges describe one of them.
+    pub images: usize,
 }
 
 impl<'a> Layer<'a> {
@@ -23,6 +25,16 @@ impl<'a> Layer<'a> {
     /// The result's edge.
     pub fn output(&self) -> &'a Edge {
         &self.graph.edges[self.node.output.0 as usize]
+    }
+
+    /// Elements of operand `i`, of all images.
+    pub(crate) fn input_len(&self, i: usize) -> usize {
+        self.images * self.input(i).len()
+    }
+
+    /// Elements of the result, of all images.
+    pub(crate) fn output_len(&self) -> usize {
+        self.images * self.output().len()
     }
 }
 

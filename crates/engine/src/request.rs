@@ -8,46 +8,48 @@ const REQUEST: Kind = Kind::new(0x0010, "request");
 const STATUS: Kind = Kind::new(0x0011, "answer to a request");
 
 /// Bytes of a request.
-pub(crate) const REQUEST_LEN: usize = 17;
+pub(crate) const REQUEST_LEN: usize = 21;
 /// Bytes of an answer.
 pub(crate) const STATUS_LEN: usize = 1;
 
-/// What a client wants.
+/// What a client wants, for how many images at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     /// The session ends.
     Bye,
     /// Material of this id is about to be made.
-    Prepare(Id),
+    Prepare(Id, u32),
     /// This material is about to be used.
-    Use(Id),
+    Use(Id, u32),
     /// An inference with nothing prepared. Not answered: the protocol starts.
-    Infer,
+    Infer(u32),
 }
 
 impl Request {
     pub(crate) fn send(self, lane: &mut Lane) -> Result<(), Error> {
-        let (code, id) = match self {
-            Self::Bye => (0, [0; 16]),
-            Self::Prepare(id) => (1, id.to_bytes()),
-            Self::Use(id) => (2, id.to_bytes()),
-            Self::Infer => (3, [0; 16]),
+        let (code, images, id) = match self {
+            Self::Bye => (0, 0, [0; 16]),
+            Self::Prepare(id, images) => (1, images, id.to_bytes()),
+            Self::Use(id, images) => (2, images, id.to_bytes()),
+            Self::Infer(images) => (3, images, [0; 16]),
         };
         let mut bytes = [code; REQUEST_LEN];
-        bytes[1..].copy_from_slice(&id);
+        bytes[1..5].copy_from_slice(&images.to_le_bytes());
+        bytes[5..].copy_from_slice(&id);
         lane.send(REQUEST, Public::new(&bytes))?;
         Ok(lane.flush()?)
     }
 
     pub(crate) fn receive(lane: &mut Lane) -> Result<Self, Error> {
         let bytes = lane.recv(REQUEST, REQUEST_LEN)?;
+        let images = u32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]);
         let mut id = [0; 16];
-        id.copy_from_slice(&bytes[1..]);
+        id.copy_from_slice(&bytes[5..]);
         match bytes[0] {
             0 => Ok(Self::Bye),
-            1 => Ok(Self::Prepare(Id::from_bytes(id))),
-            2 => Ok(Self::Use(Id::from_bytes(id))),
-            3 => Ok(Self::Infer),
+            1 => Ok(Self::Prepare(Id::from_bytes(id), images)),
+            2 => Ok(Self::Use(Id::from_bytes(id), images)),
+            3 => Ok(Self::Infer(images)),
             _ => Err(Error::Peer("it sent an unknown request".into())),
         }
     }

@@ -223,7 +223,7 @@ impl Refusal {
 
 #[derive(Serialize, Deserialize)]
 enum Answer {
-    Welcome { graph: u32, card: u32 },
+    Welcome { graph: u32, card: u32, images: u32 },
     Refused(Refusal),
 }
 
@@ -236,6 +236,8 @@ pub struct Terms {
     pub wish: Wish,
     /// The server's card: opaque here, read by the application.
     pub card: Vec<u8>,
+    /// Images that the server takes at once, at most.
+    pub images: u32,
     /// The link as the client measured it, if it did.
     pub link: Option<Network>,
 }
@@ -315,8 +317,8 @@ pub fn greet<'a>(lane: &mut Lane, ask: impl Into<Ask<'a>>) -> Result<Terms, Erro
     lane.send(HELLO, Public::new(&framed(&encode(&hello)?)))?;
     let answer = lane.recv_bounded(ANSWER, MAX_HELLO)?;
     probe.answered();
-    let (graph_len, card_len) = match decode(unframe(&answer)?, "answer")? {
-        Answer::Welcome { graph, card } => (graph as usize, card as usize),
+    let (graph_len, card_len, images) = match decode(unframe(&answer)?, "answer")? {
+        Answer::Welcome { graph, card, images } => (graph as usize, card as usize, images),
         Answer::Refused(why) => {
             return Err(Error::Config(format!("the server refuses: {}", why.describe())));
         }
@@ -337,7 +339,7 @@ pub fn greet<'a>(lane: &mut Lane, ask: impl Into<Ask<'a>>) -> Result<Terms, Erro
     let confirm = Confirm { supply: wish.supply, digest: digest(&bytes, &card, &wish)? };
     lane.send(CONFIRM, Public::new(&encode(&confirm)?))?;
     lane.flush()?;
-    Ok(Terms { graph, wish, card, link })
+    Ok(Terms { graph, wish, card, images, link })
 }
 
 /// Server's first step: reads what the client asks for. A client of another version is told so.
@@ -366,19 +368,20 @@ pub fn refuse(lane: &mut Lane, why: Refusal) -> Result<(), Error> {
     Ok(lane.flush()?)
 }
 
-/// Server's second step: sends graph and card, checks the confirmation. The wish comes back with
+/// Server's second step: sends graph, card and how many images it takes at once, checks the confirmation. The wish comes back with
 /// the supply that the client settled on.
 pub fn welcome(
     lane: &mut Lane,
     graph: &FixedGraph,
     card: &[u8],
+    images: u32,
     hello: Hello,
 ) -> Result<Wish, Error> {
     let bytes = graph.to_bytes()?;
     if bytes.len() > MAX_GRAPH || card.len() > MAX_CARD {
         return Err(Error::Config("the graph or the card is too large to be sent".into()));
     }
-    let answer = Answer::Welcome { graph: bytes.len() as u32, card: card.len() as u32 };
+    let answer = Answer::Welcome { graph: bytes.len() as u32, card: card.len() as u32, images };
     lane.send(ANSWER, Public::new(&framed(&encode(&answer)?)))?;
     if hello.probe {
         // What is timed must not travel with what starts the time.

@@ -25,12 +25,23 @@ pub fn walk<E: Evaluator>(
     input: E::Tensor,
     progress: &mut dyn Progress,
 ) -> Result<E::Tensor, Error> {
+    walk_batch(graph, 1, evaluator, input, progress)
+}
+
+/// [`walk`] for tensors of so many images.
+pub(crate) fn walk_batch<E: Evaluator>(
+    graph: &FixedGraph,
+    images: usize,
+    evaluator: &mut E,
+    input: E::Tensor,
+    progress: &mut dyn Progress,
+) -> Result<E::Tensor, Error> {
     let last = last_uses(graph);
     let mut tensors: Vec<Option<E::Tensor>> = graph.edges.iter().map(|_| None).collect();
     tensors[graph.input.0 as usize] = Some(input);
     for (i, node) in graph.nodes.iter().enumerate() {
         progress.layer(i, graph.nodes.len(), &node.name);
-        let layer = Layer { index: i as u32, graph, node };
+        let layer = Layer { index: i as u32, graph, node, images };
         evaluator.begin(&layer)?;
         let out = {
             let mut xs = Vec::with_capacity(node.inputs.len());

@@ -46,7 +46,7 @@ fn varint(mut n: u32) -> Vec<u8> {
 }
 
 fn welcome(graph: usize, card: usize) -> Vec<u8> {
-    first(VERSION, &[vec![0], varint(graph as u32), varint(card as u32)].concat())
+    first(VERSION, &[vec![0], varint(graph as u32), varint(card as u32), varint(16)].concat())
 }
 
 fn send(lane: &mut Lane, kind: Kind, bytes: &[u8]) {

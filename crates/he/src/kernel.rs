@@ -98,6 +98,17 @@ impl EncodedKernel {
         Ok(encoded)
     }
 
+    /// The same kernel for another layout of the same convolution, transformed as it is used.
+    ///
+    /// # Errors
+    /// As [`EncodedKernel::encode`].
+    pub(crate) fn moved(&self, layout: &ConvLayout) -> Result<Self, Error> {
+        if self.places.shape() != layout.shape() || self.params != *layout.params() {
+            return Err(Error::Misuse("the kernel was encoded for another layout".into()));
+        }
+        Self::encode_within(layout, &self.weights, 0)
+    }
+
     /// Bytes of memory that a layer's transformed polynomials take in all.
     pub fn transformed_bytes(layout: &ConvLayout) -> usize {
         let words: usize = (0..pieces(layout)).map(|piece| piece_len(layout, piece)).sum();

@@ -41,7 +41,7 @@ pub fn key_cost(meter: &mut Meter, params: &Params) {
 
 /// The client's side of one layer: encrypts its share of the input, and gives its share of the output.
 ///
-/// *Shapes*: `share` is the input tensor, row-major; the result is the output tensor.
+/// *Shapes*: `share` is the input tensor, row-major, image by image; the result is the output tensor.
 ///
 /// *Cost*: [`ConvLayout::cost`]; one round.
 ///
@@ -97,7 +97,8 @@ pub fn client(
 /// Results wait until every input has arrived, for the client reads none before it has sent them all; what is held
 /// at a time is one merged group's inputs and the bytes of earlier groups' results.
 ///
-/// *Shapes*: as [`evaluate`](crate::evaluate).
+/// *Shapes*: as [`evaluate`](crate::evaluate); a kernel that was encoded for another layout of the same convolution, of
+/// other numbers of images, is encoded anew.
 ///
 /// *Cost*: [`ConvLayout::cost`]; no round, for it only answers.
 ///
@@ -116,7 +117,8 @@ pub fn server(
     bias: &[u64],
     rng: &mut SecretRng,
 ) -> Result<Vec<u64>, Error> {
-    let layer = Layer::new(keys, layout, kernel, share, bias)?;
+    let moved = (!kernel.fits(layout)).then(|| kernel.moved(layout)).transpose()?;
+    let layer = Layer::new(keys, layout, moved.as_ref().unwrap_or(kernel), share, bias)?;
     let mut output = vec![0; layout.output_len()];
     let mut waiting: Vec<Vec<u8>> = Vec::new();
     for group in 0..layout.merged_groups() {

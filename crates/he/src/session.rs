@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use crate::params::{Footprint, MAX_OUTPUTS_LOG2, Spec};
 use crate::{ConvLayout, ConvShape, Error, Params};
@@ -98,15 +99,17 @@ impl SessionPlan {
     ///
     /// # Errors
     /// The number of a layer that does not fit, and why.
-    pub fn batch(&self, images: usize) -> Result<Vec<Vec<ConvLayout>>, (usize, Error)> {
-        let mut known: HashMap<(usize, ConvShape), Vec<ConvLayout>> = HashMap::new();
+    pub fn batch(&self, images: usize) -> Result<Vec<Arc<[ConvLayout]>>, (usize, Error)> {
+        let mut known: HashMap<(usize, ConvShape), Arc<[ConvLayout]>> = HashMap::new();
         let mut all = Vec::with_capacity(self.layers.len());
         for (i, (set, one)) in self.layers.iter().enumerate() {
             let layouts = match known.entry((*set, *one.shape())) {
                 Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(split(one, images).map_err(|e| (i, e))?),
+                Entry::Vacant(entry) => {
+                    entry.insert(split(one, images).map_err(|e| (i, e))?.into())
+                }
             };
-            all.push(layouts.clone());
+            all.push(Arc::clone(layouts));
         }
         Ok(all)
     }
@@ -136,6 +139,9 @@ impl SessionPlan {
 
 /// Layouts for a batch of images, of as many each as memory allows but at least one.
 fn split(one: &ConvLayout, images: usize) -> Result<Vec<ConvLayout>, Error> {
+    if images == 1 {
+        return Ok(vec![one.clone()]);
+    }
     let outputs = one.output_len().saturating_mul(images);
     let mut parts = outputs.div_ceil(1 << MAX_OUTPUTS_LOG2).clamp(1, images.max(1));
     loop {
@@ -280,7 +286,7 @@ mod tests {
             let batch = plan.batch(images).unwrap();
             for ((set, one), layouts) in plan.layers.iter().zip(&batch) {
                 assert_eq!(layouts.iter().map(ConvLayout::images).sum::<usize>(), images);
-                for layout in layouts {
+                for layout in layouts.iter() {
                     assert!(layout.shape() == one.shape() && layout.params() == &plan.params[*set]);
                     assert!(layout.images() == 1 || layout.server_bytes() <= BATCH_BYTES);
                 }

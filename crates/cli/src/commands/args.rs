@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use sordino_engine::Backend;
 use sordino_engine::garbled::GarbledBackend;
 use sordino_engine::session::{
-    Ask, BackendChoice, Choose, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
+    Ask, BackendChoice, Choose, LinearChoice, Reveal, SupplyChoice, Terms, Truncation, Wish,
 };
 use sordino_engine::twoparty::TwoPartyBackend;
 use sordino_store::{Error as StoreError, Id, Store};
@@ -157,6 +157,10 @@ pub(super) struct ProtocolArgs {
     /// Do without Winograd's transforms where linear layers run on oblivious transfers
     #[arg(long)]
     no_winograd: bool,
+    /// Images that run together (twoparty), as many as the server takes: rounds, kernels and ciphertexts are
+    /// shared, for less per image; results come later, and memory grows
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    batch: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -241,12 +245,37 @@ impl ProtocolArgs {
         Ok(Ask { wish: self.wish(backend)?, choose: open.then_some(choose) })
     }
 
+    /// Images that run together.
+    pub(super) fn batch(&self) -> usize {
+        self.batch.into()
+    }
+
+    /// The same at a server that has said how many it takes.
+    ///
+    /// # Errors
+    /// [`Exit::Protocol`] when it takes fewer.
+    pub(super) fn batch_of(&self, terms: &Terms) -> Result<usize, Failure> {
+        if u32::from(self.batch) <= terms.images {
+            return Ok(self.batch());
+        }
+        let text = format!(
+            "--batch {}: the server takes at most {} images of this network at once",
+            self.batch, terms.images
+        );
+        Err(Failure::new(Exit::Protocol, text))
+    }
+
     /// The wish for a link on which no session runs yet; a supply that was left open is that of [`wish`].
     ///
     /// # Errors
     /// [`Exit::Usage`] for a choice that the backend does not have.
     pub(super) fn wish(&self, backend: BackendChoice) -> Result<Wish, Failure> {
         self.reveal.check(backend)?;
+        if self.batch > 1 && backend == BackendChoice::Garbled {
+            let text = "--batch is not possible with --backend garbled: a circuit is for one input, and \
+                        several run one after the other; use --backend twoparty";
+            return Err(Failure::new(Exit::Usage, text));
+        }
         let truncation = match self.truncation {
             TruncationArg::Exact => Truncation::Exact,
             TruncationArg::OneLsb => Truncation::OneLsb,

@@ -116,7 +116,7 @@ impl Check {
             plan,
             comparison: self.data.as_ref().map(|d| self.compare(&model, &fixed, d)).transpose()?,
         };
-        if self.json { output::json(&findings) } else { print(&findings) }
+        if self.json { output::json(&findings) } else { print(&findings, self.protocol.batch()) }
     }
 
     /// Whether the backend runs these integers, and at what cost.
@@ -128,7 +128,7 @@ impl Check {
         let mut support = support(&fixed.graph);
         // The other backend has integers of its own.
         support.retain(|s| s.backend != other.backend().name());
-        match forecast::of(self.backend, fixed, wish) {
+        match forecast::of(self.backend, fixed, wish, self.protocol.batch()) {
             Ok(plan) => (support, Some(plan)),
             Err(why) => {
                 let own = support.iter_mut().find(|s| s.backend == self.backend.backend().name());
@@ -217,7 +217,7 @@ fn layers(fixed: &FixedModel) -> Vec<LayerLine> {
     fixed.graph.nodes.iter().map(line).collect()
 }
 
-fn print(f: &Findings) -> Result<()> {
+fn print(f: &Findings, images: usize) -> Result<()> {
     let bits = f.act_bits.map(|b| format!(", activations of {b} bits")).unwrap_or_default();
     output::line(format!("\nFixed point, calibrated on {}{bits}:", f.calibrated_on))?;
     let mut table = Table::new();
@@ -254,7 +254,7 @@ fn print(f: &Findings) -> Result<()> {
             output::line("Tables of the garbled circuit:")?;
             output::line(output::tables(plan))?;
         }
-        output::forecast(plan)?;
+        output::forecast(plan, images)?;
     }
     if let Some(c) = &f.comparison {
         output::line(format!(

@@ -144,26 +144,39 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// One private inference of real values.
-    pub(super) fn infer(&mut self, input: &[f32], watch: &mut Watch) -> Result<Output> {
+    /// Private inference of real values: together in the two-party backend, else one after the other.
+    pub(super) fn infer(&mut self, inputs: &[&[f32]], watch: &mut Watch) -> Result<Vec<Output>> {
         let graph = &self.terms().graph;
-        let encoded = encode_input(&graph.edges[graph.input.0 as usize], input)?;
-        let words = match self {
+        let edge = &graph.edges[graph.input.0 as usize];
+        let encode = |input: &&[f32]| encode_input(edge, input);
+        let encoded = inputs.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+        let words = encoded.iter().map(|e| &e.words[..]);
+        let outputs = match self {
             Self::TwoParty(session, count) => {
-                *count += 1;
-                session.infer(&encoded.words, watch)?
+                *count += inputs.len() as u64;
+                session.infer_batch(&words.collect::<Vec<_>>(), watch)?
             }
-            Self::Garbled(garbler) => garbler.infer(&encoded.words, watch).map_err(refused)?,
+            Self::Garbled(garbler) => {
+                let infer = |words| garbler.infer(words, watch);
+                words.map(infer).collect::<Result<_, _>>().map_err(refused)?
+            }
         };
-        let values = decode_output(&self.terms().graph, &words)?;
-        Ok(Output { values, saturated: encoded.saturated })
+        let output = |(words, saturated): (Vec<u64>, usize)| {
+            Ok(Output { values: decode_output(&self.terms().graph, &words)?, saturated })
+        };
+        outputs.into_iter().zip(encoded.iter().map(|e| e.saturated)).map(output).collect()
     }
 
-    /// Prepares one inference, of so many altogether; both parties have stored their halves when
-    /// this returns.
-    pub(super) fn prepare(&mut self, of: u64, watch: &mut Watch) -> Result<Id, Error> {
+    /// Prepares an inference on so many images, of so many inferences altogether; both parties have
+    /// stored their halves when this returns.
+    pub(super) fn prepare(
+        &mut self,
+        images: usize,
+        of: u64,
+        watch: &mut Watch,
+    ) -> Result<Id, Error> {
         match self {
-            Self::TwoParty(session, _) => session.prepare(watch),
+            Self::TwoParty(session, _) => session.prepare_batch(images, watch),
             Self::Garbled(garbler) => garbler.prepare(of, watch),
         }
     }

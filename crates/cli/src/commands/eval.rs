@@ -105,6 +105,16 @@ impl Eval {
         if self.json { output::json(&scores) } else { print(&scores) }
     }
 
+    /// A sample's input and label.
+    fn labelled(&self, sample: Sample) -> Result<(Vec<f32>, usize)> {
+        let Sample { name, input, label } = sample;
+        let label = label.ok_or_else(|| {
+            let path = self.data.display();
+            Failure::new(Exit::Usage, format!("{path}: {name} has no label; give --labels FILE"))
+        })?;
+        Ok((input, label))
+    }
+
     fn score(
         &self,
         backend: Backend,
@@ -116,19 +126,20 @@ impl Eval {
         let (mut watch, mut total) = (Watch::new(true), Watch::new(self.json));
         let (mut classes, mut correct) = (Vec::new(), 0usize);
         let data = args::open(&self.data, self.labels.as_deref(), model)?;
-        for sample in data.take(self.limit.unwrap_or(usize::MAX)) {
-            let Sample { name, input, label } = sample?;
-            let label = label.ok_or_else(|| {
-                let path = self.data.display();
-                Failure::new(
-                    Exit::Usage,
-                    format!("{path}: {name} has no label; give --labels FILE"),
-                )
-            })?;
-            let out = runner.infer(&input, &mut watch)?;
-            let class = best(&out.values, meaning);
-            classes.push(class);
-            correct += usize::from(class == Some(label));
+        let mut data = data.take(self.limit.unwrap_or(usize::MAX));
+        loop {
+            let together = data.by_ref().take(self.protocol.batch());
+            let batch = together.map(|s| self.labelled(s?)).collect::<Result<Vec<_>>>()?;
+            if batch.is_empty() {
+                break;
+            }
+            let inputs: Vec<&[f32]> = batch.iter().map(|(input, _)| &input[..]).collect();
+            let outputs = runner.infer(&inputs, &mut watch)?;
+            for ((_, label), out) in batch.iter().zip(&outputs) {
+                let class = best(&out.values, meaning);
+                classes.push(class);
+                correct += usize::from(class == Some(*label));
+            }
             let samples = classes.len();
             let so_far = 100.0 * correct as f64 / samples as f64;
             let limit = self.limit.unwrap_or(samples).max(samples) as u64;

@@ -9,10 +9,15 @@ use sordino_engine::garbled::Circuit;
 use sordino_engine::session::Wish;
 use sordino_graph::fixed::FixedModel;
 
-/// What a backend will send for these integers.
-pub(super) fn of(backend: Private, fixed: &FixedModel, wish: Wish) -> Result<Forecast, Error> {
+/// What a backend will send for these integers, with so many images at once.
+pub(super) fn of(
+    backend: Private,
+    fixed: &FixedModel,
+    wish: Wish,
+    images: usize,
+) -> Result<Forecast, Error> {
     match backend {
-        Private::Twoparty => Forecast::two_party(&fixed.graph, wish),
+        Private::Twoparty => Forecast::two_party(&fixed.graph, wish, images),
         Private::Garbled => Ok(Forecast::garbled(&Circuit::new(fixed)?)),
     }
 }

@@ -87,13 +87,17 @@ impl Infer {
         let meaning = Scores::of_fixed(&session.terms().graph);
         let mut watch = Watch::new(self.json);
         let mut predictions = Vec::new();
-        for sample in &samples {
-            let out = session.infer(&sample.input, &mut watch)?;
+        for batch in samples.chunks(self.protocol.batch()) {
+            let inputs: Vec<&[f32]> = batch.iter().map(|sample| &sample.input[..]).collect();
+            let outputs = session.infer(&inputs, &mut watch)?;
             watch.stop();
-            let new = Prediction::new(&sample.name, &out.values, meaning, &classes, self.top);
-            predictions.push(Prediction { saturated: out.saturated, ..new });
-            if !self.json {
-                output::prediction(&predictions[predictions.len() - 1])?;
+            for (sample, out) in batch.iter().zip(outputs) {
+                let new = Prediction::new(&sample.name, &out.values, meaning, &classes, self.top);
+                let new = Prediction { saturated: out.saturated, ..new };
+                if !self.json {
+                    output::prediction(&new)?;
+                }
+                predictions.push(new);
             }
         }
         let report = session.finish()?;
@@ -127,14 +131,16 @@ impl Infer {
         let classes = Classes::default();
         let open = |p: &Path| Ok(Dataset::open(p, None, &classes, &prepare)?);
         let samples = args::samples(&self.images, open)?;
+        let batch = self.protocol.batch_of(terms)?.min(samples.len());
         if !self.json {
             eprintln!("network '{}'", card.name);
             output::promise(promise);
             output::supply(terms);
-            output::cost(&match circuit {
+            let forecast = match circuit {
                 Some(circuit) => Forecast::garbled(circuit),
-                None => Forecast::two_party(&terms.graph, terms.wish)?,
-            });
+                None => Forecast::two_party(&terms.graph, terms.wish, batch)?,
+            };
+            output::cost(&forecast, batch);
         }
         Ok((card, samples))
     }

@@ -79,19 +79,25 @@ fn rough(link: Network) -> String {
     format!("{:.1} ms, {:.0} Mbit/s", 1e3 * link.rtt.as_secs_f64(), link.bandwidth as f64 / 1e6)
 }
 
-/// Says on stderr what a session will cost.
-pub(super) fn cost(forecast: &Forecast) {
+/// Says on stderr what a session will cost, with so many images at once.
+pub(super) fn cost(forecast: &Forecast, images: usize) {
     match forecast {
-        Forecast::TwoParty(plan) => two_party(plan),
+        Forecast::TwoParty(plan) => two_party(plan, images),
         Forecast::Garbled(plan) => garbled(plan),
     }
 }
 
-fn two_party(plan: &Plan) {
+/// What a cost is for.
+fn unit(one: &str, images: usize) -> String {
+    if images == 1 { format!("per {one}") } else { format!("per {images} {one}s") }
+}
+
+fn two_party(plan: &Plan, images: usize) {
     let (setup, each) = (plan.setup, plan.inference());
     eprintln!("once            {} up, {} down", bytes(setup.up), bytes(setup.down));
     eprintln!(
-        "per input       {} up, {} down, {} rounds",
+        "{:<16}{} up, {} down, {} rounds",
+        unit("input", images),
         bytes(each.up),
         bytes(each.down),
         each.rounds
@@ -131,7 +137,7 @@ pub(super) fn tables(plan: &GarbledPlan) -> Table {
 }
 
 /// Prints what a session with one inference will send.
-pub(super) fn forecast(plan: &Forecast) -> Result<()> {
+pub(super) fn forecast(plan: &Forecast, images: usize) -> Result<()> {
     let say = |what: &str, c: &Cost| {
         line(format!(
             "  {what:<14} {:>9} up  {:>9} down  {:>5} rounds",
@@ -144,7 +150,7 @@ pub(super) fn forecast(plan: &Forecast) -> Result<()> {
         Forecast::TwoParty(plan) => {
             line("Predicted cost of twoparty:")?;
             say("set-up", &plan.setup)?;
-            say("per inference", &plan.inference())
+            say(&unit("inference", images), &plan.inference())
         }
         Forecast::Garbled(plan) => {
             line(format!("Predicted cost of garbled, lambda {:.0}:", plan.lambda.floor()))?;

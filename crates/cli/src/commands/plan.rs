@@ -46,21 +46,21 @@ impl PlanCommand {
             name: model.name,
             calibrated_on,
             promise: Promise::new(self.backend.backend(), wish.reveal),
-            plan: forecast::of(self.backend, &fixed.model, wish)?,
+            plan: forecast::of(self.backend, &fixed.model, wish, self.protocol.batch())?,
         };
-        if self.json { output::json(&planned) } else { planned.print() }
+        if self.json { output::json(&planned) } else { planned.print(self.protocol.batch()) }
     }
 }
 
 impl Planned {
-    fn print(&self) -> Result<()> {
+    fn print(&self, images: usize) -> Result<()> {
         output::line(format!("{}, calibrated on {}", self.name, self.calibrated_on))?;
         match &self.plan {
             Forecast::TwoParty(plan) => output::line(layers(plan))?,
             Forecast::Garbled(plan) => output::line(output::tables(plan))?,
         }
         output::line("")?;
-        output::forecast(&self.plan)?;
+        output::forecast(&self.plan, images)?;
         output::promised(&self.promise).iter().try_for_each(output::line)
     }
 }

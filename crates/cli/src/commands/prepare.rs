@@ -24,7 +24,7 @@ pub(super) struct Prepare {
     /// Where this side's half is kept: for nobody else's eyes, and never to be restored from a backup
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
-    /// Inferences to prepare
+    /// Inferences to prepare; with --batch, of so many images each, which serve `sordino infer` with the same --batch
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// Print JSON
@@ -65,10 +65,10 @@ impl Prepare {
             None => return Err(session.err().map_or_else(never_agreed, refused)),
         };
         let mut session = session.map_err(refused)?;
-        let mut watch = Watch::new(self.json);
+        let (batch, mut watch) = (self.protocol.batch(), Watch::new(self.json));
         let mut prepared = Vec::new();
         for _ in 0..self.count {
-            let id = session.prepare(self.count, &mut watch).map_err(refused)?;
+            let id = session.prepare(batch, self.count, &mut watch).map_err(refused)?;
             watch.stop();
             prepared.push(id.to_string());
             if !self.json {
@@ -98,14 +98,16 @@ impl Prepare {
     ) -> Result<Card, anyhow::Error> {
         let edge = &terms.graph.edges[terms.graph.input.0 as usize];
         let card = Card::from_bytes(&terms.card, edge.len())?;
+        let batch = self.protocol.batch_of(terms)?;
         if !self.json {
             eprintln!("network '{}'", card.name);
             output::promise(promise);
             output::supply(terms);
-            output::cost(&match circuit {
+            let forecast = match circuit {
                 Some(circuit) => Forecast::garbled(circuit),
-                None => Forecast::two_party(&terms.graph, terms.wish)?,
-            });
+                None => Forecast::two_party(&terms.graph, terms.wish, batch)?,
+            };
+            output::cost(&forecast, batch);
         }
         if !card.keeps_material {
             let text = "the server keeps nothing between sessions: its owner has to start it with \

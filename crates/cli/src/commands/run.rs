@@ -73,14 +73,17 @@ impl Run {
         let scores = runner.scores();
         let mut watch = Watch::new(self.json);
         let mut predictions = Vec::new();
-        for sample in &samples {
-            let out = runner.infer(&sample.input, &mut watch)?;
-            let new = Prediction::new(&sample.name, &out.values, scores, &model.classes, self.top);
-            let new = Prediction { saturated: out.saturated, ..new };
-            if !self.json {
-                output::prediction(&new)?;
+        for batch in samples.chunks(self.protocol.batch()) {
+            let inputs: Vec<&[f32]> = batch.iter().map(|sample| &sample.input[..]).collect();
+            for (sample, out) in batch.iter().zip(runner.infer(&inputs, &mut watch)?) {
+                let (name, values) = (&sample.name, &out.values);
+                let new = Prediction::new(name, values, scores, &model.classes, self.top);
+                let new = Prediction { saturated: out.saturated, ..new };
+                if !self.json {
+                    output::prediction(&new)?;
+                }
+                predictions.push(new);
             }
-            predictions.push(new);
         }
         let report = runner.finish()?;
         if self.json {

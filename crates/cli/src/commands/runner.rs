@@ -125,28 +125,14 @@ impl<'a> Runner<'a> {
         self.act_bits
     }
 
-    /// Runs the network on one input.
-    pub(super) fn infer(&mut self, input: &[f32], watch: &mut Watch) -> Result<Output> {
-        let output = match &mut self.way {
-            Way::Float(model) => {
-                let outputs = float::run(&model.graph, &[model.tensor(input)?])?;
-                let first = outputs.first().ok_or_else(|| anyhow!("the network has no output"))?;
-                let values = match first.as_i64() {
-                    Ok(integers) => integers.iter().map(|&v| v as f32).collect(),
-                    Err(_) => first.as_f32()?.to_vec(),
-                };
-                Output { values, saturated: 0 }
-            }
-            Way::Clear(fixed) => {
-                let graph = &fixed.graph;
-                let encoded = encode_input(&graph.edges[graph.input.0 as usize], input)?;
-                let words = run_clear_with(fixed, &encoded.words, watch)?;
-                Output { values: decode_output(graph, &words)?, saturated: encoded.saturated }
-            }
-            Way::Private(pair) => pair.client.infer(input, watch)?,
+    /// Runs the network on inputs, together where two parties do.
+    pub(super) fn infer(&mut self, inputs: &[&[f32]], watch: &mut Watch) -> Result<Vec<Output>> {
+        let outputs = match &mut self.way {
+            Way::Private(pair) => pair.client.infer(inputs, watch)?,
+            way => inputs.iter().map(|x| way.plain(x, watch)).collect::<Result<_>>()?,
         };
         watch.stop();
-        Ok(output)
+        Ok(outputs)
     }
 
     /// Ends a session and says what it cost; `None` where nothing was sent.
@@ -157,6 +143,33 @@ impl<'a> Runner<'a> {
             .join()
             .map_err(|_| anyhow!("the server's thread panicked: this is a bug"))??;
         Ok(Some(account))
+    }
+}
+
+impl Way<'_> {
+    /// One input.
+    fn plain(&mut self, input: &[f32], watch: &mut Watch) -> Result<Output> {
+        match self {
+            Way::Float(model) => {
+                let outputs = float::run(&model.graph, &[model.tensor(input)?])?;
+                let first = outputs.first().ok_or_else(|| anyhow!("the network has no output"))?;
+                let values = match first.as_i64() {
+                    Ok(integers) => integers.iter().map(|&v| v as f32).collect(),
+                    Err(_) => first.as_f32()?.to_vec(),
+                };
+                Ok(Output { values, saturated: 0 })
+            }
+            Way::Clear(fixed) => {
+                let graph = &fixed.graph;
+                let encoded = encode_input(&graph.edges[graph.input.0 as usize], input)?;
+                let words = run_clear_with(fixed, &encoded.words, watch)?;
+                Ok(Output { values: decode_output(graph, &words)?, saturated: encoded.saturated })
+            }
+            Way::Private(pair) => {
+                let mut outputs = pair.client.infer(&[input], watch)?;
+                outputs.pop().ok_or_else(|| anyhow!("one input gave no output"))
+            }
+        }
     }
 }
 
@@ -186,7 +199,8 @@ fn server(
         BackendChoice::TwoParty => {
             let model = ServerModel::new(fixed)?;
             std::thread::spawn(move || {
-                twoparty::serve(&mut lane, &Offer::new(&model, card), &mut Unobserved).map(drop)
+                let offer = Offer { max_batch: usize::MAX, ..Offer::new(&model, card) };
+                twoparty::serve(&mut lane, &offer, &mut Unobserved).map(drop)
             })
         }
         BackendChoice::Garbled => {

@@ -14,7 +14,7 @@ use served::Served;
 use sessions::{Inbox, Limits, Service};
 use sordino_engine::garbled::EvaluatorModel;
 use sordino_engine::session::Wish;
-use sordino_engine::twoparty::ServerModel;
+use sordino_engine::twoparty::{MAX_BATCH, ServerModel};
 use sordino_plan::Promise;
 use sordino_wire::{Identity, Listener, ServerSecurity, Trust};
 use std::path::PathBuf;
@@ -80,9 +80,12 @@ struct LimitArgs {
     /// Sessions at the same time
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
     max_sessions: u32,
-    /// Inferences in a session
+    /// Inferences in a session; a batch counts its images
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_inferences: u64,
+    /// Images of one inference (twoparty); fewer for networks so large that the memory would not suffice
+    #[arg(long, value_name = "N", default_value_t = MAX_BATCH as u16, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    max_batch: u16,
     /// Bytes of a session, both ways, such as 20GB
     #[arg(long, value_name = "SIZE", default_value = "64GB", value_parser = size)]
     max_bytes: u64,
@@ -138,10 +141,11 @@ impl Serve {
         let (served, forecast) = match self.backend {
             Private::Twoparty => {
                 let model = ServerModel::new(fixed.model)?;
-                let forecast = Forecast::two_party(model.graph(reveal), wish)?;
+                let forecast = Forecast::two_party(model.graph(reveal), wish, 1)?;
                 let label_only = self.reveal == RevealArg::Label;
                 let prepared = self.limits.max_prepared;
-                (Served::TwoParty { model: Box::new(model), label_only, store, prepared }, forecast)
+                let (model, batch) = (Box::new(model), self.limits.max_batch.into());
+                (Served::TwoParty { model, label_only, store, prepared, batch }, forecast)
             }
             Private::Garbled => {
                 let model = EvaluatorModel::new(&fixed.model)?;
@@ -207,7 +211,7 @@ impl Serve {
                 eprintln!("activations     {bits} bits");
             }
         }
-        output::cost(forecast);
+        output::cost(forecast, 1);
         if let Some((own, foreign)) = served.stored()? {
             eprintln!(
                 "stored          {own} prepared inferences of this network, {foreign} of others"

@@ -7,7 +7,7 @@ use sordino_graph::fixed::FixedGraph;
 use sordino_plan::{Cost, GarbledPlan, Part, Plan};
 use sordino_wire::{Count, Phase, Role};
 
-/// What a session with one inference will send; what the client meters afterwards is equal to it,
+/// What a session with one inference, of one image or a batch, will send; what the client meters afterwards is equal to it,
 /// byte for byte.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -19,13 +19,13 @@ pub enum Forecast {
 }
 
 impl Forecast {
-    /// Of the two-party backend.
+    /// Of the two-party backend, for so many images at once.
     ///
     /// # Errors
-    /// When it cannot run the network.
-    pub fn two_party(graph: &FixedGraph, wish: Wish) -> Result<Self, Error> {
+    /// When it cannot run the network, or not so many images.
+    pub fn two_party(graph: &FixedGraph, wish: Wish, images: usize) -> Result<Self, Error> {
         let mut model = CostModel::new(graph, &Settings::from(wish), Role::Client)?;
-        model.infer()?;
+        model.infer_batch(images)?;
         let counts = model.meter().counts().iter();
         let counts = counts.map(|(&(phase, layer), c)| (part(phase), layer, cost(c)));
         Ok(Self::TwoParty(Plan::new(graph, counts, |layer| model.linear(layer))))

@@ -84,6 +84,17 @@ pub struct Row {
     pub online_seconds: f64,
 }
 
+/// An inference's share of a session, without set-up.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Each {
+    /// Bytes both ways.
+    pub bytes: u64,
+    /// Rounds; a batch shares them.
+    pub rounds: f64,
+    /// Inferences per second of wall time.
+    pub per_second: f64,
+}
+
 /// Cost of a session, all inferences together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
@@ -99,6 +110,8 @@ pub struct Report {
     pub online: Traffic,
     /// Everything.
     pub total: Traffic,
+    /// For one inference, if there was any.
+    pub each: Option<Each>,
     /// Wall time of set-up.
     pub setup_seconds: f64,
     /// Wall time of the part that does not depend on inputs.
@@ -150,9 +163,22 @@ impl Report {
             report.offline_seconds += row.offline_seconds;
             report.online_seconds += row.online_seconds;
         }
+        report.each = report.of_one();
         report.rows =
             rows.into_iter().map(|((_, kind), row)| Row { kind: kind.into(), ..row }).collect();
         report
+    }
+}
+
+impl Report {
+    fn of_one(&self) -> Option<Each> {
+        let (off, on) = (&self.offline, &self.online);
+        let seconds = self.offline_seconds + self.online_seconds;
+        (self.inferences > 0).then(|| Each {
+            bytes: (off.up + off.down + on.up + on.down) / self.inferences,
+            rounds: (off.rounds + on.rounds) as f64 / self.inferences as f64,
+            per_second: self.inferences as f64 / seconds.max(f64::MIN_POSITIVE),
+        })
     }
 }
 

@@ -93,7 +93,16 @@ impl Report {
             self.cpu_seconds.map(|t| format!("; processor {}", seconds(t))).unwrap_or_default();
         let memory =
             self.peak_memory.map(|m| format!("; peak memory {}", bytes(m))).unwrap_or_default();
-        format!("{table}\n{total}{cpu}{memory}")
+        let each = match self.each {
+            Some(each) if self.inferences > 1 => format!(
+                "\nper inference {}, {:.1} rounds; {:.2} inferences per second",
+                bytes(each.bytes),
+                each.rounds,
+                each.per_second
+            ),
+            _ => String::new(),
+        };
+        format!("{table}\n{total}{cpu}{memory}{each}")
     }
 }
 

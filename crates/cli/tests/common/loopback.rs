@@ -231,6 +231,15 @@ pub(crate) fn over_tls(model: &ServerModel, wish: Wish, inputs: &[Vec<u64>]) -> 
     Session { outputs, client, server }
 }
 
+/// The same with all inputs at once.
+pub(crate) fn batch_over_tls(model: &ServerModel, wish: Wish, inputs: &[Vec<u64>]) -> Session {
+    let ((outputs, client), server) = session_over_tls(model, wish, None, |mut client| {
+        let outputs = client.infer_batch(inputs, &mut Silent).unwrap();
+        (outputs, client.finish().unwrap())
+    });
+    Session { outputs, client, server }
+}
+
 /// Where both parties keep what they prepare.
 pub(crate) struct Stores {
     pub(crate) client: Store,
@@ -254,7 +263,8 @@ pub(crate) fn session_over_tls<T>(
             let link = listener.accept().unwrap().establish(TIMEOUT).unwrap().unwrap();
             let mut lane = link.into_lane();
             let store = stores.map(|s| &s.server);
-            let offer = Offer { store, max_prepared: 1, ..Offer::new(model, b"") };
+            let (max_prepared, max_batch) = (usize::MAX, usize::MAX);
+            let offer = Offer { store, max_prepared, max_batch, ..Offer::new(model, b"") };
             serve(&mut lane, &offer, &mut Unobserved).unwrap().0
         });
         let security = ClientSecurity::tls(&trust, None).unwrap();

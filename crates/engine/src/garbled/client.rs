@@ -112,7 +112,7 @@ impl<'a> GarblerSession<'a> {
         self.clock.enter(Phase::Offline, None);
         self.lane.meter_mut().set(Phase::Offline, None);
         let id = Id::random()?;
-        Request::Prepare(id).send(&mut self.lane)?;
+        Request::Prepare(id, 1).send(&mut self.lane)?;
         Status::receive(&mut self.lane)?.expect_ok("take a circuit")?;
         let sink = LaneSink::new(&mut self.lane);
         let (sink, secret) = self.circuit.garble(number(id), &mut self.rng, sink, progress)?;
@@ -197,7 +197,7 @@ impl<'a> GarblerSession<'a> {
     }
 
     fn agreed(&mut self, id: Id) -> Result<bool, Error> {
-        Request::Use(id).send(&mut self.lane)?;
+        Request::Use(id, 1).send(&mut self.lane)?;
         match Status::receive(&mut self.lane)? {
             Status::Absent => Ok(false),
             status => status.expect_ok("evaluate a circuit").map(|()| true),

@@ -95,7 +95,7 @@ impl Session<'_> {
                 "a garbled circuit reveals the scores to its garbler".into(),
             ));
         }
-        let wish = session::welcome(self.lane, circuit.graph(), self.offer.card, hello)?;
+        let wish = session::welcome(self.lane, circuit.graph(), self.offer.card, 1, hello)?;
         observer.agreed(wish);
         *self.lane.meter_mut() = Meter::new(self.lane.role());
         self.lane.meter_mut().set(Phase::Setup, None);
@@ -109,15 +109,20 @@ impl Session<'_> {
             self.lane.meter_mut().set(Phase::Offline, None);
             match Request::receive(self.lane)? {
                 Request::Bye => return Ok(self.lane.meter().clone()),
-                Request::Prepare(id) => self.store(id)?,
-                Request::Infer => {
+                Request::Prepare(_, images) | Request::Use(_, images) if images != 1 => {
+                    return Err(Error::Peer(format!(
+                        "it asks for {images} inputs at once; a circuit is for one"
+                    )));
+                }
+                Request::Prepare(id, _) => self.store(id)?,
+                Request::Infer(_) => {
                     let text = "it asks for an inference without naming a circuit";
                     return Err(Error::Peer(text.into()));
                 }
-                Request::Use(_) if count >= self.offer.limits.inferences => {
+                Request::Use(..) if count >= self.offer.limits.inferences => {
                     Status::Spent.send(self.lane)?;
                 }
-                Request::Use(id) => {
+                Request::Use(id, _) => {
                     let Some(ready) = self.claim(id)? else {
                         Status::Absent.send(self.lane)?;
                         continue;

@@ -3,10 +3,10 @@ use super::linear::Plans;
 use super::linear::lattice::Keys;
 use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
-use super::{CotPool, Tiles};
+use super::{CotPool, Tiles, batch};
 use crate::request::{Request, Status};
 use crate::session::{self, Ask, Choose, SupplyChoice, Terms, Wish};
-use crate::walk::{Progress, walk};
+use crate::walk::{Progress, walk_batch};
 use crate::{Clock, Error};
 use sordino_graph::fixed::FixedGraph;
 use sordino_he::ClientKeys;
@@ -57,7 +57,8 @@ impl<'a> ClientSession<'a> {
             }
         };
         let choose: Option<&Choose<'_>> = ask.choose.map(|_| &choose as _);
-        let terms = session::greet(&mut lane, Ask { choose, ..ask })?;
+        let mut terms = session::greet(&mut lane, Ask { choose, ..ask })?;
+        terms.images = batch::most(&terms.graph, terms.images as usize);
         let wish = terms.wish;
         // The graph was validated when it was decoded; layouts say whether every layer fits.
         let plans = Plans::new(&terms.graph, &wish.into())?;
@@ -97,17 +98,25 @@ impl<'a> ClientSession<'a> {
         &self.ledger
     }
 
-    /// Inferences of this network and these settings for which material is stored.
+    /// Inferences of this network and these settings for which material is stored, in batches of any size.
     pub fn prepared(&self) -> Result<usize, Error> {
-        Ok(self.stored()?.len())
+        Ok(stored(self.store, &self.label()?)?.into_iter().map(|(_, images)| images).sum())
     }
 
     fn label(&self) -> Result<[u8; 32], Error> {
         session::material_label(&self.terms.graph, &self.terms.wish, &[])
     }
 
-    fn stored(&self) -> Result<Vec<Id>, Error> {
-        stored(self.store, &self.label()?)
+    /// Refuses a batch that the server would refuse, or that cannot be laid out.
+    fn admit(&self, images: usize) -> Result<u32, Error> {
+        let most = self.terms.images;
+        match u32::try_from(images) {
+            Ok(n) if (1..=most).contains(&n) => self.plans.fit(images).map(|()| n),
+            _ => Err(Error::Config(format!(
+                "a batch of {images} images: the server takes 1 to {most} at once; use a smaller \
+                 --batch, or have its --max-batch raised"
+            ))),
+        }
     }
 
     /// Makes material for one inference: everything that does not need the input. The server has
@@ -118,15 +127,28 @@ impl<'a> ClientSession<'a> {
     /// *Errors*: [`Error::Config`] without a store on either side; [`Error::Unsupported`] for a
     /// network with tables on shares.
     pub fn prepare(&mut self, progress: &mut dyn Progress) -> Result<Id, Error> {
+        self.prepare_batch(1, progress)
+    }
+
+    /// The same for so many images at once: it serves batches of just as many.
+    ///
+    /// *Cost*: as [`super::CostModel::prepare_batch`] predicts, exactly.
+    ///
+    /// *Errors*: as [`ClientSession::prepare`] and [`ClientSession::infer_batch`].
+    pub fn prepare_batch(
+        &mut self,
+        images: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Id, Error> {
         let Some(store) = self.store else {
             return Err(Error::Config("material is prepared into a store; none was given".into()));
         };
         prepared::check(&self.terms.graph)?;
-        let label = self.label()?;
+        let (label, number) = (self.label()?, self.admit(images)?);
         self.clock.enter(Phase::Setup, None);
         self.lane.meter_mut().set(Phase::Setup, None);
         let id = Id::random()?;
-        Request::Prepare(id).send(&mut self.lane)?;
+        Request::Prepare(id, number).send(&mut self.lane)?;
         Status::receive(&mut self.lane)?.expect_ok("prepare an inference")?;
         let Tools { pool, keys } = Tools::ready(
             &mut self.tools,
@@ -142,10 +164,10 @@ impl<'a> ClientSession<'a> {
             pool,
             linear: self.plans.client(keys),
             rng: &mut self.rng,
-            writer: store.create(id, prepared::kind(Role::Client), label)?,
+            writer: store.create(id, &prepared::kind(Role::Client, images), label)?,
             party: PhantomData,
         };
-        outline(&self.terms.graph, self.tiles, &mut preparer, progress)?;
+        outline(&self.terms.graph, images, self.tiles, &mut preparer, progress)?;
         let Preparer { writer, .. } = preparer;
         self.clock.enter(Phase::Offline, None);
         self.lane.meter_mut().set(Phase::Offline, None);
@@ -167,21 +189,48 @@ impl<'a> ClientSession<'a> {
     /// *Errors*: a wrong input length, or anything that goes wrong on the way; the session cannot
     /// be used after the latter.
     pub fn infer(&mut self, input: &[u64], progress: &mut dyn Progress) -> Result<Vec<u64>, Error> {
+        let mut outputs = self.infer_batch(&[input], progress)?;
+        outputs.pop().ok_or_else(|| Error::Config("one input gave no output".into()))
+    }
+
+    /// One private inference on several inputs at once, for less than as many inferences cost: rounds and
+    /// the transforms of kernels are shared, and small tensors of several images share ciphertexts.
+    /// Gives the outputs in the order of the inputs. Uses material that was prepared for just as many.
+    ///
+    /// *Cost*: as [`super::CostModel::infer_batch`] or [`super::CostModel::infer_batch_prepared`]
+    /// predicts, exactly; the parties' memory grows with the number of images.
+    ///
+    /// *Security*: as [`ClientSession::infer`]. Nothing random serves two images; the server learns how many
+    /// there are.
+    ///
+    /// *Errors*: as [`ClientSession::infer`]; [`Error::Config`] for no input, or more than
+    /// [`Terms::images`].
+    pub fn infer_batch<I: AsRef<[u64]>>(
+        &mut self,
+        inputs: &[I],
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Vec<u64>>, Error> {
+        let images = inputs.len();
+        let number = self.admit(images)?;
         let edge = &self.terms.graph.edges[self.terms.graph.input.0 as usize];
-        if input.len() != edge.len() {
-            return Err(Error::Config(format!(
-                "the network takes {} input values, {} were given",
-                edge.len(),
-                input.len()
-            )));
+        let mut words = Vec::with_capacity(images * edge.len());
+        for input in inputs.iter().map(AsRef::as_ref) {
+            if input.len() != edge.len() {
+                return Err(Error::Config(format!(
+                    "the network takes {} input values, {} were given",
+                    edge.len(),
+                    input.len()
+                )));
+            }
+            words.extend_from_slice(input);
         }
-        let input = Share::from_protocol(input.to_vec(), Ring::new(edge.ring));
+        let input = Share::from_protocol(words, Ring::new(edge.ring));
         self.clock.enter(Phase::Setup, None);
         self.lane.meter_mut().set(Phase::Setup, None);
-        let source = match self.claim()? {
+        let source = match self.claim(number)? {
             Some(entry) => Source::Prepared(Prepared(entry)),
             None => {
-                Request::Infer.send(&mut self.lane)?;
+                Request::Infer(number).send(&mut self.lane)?;
                 let Tools { pool, keys } = Tools::ready(
                     &mut self.tools,
                     &self.plans,
@@ -203,7 +252,7 @@ impl<'a> ClientSession<'a> {
             tiles: self.tiles,
             party: PhantomData,
         };
-        let output = walk(&self.terms.graph, &mut party, input, progress)?;
+        let output = walk_batch(&self.terms.graph, images, &mut party, input, progress)?;
         let spent = party.source.into_entry();
         self.clock.enter(Phase::Online, None);
         self.lane.meter_mut().set(Phase::Online, None);
@@ -211,13 +260,17 @@ impl<'a> ClientSession<'a> {
         let opened = output.open(&mut self.lane, why, &mut self.ledger)?;
         self.clock.stop();
         spent.map_or(Ok(()), Entry::finish)?;
-        opened.ok_or_else(|| Error::Config("a client's share opened to nothing".into()))
+        let opened =
+            opened.ok_or_else(|| Error::Config("a client's share opened to nothing".into()))?;
+        Ok(opened.chunks((opened.len() / images).max(1)).map(<[u64]>::to_vec).collect())
     }
 
     /// Material that the server has too: claimed on both sides.
-    fn claim(&mut self) -> Result<Option<Entry>, Error> {
+    fn claim(&mut self, images: u32) -> Result<Option<Entry>, Error> {
         let Some(store) = self.store else { return Ok(None) };
-        for id in self.stored()?.into_iter().take(MAX_LOST as usize) {
+        let stored = stored(self.store, &self.label()?)?.into_iter();
+        let ours = stored.filter(|(_, serves)| *serves == images as usize);
+        for (id, _) in ours.take(MAX_LOST as usize) {
             // First here, so that of several sessions only one asks for an entry.
             let entry = match store.claim(&id) {
                 Err(sordino_store::Error::Consumed(_) | sordino_store::Error::Unknown(_)) => {
@@ -225,7 +278,7 @@ impl<'a> ClientSession<'a> {
                 }
                 claimed => claimed?,
             };
-            Request::Use(id).send(&mut self.lane)?;
+            Request::Use(id, images).send(&mut self.lane)?;
             match Status::receive(&mut self.lane)? {
                 Status::Absent => entry.finish()?,
                 status => return status.expect_ok("use its half").map(|()| Some(entry)),
@@ -265,12 +318,12 @@ impl Tools {
     }
 }
 
-/// Material in a store under this label.
-fn stored(store: Option<&Store>, label: &[u8; 32]) -> Result<Vec<Id>, Error> {
+/// Material in a store under this label, with the images that it serves.
+fn stored(store: Option<&Store>, label: &[u8; 32]) -> Result<Vec<(Id, usize)>, Error> {
     let Some(store) = store else { return Ok(Vec::new()) };
-    let kind = prepared::kind(Role::Client);
-    let ours = |i: &sordino_store::Info| i.kind == kind && i.label == *label;
-    Ok(store.list()?.into_iter().filter(ours).map(|i| i.id).collect())
+    let list = store.list()?.into_iter().filter(|i| i.label == *label);
+    let ours = list.map(|i| (i.id, prepared::images(Role::Client, &i.kind)));
+    Ok(ours.filter(|(_, images)| *images > 0).collect())
 }
 
 /// The supply, of all that would do, for which there is material.

@@ -52,10 +52,18 @@ impl<'a> CostModel<'a> {
 
     /// Adds one inference with nothing prepared: its request, its layers and the reveal.
     pub fn infer(&mut self) -> Result<(), Error> {
+        self.infer_batch(1)
+    }
+
+    /// The same for so many images at once.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for more images than fit.
+    pub fn infer_batch(&mut self, images: usize) -> Result<(), Error> {
         self.request();
         self.setup();
-        self.layers(Mode::Live)?;
-        self.reveal();
+        self.layers(Mode::Live, images)?;
+        self.reveal(images);
         Ok(())
     }
 
@@ -65,10 +73,18 @@ impl<'a> CostModel<'a> {
     /// As [`ClientSession::prepare`](super::ClientSession::prepare) for a graph that cannot be
     /// prepared.
     pub fn prepare(&mut self) -> Result<(), Error> {
+        self.prepare_batch(1)
+    }
+
+    /// The same for so many images at once.
+    ///
+    /// # Errors
+    /// As [`CostModel::prepare`] and [`CostModel::infer_batch`].
+    pub fn prepare_batch(&mut self, images: usize) -> Result<(), Error> {
         self.request();
         self.costs.meter.message(Dir::Down, STATUS_LEN);
         self.setup();
-        self.layers(Mode::Prepare)?;
+        self.layers(Mode::Prepare, images)?;
         self.costs.meter.set(Phase::Offline, None);
         self.costs.meter.message(Dir::Down, STATUS_LEN);
         Ok(())
@@ -76,10 +92,18 @@ impl<'a> CostModel<'a> {
 
     /// Adds one inference on prepared material.
     pub fn infer_prepared(&mut self) -> Result<(), Error> {
+        self.infer_batch_prepared(1)
+    }
+
+    /// The same for so many images at once.
+    ///
+    /// # Errors
+    /// As [`CostModel::prepare_batch`].
+    pub fn infer_batch_prepared(&mut self, images: usize) -> Result<(), Error> {
         self.request();
         self.costs.meter.message(Dir::Down, STATUS_LEN);
-        self.layers(Mode::Prepared)?;
-        self.reveal();
+        self.layers(Mode::Prepared, images)?;
+        self.reveal(images);
         Ok(())
     }
 
@@ -116,17 +140,19 @@ impl<'a> CostModel<'a> {
         });
     }
 
-    fn layers(&mut self, mode: Mode) -> Result<(), Error> {
+    fn layers(&mut self, mode: Mode, images: usize) -> Result<(), Error> {
+        self.costs.linear.fit(images)?;
         if mode != Mode::Live {
             prepared::check(self.graph)?;
         }
         self.costs.mode = mode;
-        outline(self.graph, self.tiles, &mut self.costs, &mut Silent)
+        outline(self.graph, images, self.tiles, &mut self.costs, &mut Silent)
     }
 
-    fn reveal(&mut self) {
+    fn reveal(&mut self, images: usize) {
         let out = &self.graph.edges[self.graph.output.0 as usize];
-        let len = Share::<sordino_secret::Server>::open_len(out.len(), Ring::new(out.ring));
+        let ring = Ring::new(out.ring);
+        let len = Share::<sordino_secret::Server>::open_len(images * out.len(), ring);
         self.costs.meter.set(Phase::Online, None);
         self.costs.meter.message(Dir::Down, len);
     }

@@ -88,7 +88,7 @@ impl<P: Party> TwoParty<'_, P> {
     fn flips(&self, l: &Layer<'_>) -> Result<Option<Bits>, Error> {
         let FixedOp::Activate { flips: Some(id), .. } = l.node.op else { return Ok(None) };
         let Some(flips) = self.constant(id)? else { return Ok(None) };
-        Ok(Some(Bits::collect(spread(flips, l.output().len()).into_iter())))
+        Ok(Some(Bits::collect(repeated(spread(flips, l.output().len()), l.images).into_iter())))
     }
 
     fn constant(&self, id: WeightId) -> Result<Option<&[i64]>, Error> {
@@ -113,7 +113,8 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
 
     fn linear(&mut self, l: &Layer<'_>, op: Linear<'_>, x: &Share<P>) -> Result<Share<P>, Error> {
         let ring = ring_of(l.output());
-        let bias = self.constant(op.weights)?.map(|b| spread(b, l.output().len()));
+        let bias = self.constant(op.weights)?;
+        let bias = bias.map(|b| repeated(spread(b, l.output().len()), l.images));
         let x = x.reduced(ring);
         let words = match &mut self.source {
             Source::Live { pool, linear } => {
@@ -139,7 +140,10 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
     fn add_const(&mut self, l: &Layer<'_>, c: WeightId, x: &Share<P>) -> Result<Share<P>, Error> {
         let y = x.reduced(ring_of(l.output()));
         match self.constant(c)? {
-            Some(c) => Ok(y.add_own(&c.iter().map(|&v| v as u64).collect::<Vec<_>>())?),
+            Some(c) => {
+                let c = c.iter().map(|&v| v as u64).collect();
+                Ok(y.add_own(&repeated(c, l.images))?)
+            }
             None => Ok(y),
         }
     }
@@ -173,7 +177,8 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         x: &Share<P>,
     ) -> Result<Share<P>, Error> {
         let ring = ring_of(l.output());
-        Ok(Share::from_protocol(semantics::sum_pool(pool, x.expose(), ring.bits()), ring))
+        let sums = |x: &[u64]| semantics::sum_pool(pool, x, ring.bits());
+        Ok(Share::from_protocol(each_image(l, x.expose()).flat_map(sums).collect(), ring))
     }
 
     fn max_pool(
@@ -185,7 +190,7 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         let ring = ring_of(l.input(0));
         let bracket = Bracket::new(&semantics::windows(pool));
         let step = tournament::Tournament::new(ring, None, self.tiles.radix);
-        let planes = Planes { bracket: &bracket, count: pool.channels as usize };
+        let planes = Planes { bracket: &bracket, count: l.images * pool.channels as usize };
         let start = planes.start(x.reduced(ring).expose());
         let (best, _) = self.play(l, &planes, &step, start, Vec::new())?;
         Ok(Share::from_protocol(best, ring_of(l.output())))
@@ -228,9 +233,14 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         xs: &[&Share<P>],
     ) -> Result<Share<P>, Error> {
         let ring = ring_of(l.output());
-        let words: Vec<&[u64]> = xs.iter().map(|x| x.expose()).collect();
         let shapes: Vec<&[u32]> = (0..xs.len()).map(|i| l.input(i).shape.as_slice()).collect();
-        Ok(Share::from_protocol(semantics::concat(axis, shl, &shapes, &words, ring.bits()), ring))
+        let mut images: Vec<_> = xs.iter().map(|x| each_image(l, x.expose())).collect();
+        let mut out = Vec::with_capacity(l.output_len());
+        for _ in 0..l.images {
+            let words: Vec<&[u64]> = images.iter_mut().filter_map(Iterator::next).collect();
+            out.extend(semantics::concat(axis, shl, &shapes, &words, ring.bits()));
+        }
+        Ok(Share::from_protocol(out, ring))
     }
 
     fn rearrange(&mut self, l: &Layer<'_>, r: &Rearrange, x: &Share<P>) -> Result<Share<P>, Error> {
@@ -238,18 +248,23 @@ impl<P: Party> Evaluator for TwoParty<'_, P> {
         if matches!(r, Rearrange::Reshape) {
             return Ok(x.reduced(ring));
         }
-        let index = semantics::index_map(r, &l.input(0).shape, &l.output().shape);
+        let one = semantics::index_map(r, &l.input(0).shape, &l.output().shape);
+        let len = l.input(0).len() as u32;
+        let index: Vec<_> = (0..l.images as u32)
+            .flat_map(|n| one.iter().map(move |i| i.map(|i| i + n * len)))
+            .collect();
         Ok(x.gather(&index, semantics::fill_value(r) as u64).reduced(ring))
     }
 
     fn arg_max(&mut self, l: &Layer<'_>, x: &Share<P>) -> Result<Share<P>, Error> {
         let (ring, index_ring) = (ring_of(l.input(0)), ring_of(l.output()));
-        let bracket = Bracket::single(x.len() as u32);
+        let scores = l.input(0).len();
+        let bracket = Bracket::single(scores as u32);
         let step = tournament::Tournament::new(ring, Some(index_ring), self.tiles.radix);
-        let planes = Planes { bracket: &bracket, count: 1 };
+        let planes = Planes { bracket: &bracket, count: l.images };
         // Positions are public; the server holds them as its share.
         let own = |i: u64| if P::ROLE == Role::Server { i } else { 0 };
-        let index = (0..x.len() as u64).map(own).collect();
+        let index = repeated((0..scores as u64).map(own).collect(), l.images);
         let (_, best) = self.play(l, &planes, &step, x.reduced(ring).expose().to_vec(), index)?;
         Ok(Share::from_protocol(best, index_ring))
     }
@@ -362,6 +377,16 @@ impl Planes<'_> {
 pub(crate) fn activation(l: &Layer<'_>, shift: u32, f: Function, tiles: Tiles) -> Activation {
     let rings = [l.input(0), l.output()].map(ring_of);
     Activation::new(rings[0], rings[1], shift, f, tiles.truncation, tiles.radix)
+}
+
+/// The words of each image.
+fn each_image<'x>(l: &Layer<'_>, x: &'x [u64]) -> std::slice::Chunks<'x, u64> {
+    x.chunks((x.len() / l.images).max(1))
+}
+
+/// The same for every image.
+fn repeated(one: Vec<u64>, images: usize) -> Vec<u64> {
+    if images == 1 { one } else { one.repeat(images) }
 }
 
 /// One bias per channel to one per output element.

@@ -19,6 +19,7 @@
 //! 2022) for the linear layers; ours: one comparison tree for exact truncation and sign, rings
 //! trimmed per edge with extension after the activation; tables on shares by garbled circuits.
 
+mod batch;
 mod carry;
 mod client;
 mod cost;
@@ -37,6 +38,7 @@ mod tiles;
 mod transfer;
 mod wide;
 
+pub use batch::MAX_BATCH;
 pub use client::ClientSession;
 pub use cost::CostModel;
 pub use label::with_label;

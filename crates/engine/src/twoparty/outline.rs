@@ -7,7 +7,7 @@ use super::nonlinear::{garbled::GarbledTable, product, tournament::Tournament};
 use super::stock::Part;
 use super::support::garbled_only;
 use crate::evaluator::Linear;
-use crate::walk::{Progress, walk};
+use crate::walk::{Progress, walk_batch};
 use crate::{Error, Evaluator, Layer};
 use sordino_graph::fixed::semantics::{self, Tournament as Bracket};
 use sordino_graph::fixed::{FixedGraph, Function, PoolShape, Rearrange, WeightId};
@@ -31,14 +31,15 @@ pub(crate) trait Visitor {
     ) -> Result<(), Error>;
 }
 
-/// Shows every step of a run to the visitor.
+/// Shows every step of a run on so many images to the visitor.
 pub(crate) fn outline<V: Visitor>(
     graph: &FixedGraph,
+    images: usize,
     tiles: Tiles,
     visitor: &mut V,
     progress: &mut dyn Progress,
 ) -> Result<(), Error> {
-    walk(graph, &mut Outline { tiles, visitor }, (), progress)
+    walk_batch(graph, images, &mut Outline { tiles, visitor }, (), progress)
 }
 
 struct Outline<'a, V> {
@@ -94,7 +95,7 @@ impl<V: Visitor> Evaluator for Outline<'_, V> {
 
     fn activate(&mut self, l: &Layer<'_>, shift: u32, f: Function, _: &()) -> Result<(), Error> {
         let step = activation(l, shift, f, self.tiles);
-        self.tiled(l, l.output().len(), |n| step.parts(n), |m, n| step.cost(m, n))
+        self.tiled(l, l.output_len(), |n| step.parts(n), |m, n| step.cost(m, n))
     }
 
     fn sum_pool(&mut self, _: &Layer<'_>, _: &PoolShape, _: &()) -> Result<(), Error> {
@@ -104,7 +105,7 @@ impl<V: Visitor> Evaluator for Outline<'_, V> {
     fn max_pool(&mut self, l: &Layer<'_>, pool: &PoolShape, _: &()) -> Result<(), Error> {
         let step = Tournament::new(Ring::new(l.input(0).ring), None, self.tiles.radix);
         let bracket = Bracket::new(&semantics::windows(pool));
-        self.play(l, &bracket, pool.channels as usize, &step)
+        self.play(l, &bracket, l.images * pool.channels as usize, &step)
     }
 
     fn add(&mut self, _: &Layer<'_>, _: [u32; 2], _: bool, _: &(), _: &()) -> Result<(), Error> {
@@ -115,7 +116,7 @@ impl<V: Visitor> Evaluator for Outline<'_, V> {
         let ring = Ring::new(l.output().ring);
         let square = l.node.inputs[0] == l.node.inputs[1];
         let parts = |n| product::parts(n, ring, square);
-        self.tiled(l, l.output().len(), parts, |m, n| product::cost(m, n, ring, square))
+        self.tiled(l, l.output_len(), parts, |m, n| product::cost(m, n, ring, square))
     }
 
     fn concat(&mut self, _: &Layer<'_>, _: u32, _: &[u32], _: &[&()]) -> Result<(), Error> {
@@ -129,7 +130,7 @@ impl<V: Visitor> Evaluator for Outline<'_, V> {
     fn arg_max(&mut self, l: &Layer<'_>, _: &()) -> Result<(), Error> {
         let (ring, index) = (Ring::new(l.input(0).ring), Ring::new(l.output().ring));
         let step = Tournament::new(ring, Some(index), self.tiles.radix);
-        self.play(l, &Bracket::single(l.input(0).len() as u32), 1, &step)
+        self.play(l, &Bracket::single(l.input(0).len() as u32), l.images, &step)
     }
 
     fn lookup(
@@ -141,7 +142,7 @@ impl<V: Visitor> Evaluator for Outline<'_, V> {
         _: &(),
     ) -> Result<(), Error> {
         let step = GarbledTable::new(l, divisor, first, values)?;
-        self.tiled(l, l.output().len(), |n| step.parts(n), |m, n| step.cost(m, n))
+        self.tiled(l, l.output_len(), |n| step.parts(n), |m, n| step.cost(m, n))
     }
 
     fn rescale(&mut self, l: &Layer<'_>, _: u64, _: u64, _: Function, _: &()) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! Material for one inference, made and stored before the input is known.
+//! Material for an inference on one image or a batch, made and stored before the input is known.
 //!
 //! A linear layer is run on a random input of the client, as it is without preparation: the parties
 //! hold shares of `W r`, and once the input is there the client opens `x - r` of its share
@@ -48,11 +48,25 @@ pub(crate) fn check(graph: &FixedGraph) -> Result<(), Error> {
 
 /// Bytes that open a linear layer's masked input.
 pub(crate) fn opening_len(l: &Layer<'_>) -> usize {
-    packed_len(l.input(0).len(), l.output().ring)
+    packed_len(l.input_len(0), l.output().ring)
 }
 
-/// Kind of a party's entries in a store.
-pub(crate) fn kind(role: Role) -> &'static str {
+/// Kind of a party's entries for so many images in a store.
+pub(crate) fn kind(role: Role, images: usize) -> String {
+    let party = party(role);
+    if images == 1 { party.into() } else { format!("{party}-{images}") }
+}
+
+/// The images that an entry of this kind serves; none if it is not this party's.
+pub(crate) fn images(role: Role, kind: &str) -> usize {
+    match kind.strip_prefix(party(role)) {
+        Some("") => 1,
+        Some(number) => number.strip_prefix('-').and_then(|n| n.parse().ok()).unwrap_or(0),
+        None => 0,
+    }
+}
+
+fn party(role: Role) -> &'static str {
     match role {
         Role::Client => "twoparty-client",
         Role::Server => "twoparty-server",
@@ -77,9 +91,9 @@ impl<P: Party> Visitor for Preparer<'_, P> {
     }
 
     fn linear(&mut self, l: &Layer<'_>) -> Result<(), Error> {
-        let (n, ring) = (l.input(0).len(), Ring::new(l.output().ring));
+        let (n, ring) = (l.input_len(0), Ring::new(l.output().ring));
         // As large as it gets, so that nothing is left behind in memory that is too small.
-        let len = SEED + packed_len(l.output().len(), ring.bits());
+        let len = SEED + packed_len(l.output_len(), ring.bits());
         let mut chunk = Zeroizing::new(Vec::with_capacity(len));
         let input = match P::ROLE {
             Role::Server => Share::<P>::zero(n, ring),
@@ -132,7 +146,7 @@ impl Prepared {
         x: &Share<P>,
         owner: Option<Owner<'_>>,
     ) -> Result<Vec<u64>, Error> {
-        let (inputs, outputs) = (l.input(0).len(), l.output().len());
+        let (inputs, outputs) = (l.input_len(0), l.output_len());
         let ring = Ring::new(l.output().ring);
         let seed = if P::ROLE == Role::Client { SEED } else { 0 };
         let chunk = self.next(seed + packed_len(outputs, ring.bits()))?;
@@ -155,8 +169,10 @@ impl Prepared {
                 for (v, own) in input.iter_mut().zip(x.expose()) {
                     *v = ring.reduce(v.wrapping_add(*own));
                 }
-                let product = semantics::linear(op.conv, kernel, &[], &input, ring.bits());
-                for ((image, product), bias) in image.iter_mut().zip(product).zip(bias) {
+                let products = input
+                    .chunks(l.input(0).len())
+                    .flat_map(|x| semantics::linear(op.conv, kernel, &[], x, ring.bits()));
+                for ((image, product), bias) in image.iter_mut().zip(products).zip(bias) {
                     *image = ring.reduce(image.wrapping_add(product).wrapping_add(bias));
                 }
             }

@@ -3,10 +3,10 @@ use super::linear::lattice::{self, Kernels, Keys};
 use super::linear::{LinearSide, Plans};
 use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
-use super::{CotPool, Tiles, with_label};
+use super::{CotPool, MAX_BATCH, Tiles, batch, with_label};
 use crate::request::{Request, Status};
 use crate::session::{self, BackendChoice, Refusal, Reveal, Wish};
-use crate::walk::{Progress, walk};
+use crate::walk::{Progress, walk_batch};
 use crate::{Clock, Error};
 use sordino_graph::fixed::{FixedGraph, FixedModel, Weights};
 use sordino_he::ServerKeys;
@@ -56,9 +56,8 @@ impl ServerModel {
             let graph = self.graph(wish.reveal);
             labels.push(session::material_label(graph, &wish, &self.digest)?);
         }
-        let kind = prepared::kind(Role::Server);
-        let ours = |i: &&sordino_store::Info| i.kind == kind && labels.contains(&i.label);
-        Ok(store.list()?.iter().filter(ours).count())
+        let list = store.list()?.into_iter().filter(|i| labels.contains(&i.label));
+        Ok(list.map(|i| prepared::images(Role::Server, &i.kind)).sum())
     }
 
     fn linear<'a>(&'a self, plans: &'a Plans, keys: &'a Keys<ServerKeys>) -> LinearSide<'a> {
@@ -94,19 +93,28 @@ pub struct Offer<'a> {
     pub card: &'a [u8],
     /// Refuse to reveal anything but labels.
     pub label_only: bool,
-    /// Inferences per session, and also preparations and unprepared inferences together.
+    /// Inferences per session, a batch counting its images, and also preparations and unprepared inferences together.
     pub max_inferences: u64,
     /// Where prepared material is kept; without it clients cannot prepare.
     pub store: Option<&'a Store>,
-    /// Prepared inferences in the store, of all clients.
+    /// Prepared inferences in the store, of all clients; a batch counts its images.
     pub max_prepared: usize,
+    /// Images at once; fewer where shares of so many would take too much memory.
+    pub max_batch: usize,
 }
 
 impl<'a> Offer<'a> {
     /// Scores or labels as the client wishes, any number of inferences, nothing prepared.
     pub fn new(model: &'a ServerModel, card: &'a [u8]) -> Self {
-        let max_inferences = u64::MAX;
-        Self { model, card, label_only: false, max_inferences, store: None, max_prepared: 0 }
+        Self {
+            model,
+            card,
+            label_only: false,
+            max_inferences: u64::MAX,
+            store: None,
+            max_prepared: 0,
+            max_batch: MAX_BATCH,
+        }
     }
 }
 
@@ -115,7 +123,7 @@ pub trait Observer: Progress {
     /// The handshake ended with these terms.
     fn agreed(&mut self, _wish: Wish) {}
 
-    /// An inference ended; the meter is the session's so far.
+    /// An inference or a batch of them ended; count and meter are the session's so far.
     fn inferred(&mut self, _count: u64, _meter: &Meter) {}
 }
 
@@ -162,13 +170,15 @@ fn session(
         ));
     }
     let graph = offer.model.graph(wish.reveal);
-    let wish = session::welcome(lane, graph, offer.card, hello)?;
+    let most = batch::most(graph, offer.max_batch);
+    let wish = session::welcome(lane, graph, offer.card, most, hello)?;
     observer.agreed(wish);
     *lane.meter_mut() = Meter::new(lane.role());
     let tiles = Tiles::new(wish.supply.into(), wish.truncation);
     let rng = SecretRng::from_os()?;
     let ledger = Ledger::default();
-    Session { lane, offer, graph, wish, tiles, rng, tools: None, ledger, count: 0, evaluated: 0 }
+    let (tools, count, evaluated) = (None, 0, 0);
+    Session { lane, offer, graph, most, wish, tiles, rng, tools, ledger, count, evaluated }
         .run(observer)
 }
 
@@ -176,6 +186,8 @@ struct Session<'a> {
     lane: &'a mut Lane,
     offer: &'a Offer<'a>,
     graph: &'a FixedGraph,
+    /// Images at once.
+    most: u32,
     wish: Wish,
     tiles: Tiles,
     rng: SecretRng,
@@ -223,29 +235,43 @@ impl Session<'_> {
     fn run(mut self, observer: &mut dyn Observer) -> Result<(Meter, Ledger), Error> {
         loop {
             self.lane.meter_mut().set(Phase::Setup, None);
-            let most = self.offer.max_inferences;
-            let (spent, shown) = (self.count >= most, self.evaluated >= most);
-            match Request::receive(self.lane)? {
+            let request = Request::receive(self.lane)?;
+            let images = match request {
                 Request::Bye => return Ok((self.lane.meter().clone(), self.ledger)),
-                Request::Infer if spent || shown => {
+                Request::Infer(n) | Request::Use(_, n) | Request::Prepare(_, n) => self.admit(n)?,
+            };
+            let exceeds = |n: u64| n.saturating_add(images as u64) > self.offer.max_inferences;
+            let (spent, shown) = (exceeds(self.count), exceeds(self.evaluated));
+            match request {
+                Request::Bye => {}
+                Request::Infer(_) if spent || shown => {
                     return Err(Error::Config(format!(
                         "the session has used its {} inferences",
                         self.offer.max_inferences
                     )));
                 }
-                Request::Infer => self.infer(None, observer)?,
-                Request::Use(_) if spent => Status::Spent.send(self.lane)?,
-                Request::Use(id) => match self.claim(id)? {
+                Request::Infer(_) => self.infer(images, None, observer)?,
+                Request::Use(..) if spent => Status::Spent.send(self.lane)?,
+                Request::Use(id, _) => match self.claim(id, images)? {
                     None => Status::Absent.send(self.lane)?,
                     Some(entry) => {
                         Status::Ok.send(self.lane)?;
-                        self.infer(Some(entry), observer)?;
+                        self.infer(images, Some(entry), observer)?;
                     }
                 },
-                Request::Prepare(_) if shown => Status::Spent.send(self.lane)?,
-                Request::Prepare(id) => self.prepare(id, observer)?,
+                Request::Prepare(..) if shown => Status::Spent.send(self.lane)?,
+                Request::Prepare(id, _) => self.prepare(id, images, observer)?,
             }
         }
+    }
+
+    /// Images of a request.
+    fn admit(&self, images: u32) -> Result<usize, Error> {
+        if (1..=self.most).contains(&images) {
+            return Ok(images as usize);
+        }
+        let most = self.most;
+        Err(Error::Peer(format!("it asks for {images} images at once, 1 to {most} were offered")))
     }
 
     fn label(&self) -> Result<[u8; 32], Error> {
@@ -254,33 +280,36 @@ impl Session<'_> {
 
     /// Makes one half of the material for an inference; it is on the disk before the client hears
     /// of it.
-    fn prepare(&mut self, id: Id, observer: &mut dyn Observer) -> Result<(), Error> {
+    fn prepare(&mut self, id: Id, images: usize, observer: &mut dyn Observer) -> Result<(), Error> {
         prepared::check(self.graph)?;
-        let kind = prepared::kind(Role::Server);
+        let kind = prepared::kind(Role::Server, images);
         let Some(store) = self.offer.store else { return Status::Full.send(self.lane) };
         let full = || -> Result<bool, Error> {
-            let held = store.list()?.iter().filter(|i| i.kind == kind).count();
-            Ok(held >= self.offer.max_prepared)
+            let list = store.list()?;
+            let held: usize = list.iter().map(|i| prepared::images(Role::Server, &i.kind)).sum();
+            Ok(held.saturating_add(images) > self.offer.max_prepared)
         };
         if full()? {
             return Status::Full.send(self.lane);
         }
-        let writer = store.create(id, kind, self.label()?)?;
+        let writer = store.create(id, &kind, self.label()?)?;
         Status::Ok.send(self.lane)?;
         let model = self.offer.model;
         let tools = Tools::ready(&mut self.tools, model, self.wish, self.lane, &mut self.rng)?;
+        let linear = model.linear(&tools.plans, &tools.keys);
+        linear.fit(images)?;
         let mut preparer = Preparer::<Server> {
             lane: self.lane,
             clock: &mut Clock::default(),
             pool: &mut tools.pool,
-            linear: model.linear(&tools.plans, &tools.keys),
+            linear,
             rng: &mut self.rng,
             writer,
             party: PhantomData,
         };
-        outline(self.graph, self.tiles, &mut preparer, observer)?;
+        outline(self.graph, images, self.tiles, &mut preparer, observer)?;
         let Preparer { writer, .. } = preparer;
-        self.evaluated += 1;
+        self.evaluated += images as u64;
         self.lane.meter_mut().set(Phase::Offline, None);
         // Of sessions that prepare at once, the last may find the store full.
         let _alone = model.committing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -292,10 +321,10 @@ impl Session<'_> {
     }
 
     /// Takes material out for good. From here on no other session can use it.
-    fn claim(&self, id: Id) -> Result<Option<Entry>, Error> {
+    fn claim(&self, id: Id, images: usize) -> Result<Option<Entry>, Error> {
         let Some(store) = self.offer.store else { return Ok(None) };
         match store.claim(&id) {
-            Ok(entry) if entry.info().kind != prepared::kind(Role::Server) => Ok(None),
+            Ok(entry) if entry.info().kind != prepared::kind(Role::Server, images) => Ok(None),
             Ok(entry) if entry.info().label != self.label()? => Ok(None),
             Ok(entry) => Ok(Some(entry)),
             Err(sordino_store::Error::Consumed(_) | sordino_store::Error::Unknown(_)) => Ok(None),
@@ -309,15 +338,21 @@ impl Session<'_> {
         }
     }
 
-    fn infer(&mut self, entry: Option<Entry>, observer: &mut dyn Observer) -> Result<(), Error> {
+    fn infer(
+        &mut self,
+        images: usize,
+        entry: Option<Entry>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         let model = self.offer.model;
-        self.evaluated += u64::from(entry.is_none());
+        self.evaluated += if entry.is_none() { images as u64 } else { 0 };
         let source = match entry {
             Some(entry) => Source::Prepared(Prepared(entry)),
             None => {
                 let tools =
                     Tools::ready(&mut self.tools, model, self.wish, self.lane, &mut self.rng)?;
                 let linear = model.linear(&tools.plans, &tools.keys);
+                linear.fit(images)?;
                 Source::Live { pool: &mut tools.pool, linear }
             }
         };
@@ -331,12 +366,12 @@ impl Session<'_> {
             party: PhantomData,
         };
         let edge = &self.graph.edges[self.graph.input.0 as usize];
-        let input = Share::zero(edge.len(), Ring::new(edge.ring));
-        let output = walk(self.graph, &mut party, input, observer)?;
+        let input = Share::zero(images * edge.len(), Ring::new(edge.ring));
+        let output = walk_batch(self.graph, images, &mut party, input, observer)?;
         let spent = party.source.into_entry();
         self.lane.meter_mut().set(Phase::Online, None);
         output.open(self.lane, self.wish.reveal.disclosure(), &mut self.ledger)?;
-        self.count += 1;
+        self.count += images as u64;
         observer.inferred(self.count, self.lane.meter());
         Ok(spent.map_or(Ok(()), Entry::finish)?)
     }

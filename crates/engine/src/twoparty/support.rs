@@ -42,7 +42,7 @@ pub(super) fn on_shares(graph: &FixedGraph) -> Result<(), Error> {
     for (i, node) in graph.nodes.iter().enumerate() {
         match &node.op {
             FixedOp::Lookup { divisor, first, values } => {
-                let layer = Layer { index: i as u32, graph, node };
+                let layer = Layer { index: i as u32, graph, node, images: 1 };
                 GarbledTable::new(&layer, *divisor, *first, values)?;
             }
             FixedOp::Rescale { .. } => return Err(garbled_only(node)),

@@ -29,7 +29,7 @@ pub const LIMITS: GarbledLimits =
 /// Tables are read from the store as they are used.
 pub const STREAMED: GarbledLimits = GarbledLimits { memory: TableMemory { resident: 0 }, ..LIMITS };
 /// Bytes of the good-bye that ends a session.
-const BYE: usize = 17;
+const BYE: usize = 21;
 
 /// The garbler's and the evaluator's store.
 pub struct Stores {

@@ -21,7 +21,7 @@ pub const WISH: Wish = Wish {
     winograd: true,
 };
 /// Bytes of the good-bye that ends a session.
-const BYE: usize = 17;
+const BYE: usize = 21;
 
 pub struct TwoParty {
     model: ServerModel,

@@ -71,7 +71,7 @@ fn another_circuit_is_refused() {
 fn client_reads(weights: &[u8]) -> Error {
     let server = |mut lane: Lane| {
         let wish = session::listen(&mut lane).unwrap();
-        session::welcome(&mut lane, &tiny(1).graph, b"card", wish).unwrap();
+        session::welcome(&mut lane, &tiny(1).graph, b"card", 1, wish).unwrap();
         // The client may be gone already; what it says is what counts.
         let _ = lane.send(WEIGHTS, Public::new(weights)).and_then(|()| lane.close());
     };
@@ -234,6 +234,18 @@ fn of_two_sessions_that_use_an_id_at_once_one_wins() {
 }
 
 #[test]
+fn several_inputs_at_once_are_refused() {
+    let deployed = unstored(LIMITS);
+    for (inputs, what) in [(0, STORE), (2, STORE), (u32::MAX, USE)] {
+        let client =
+            |lane| Raw::connect(lane, deployed.circuit()).ask_for(inputs, what, id(0)).map(drop);
+        let (client, server) = both(client, |mut lane| deployed.server(&mut lane));
+        mentions(client.unwrap_err(), &["aborted"]);
+        mentions(server.unwrap_err(), &[&format!("{inputs} inputs at once"), "for one"]);
+    }
+}
+
+#[test]
 fn unknown_requests_and_answers_are_refused() {
     let deployed = unstored(LIMITS);
     for (code, said) in [(3, "without naming a circuit"), (4, "unknown request"), (255, "unknown")]
@@ -248,14 +260,14 @@ fn unknown_requests_and_answers_are_refused() {
         let server = |mut lane: Lane| {
             let wish = session::listen(&mut lane).unwrap();
             let model = deployed.plain();
-            session::welcome(&mut lane, &model.graph, b"card", wish).unwrap();
+            session::welcome(&mut lane, &model.graph, b"card", 1, wish).unwrap();
             let layer = &model.weights.layers[0];
             let kernel = layer.kernel.iter().flat_map(|w| w.to_le_bytes());
             let bias = layer.bias.iter().flat_map(|b| b.to_le_bytes());
             lane.send(WEIGHTS, Public::new(&kernel.chain(bias).collect::<Vec<u8>>())).unwrap();
             lane.recv(crate::raw::FINGERPRINT, 32).unwrap();
             lane.send(STATUS, Public::new(&[OK])).unwrap();
-            assert_eq!(lane.recv(REQUEST, 17).unwrap()[0], STORE);
+            assert_eq!(lane.recv(REQUEST, 21).unwrap()[0], STORE);
             lane.send(STATUS, Public::new(&[answer])).unwrap();
             lane.close().unwrap();
         };

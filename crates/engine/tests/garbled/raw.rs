@@ -51,7 +51,13 @@ impl<'a> Raw<'a> {
     }
 
     pub(crate) fn ask(&mut self, what: u8, id: Id) -> Result<u8, Error> {
-        self.lane.send(REQUEST, Public::new(&[&[what][..], &id.to_bytes()].concat()))?;
+        self.ask_for(1, what, id)
+    }
+
+    /// The same for so many inputs at once.
+    pub(crate) fn ask_for(&mut self, inputs: u32, what: u8, id: Id) -> Result<u8, Error> {
+        let request = [&[what][..], &inputs.to_le_bytes(), &id.to_bytes()].concat();
+        self.lane.send(REQUEST, Public::new(&request))?;
         self.status()
     }
 
@@ -97,7 +103,7 @@ impl<'a> Raw<'a> {
     }
 
     pub(crate) fn bye(mut self) {
-        self.lane.send(REQUEST, Public::new(&[BYE; 17])).unwrap();
+        self.lane.send(REQUEST, Public::new(&[BYE; 21])).unwrap();
         self.lane.close().unwrap();
     }
 }

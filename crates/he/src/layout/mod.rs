@@ -66,6 +66,12 @@ pub(crate) struct Places {
     plan: [usize; 4],
 }
 
+impl Places {
+    pub(crate) fn shape(&self) -> &ConvShape {
+        &self.shape
+    }
+}
+
 /// Neighbouring coefficients, and elements of a tensor `step` apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {

@@ -12,6 +12,8 @@ pub(super) enum Served {
         store: Option<Store>,
         /// Most prepared inferences kept.
         prepared: usize,
+        /// Most images at once.
+        batch: usize,
     },
     Garbled {
         model: Box<EvaluatorModel>,
@@ -31,12 +33,13 @@ impl Served {
         observer: &mut dyn Observer,
     ) -> Result<Meter, Error> {
         match self {
-            Self::TwoParty { model, label_only, store, prepared } => {
+            Self::TwoParty { model, label_only, store, prepared, batch } => {
                 let offer = Offer {
                     label_only: *label_only,
                     max_inferences: inferences,
                     store: store.as_ref(),
                     max_prepared: *prepared,
+                    max_batch: *batch,
                     ..Offer::new(model, card)
                 };
                 twoparty::serve(lane, &offer, observer).map(|(meter, _)| meter)

@@ -10,6 +10,7 @@ use sordino_he::{
 use sordino_secret::SecretRng;
 use sordino_wire::{Lane, Meter};
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of transformed kernels that a model keeps in memory.
 const KERNEL_BUDGET: usize = 600 << 20;
@@ -19,10 +20,15 @@ pub(crate) struct Plans {
     session: SessionPlan,
     /// Places in the session's layers by layer number.
     places: BTreeMap<u32, usize>,
+    /// Layouts by number of images, made when they are first needed.
+    batches: Mutex<BTreeMap<usize, Batch>>,
 }
 
 /// A party's keys by the number of the set of parameters; none where no layer uses it.
 pub(crate) type Keys<K> = Vec<Option<K>>;
+
+/// For each of the session's layers its layouts, one after the other.
+type Batch = Arc<Vec<Arc<[ConvLayout]>>>;
 
 /// The owner's kernels in the form that the products use, by layer number.
 pub(crate) struct Kernels(BTreeMap<u32, EncodedKernel>);
@@ -61,10 +67,35 @@ impl Plans {
             hint: "use a smaller ring, narrower weights or a smaller kernel".into(),
         })?;
         let places = nodes.iter().enumerate().map(|(place, (i, _))| (*i, place)).collect();
-        Ok(Self { session, places })
+        Ok(Self { session, places, batches: Mutex::default() })
     }
 
-    /// A layer's set of parameters and layout.
+    /// Lays out so many images.
+    pub(crate) fn fit(&self, images: usize) -> Result<(), Error> {
+        self.batch(images).map(drop)
+    }
+
+    fn batch(&self, images: usize) -> Result<Batch, Error> {
+        let batches = || self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = batches().get(&images).map(Arc::clone);
+        if let Some(batch) = known {
+            return Ok(batch);
+        }
+        // Outside the lock: other sessions go on meanwhile.
+        let made = self.session.batch(images).map_err(|(_, e)| super::too_many(images, e))?;
+        Ok(Arc::clone(batches().entry(images).or_insert_with(|| Arc::new(made))))
+    }
+
+    /// A layer's set of parameters, and layouts for so many images.
+    fn layouts(&self, layer: u32, images: usize) -> Result<(usize, Arc<[ConvLayout]>), Error> {
+        let batch = self.batch(images)?;
+        let place = self.places.get(&layer).copied().unwrap_or(usize::MAX);
+        let planned = self.session.layers.get(place).zip(batch.get(place));
+        let missing = || Error::Config(format!("layer {layer} has no layout"));
+        planned.map(|((set, _), layouts)| (*set, Arc::clone(layouts))).ok_or_else(missing)
+    }
+
+    /// A layer's set of parameters and layout for one image.
     fn layer(&self, layer: u32) -> Result<(usize, &ConvLayout), Error> {
         let place = self.places.get(&layer);
         let planned = place.and_then(|place| self.session.layers.get(*place));
@@ -126,8 +157,8 @@ impl Plans {
     }
 
     /// Messages of one layer.
-    pub(crate) fn cost(&self, m: &mut Meter, layer: u32) -> Result<(), Error> {
-        linear::cost(m, self.layer(layer)?.1);
+    pub(crate) fn cost(&self, m: &mut Meter, layer: u32, images: usize) -> Result<(), Error> {
+        self.layouts(layer, images)?.1.iter().for_each(|layout| linear::cost(m, layout));
         Ok(())
     }
 
@@ -140,9 +171,13 @@ impl Plans {
         x: &[u64],
         rng: &mut SecretRng,
     ) -> Result<Vec<u64>, Error> {
-        let (set, layout) = self.layer(l.index)?;
+        let (set, layouts) = self.layouts(l.index, l.images)?;
         let keys = keys.get(set).and_then(Option::as_ref).ok_or_else(|| missing(l))?;
-        Ok(linear::client(lane, keys, layout, x, rng)?)
+        let (mut rest, mut y) = (x, Vec::with_capacity(l.output_len()));
+        for layout in layouts.iter() {
+            y.extend(linear::client(lane, keys, layout, part(&mut rest, layout.input_len()), rng)?);
+        }
+        Ok(y)
     }
 
     /// The server's share of `W x + bias`.
@@ -155,11 +190,25 @@ impl Plans {
         bias: &[u64],
         rng: &mut SecretRng,
     ) -> Result<Vec<u64>, Error> {
-        let (set, layout) = self.layer(l.index)?;
+        let (set, layouts) = self.layouts(l.index, l.images)?;
         let keys = keys.get(set).and_then(Option::as_ref).ok_or_else(|| missing(l))?;
         let kernel = kernels.0.get(&l.index).ok_or_else(|| missing(l))?;
-        Ok(linear::server(lane, keys, layout, kernel, x, bias, rng)?)
+        let (mut rest, mut biases) = (x, bias);
+        let mut y = Vec::with_capacity(l.output_len());
+        for layout in layouts.iter() {
+            let x = part(&mut rest, layout.input_len());
+            let bias = part(&mut biases, layout.output_len());
+            y.extend(linear::server(lane, keys, layout, kernel, x, bias, rng)?);
+        }
+        Ok(y)
     }
+}
+
+/// The next `n` words, or as many as there are.
+fn part<'x>(rest: &mut &'x [u64], n: usize) -> &'x [u64] {
+    let (part, others) = rest.split_at(n.min(rest.len()));
+    *rest = others;
+    part
 }
 
 fn missing(l: &Layer<'_>) -> Error {

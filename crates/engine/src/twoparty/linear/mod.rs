@@ -96,6 +96,14 @@ impl Plans {
         })
     }
 
+    /// Lays out so many images, or says that they do not fit. How a layer is run does not depend on it.
+    pub(crate) fn fit(&self, images: usize) -> Result<(), Error> {
+        if !self.transfer.values().all(|plan| plan.fits(images)) {
+            return Err(too_many(images, "a layer on transfers takes too much memory"));
+        }
+        self.lattice.as_ref().map_or(Ok(()), |plans| plans.fit(images))
+    }
+
     /// Client: makes keys and sends the public ones.
     pub(crate) fn send_keys(
         &self,
@@ -132,9 +140,9 @@ impl Plans {
     ) -> Result<(), Error> {
         let Some(plan) = self.transfer.get(&l.index) else {
             m.set(phase, Some(l.index));
-            return self.lattice()?.cost(m, l.index);
+            return self.lattice()?.cost(m, l.index, l.images);
         };
-        for task in plan.tasks() {
+        for task in plan.batch(l.images).tasks() {
             m.set(Phase::Offline, Some(l.index));
             task.needs().cost(m, supplies);
             m.set(phase, Some(l.index));
@@ -189,7 +197,7 @@ fn cheaper(
     let mut candidates = Vec::new();
     for (layer, plan) in on_transfers(graph, settings) {
         let Some(&set) = sets.get(&layer) else { continue };
-        let ciphertexts = metered(|m| lattice.cost(m, layer))?;
+        let ciphertexts = metered(|m| lattice.cost(m, layer, 1))?;
         let Ok(plan) = plan else {
             with[set] += ciphertexts;
             without[set] = None;
@@ -211,7 +219,18 @@ fn metered(cost: impl FnOnce(&mut Meter) -> Result<(), Error>) -> Result<u64, Er
     Ok(m.total().bytes())
 }
 
+/// A batch that cannot be laid out.
+fn too_many(images: usize, why: impl std::fmt::Display) -> Error {
+    Error::Config(format!("{images} images at once do not fit: {why}; use a smaller --batch"))
+}
+
 impl LinearSide<'_> {
+    /// As [`Plans::fit`].
+    pub(crate) fn fit(&self, images: usize) -> Result<(), Error> {
+        let (Self::Client { plans, .. } | Self::Server { plans, .. }) = self;
+        plans.fit(images)
+    }
+
     /// This party's share of `W x + bias`, `bias` given per output element at the server.
     pub(crate) fn run<P: Party>(
         &self,
@@ -223,11 +242,11 @@ impl LinearSide<'_> {
         let bias = bias.unwrap_or_default();
         match self {
             Self::Client { plans, keys } => match plans.transfer.get(&l.index) {
-                Some(plan) => tools.send::<P>(l, plan, x),
+                Some(plan) => tools.send::<P>(l, &plan.batch(l.images), x),
                 None => plans.lattice()?.client(tools.lane, keys, l, x.expose(), tools.rng),
             },
             Self::Server { plans, keys, kernels, weights } => match plans.transfer.get(&l.index) {
-                Some(plan) => tools.receive::<P>(l, plan, weights, x, &bias),
+                Some(plan) => tools.receive::<P>(l, &plan.batch(l.images), weights, x, &bias),
                 None => {
                     let own = (*keys, *kernels);
                     plans.lattice()?.server(tools.lane, own, l, x.expose(), &bias, tools.rng)
@@ -273,7 +292,8 @@ impl Tools<'_> {
             task.recv(self.lane, cots.recv, &w, &mut sums)?;
         }
         let ring = Ring::new(l.output().ring);
-        let own = semantics::linear(conv, &layer.kernel, &[], x.expose(), ring.bits());
+        let images = x.expose().chunks(l.input(0).len());
+        let own = images.flat_map(|x| semantics::linear(conv, &layer.kernel, &[], x, ring.bits()));
         let mut y = plan.result::<P>(sums);
         for (i, (y, own)) in y.iter_mut().zip(own).enumerate() {
             let bias = bias.get(i).copied().unwrap_or_default();

@@ -23,7 +23,10 @@ pub(crate) struct Rate(u64);
 
 /// How a layer becomes products of matrices.
 pub(crate) struct Plan {
+    /// Of one image.
     conv: ConvShape,
+    /// Images, whose columns stand side by side.
+    images: usize,
     bits: u32,
     /// `None` for one product, of kernels and patches.
     transform: Option<&'static Winograd>,
@@ -59,7 +62,7 @@ impl Plan {
         rate: Rate,
     ) -> Result<Self, Error> {
         let plan = Self::cheapest(conv, weight_bits, bits, winograd, rate);
-        let layout: usize = plan.shapes.iter().map(|s| s.inputs() + s.outputs()).sum();
+        let layout = plan.layout();
         if layout <= MAX_LAYOUT {
             return Ok(plan);
         }
@@ -74,7 +77,8 @@ impl Plan {
     }
 
     fn cheapest(conv: &ConvShape, weight_bits: u32, bits: u32, winograd: bool, rate: Rate) -> Self {
-        let plan = |transform, shapes| Self { conv: conv.clone(), bits, transform, shapes };
+        let plan =
+            |transform, shapes| Self { conv: conv.clone(), images: 1, bits, transform, shapes };
         let mut best = plan(None, vec![columns::shape(conv, weight_bits, bits)]);
         for size in winograd::SIZES.iter().filter(|_| winograd) {
             let Some(shapes) = size.shapes(conv, weight_bits, bits) else { continue };
@@ -139,6 +143,23 @@ impl Plan {
         tasks
     }
 
+    /// The same for so many images: more columns, and no more transfers.
+    pub(crate) fn batch(&self, images: usize) -> Self {
+        let wider = |s: &Shape| Shape { columns: images * s.columns, ..*s };
+        let shapes = self.shapes.iter().map(wider).collect();
+        Self { conv: self.conv.clone(), images, shapes, ..*self }
+    }
+
+    /// Whether the operand of so many images may be laid out.
+    pub(crate) fn fits(&self, images: usize) -> bool {
+        self.layout().saturating_mul(images) <= MAX_LAYOUT
+    }
+
+    /// Ring elements that a party lays out.
+    fn layout(&self) -> usize {
+        self.shapes.iter().map(|s| s.inputs() + s.outputs()).sum()
+    }
+
     /// Shares of the products before anything is added.
     pub(crate) fn sums(&self) -> Vec<Vec<u64>> {
         self.shapes.iter().map(|s| vec![0; s.outputs()]).collect()
@@ -146,10 +167,20 @@ impl Plan {
 
     /// The client's share as the products take it.
     pub(crate) fn elements(&self, x: &[u64]) -> Vec<Vec<u64>> {
-        match self.transform {
+        let of_image = |x: &[u64]| match self.transform {
             None => vec![columns(&self.conv, x)],
             Some(size) => size.elements(&self.conv, x),
+        };
+        if self.images == 1 {
+            return of_image(x);
         }
+        let images: Vec<_> = x.chunks(x.len() / self.images).map(of_image).collect();
+        let joined = |(i, shape): (usize, &Shape)| {
+            let width = shape.columns / self.images;
+            let row = |at: usize| images.iter().flat_map(move |x| &x[i][at * width..][..width]);
+            (0..shape.inputs() / shape.columns).flat_map(row).copied().collect()
+        };
+        self.shapes.iter().enumerate().map(joined).collect()
     }
 
     /// The server's kernel as the products take it.
@@ -161,11 +192,23 @@ impl Plan {
     }
 
     /// This party's share of the layer, without the product of the server's own share.
-    pub(crate) fn result<P: Party>(&self, mut sums: Vec<Vec<u64>>) -> Vec<u64> {
-        match self.transform {
+    pub(crate) fn result<P: Party>(&self, sums: Vec<Vec<u64>>) -> Vec<u64> {
+        let of_image = |mut sums: Vec<Vec<u64>>| match self.transform {
             None => sums.pop().unwrap_or_default(),
             Some(size) => size.result::<P>(&self.conv, self.bits, &sums),
+        };
+        if self.images == 1 {
+            return of_image(sums);
         }
+        let columns_of = |image: usize| {
+            let own = |(sums, shape): (&Vec<u64>, &Shape)| {
+                let width = shape.columns / self.images;
+                let rows = sums.chunks(shape.columns);
+                rows.flat_map(|row| &row[image * width..][..width]).copied().collect()
+            };
+            sums.iter().zip(&self.shapes).map(own).collect()
+        };
+        (0..self.images).flat_map(|image| of_image(columns_of(image))).collect()
     }
 }
 
@@ -245,7 +288,7 @@ mod tests {
             None => vec![columns::shape(conv, weight_bits, bits)],
             Some(size) => size.shapes(conv, weight_bits, bits).unwrap(),
         };
-        Plan { conv: conv.clone(), bits, transform, shapes }
+        Plan { conv: conv.clone(), images: 1, bits, transform, shapes }
     }
 
     #[test]
