@@ -95,6 +95,7 @@ mod layout;
 pub mod linear;
 #[cfg(test)]
 mod measured;
+pub mod paillier;
 mod params;
 mod plain;
 mod product;

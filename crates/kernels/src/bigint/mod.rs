@@ -68,7 +68,7 @@ pub struct Modulus {
 enum Arithmetic {
     Portable(Portable),
     #[cfg(target_arch = "x86_64")]
-    Wide(wide::Constants, Isa),
+    Wide(Box<wide::Constants>, Isa),
 }
 
 /// Memory for intermediate results of one thread, for moduli of one length. Wiped on drop.
@@ -156,7 +156,7 @@ impl Modulus {
                 x86::avx512::operands(&inverse, &mut constants.minus_inverse);
             }
         }
-        (Arithmetic::Wide(constants, isa), limbs, words::power_of_two(104 * limbs, n))
+        (Arithmetic::Wide(Box::new(constants), isa), limbs, words::power_of_two(104 * limbs, n))
     }
 
     #[cfg(not(target_arch = "x86_64"))]
@@ -414,9 +414,9 @@ impl Modulus {
         if self.is_sliced() {
             let mut carry = [0; LANES];
             for (a, b) in a.iter_mut().zip(b) {
-                for lane in 0..LANES {
-                    let sum = a.0[lane] + b.0[lane] + carry[lane];
-                    (a.0[lane], carry[lane]) = (sum & ((1 << 52) - 1), sum >> 52);
+                for ((a, b), carry) in a.0.iter_mut().zip(b.0).zip(&mut carry) {
+                    let sum = *a + b + *carry;
+                    (*a, *carry) = (sum & ((1 << 52) - 1), sum >> 52);
                 }
             }
             // Below 4 n, which a product with a factor below 2 n takes: R is at least 8 n.

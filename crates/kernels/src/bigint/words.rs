@@ -89,10 +89,9 @@ pub(super) fn minus_inverse_wide(n: &[u64]) -> [u64; 4] {
     for i in 0..4 {
         x[i] = inverse.wrapping_mul(rest[i]);
         let mut carry = 0;
-        for j in i..4 {
-            let n = n.get(j - i).copied().unwrap_or(0);
-            let sum = u128::from(n) * u128::from(x[i]) + u128::from(rest[j]) + carry;
-            (rest[j], carry) = (sum as u64, sum >> 64);
+        for (rest, n) in rest[i..].iter_mut().zip(n.iter().chain([&0; 4])) {
+            let sum = u128::from(*n) * u128::from(x[i]) + u128::from(*rest) + carry;
+            (*rest, carry) = (sum as u64, sum >> 64);
         }
     }
     x

@@ -1,0 +1,239 @@
+use super::batch;
+use super::number::{is_below, product, remainder};
+use super::public::is_unit;
+use super::{Plaintexts, Pool, PublicKey, wire};
+use crate::Error;
+use sordino_kernels::bigint::Limbs;
+use zeroize::Zeroizing;
+
+/// Ciphertexts under one key that may be sent: fresh encryptions, re-randomised results, or a peer's.
+pub struct Ciphertexts {
+    key: PublicKey,
+    residues: Vec<u64>,
+}
+
+/// Results of computations on ciphertexts: they show how they were computed, to the key's owner and to whoever knows
+/// the ciphertexts they were computed from, until [`Computed::release`] re-randomises them.
+pub struct Computed {
+    key: PublicKey,
+    residues: Vec<u64>,
+}
+
+/// The residues of 1 + m n, the encryptions of plaintexts without randomness.
+fn deterministic(key: &PublicKey, plaintexts: &Plaintexts) -> Result<Zeroizing<Vec<u64>>, Error> {
+    let (n, len) = (key.modulus(), key.strength().words());
+    if !plaintexts.words.len().is_multiple_of(len) {
+        return Err(Error::Misuse("the plaintexts are for a key of another size".into()));
+    }
+    let mut values = Zeroizing::new(Vec::with_capacity(2 * plaintexts.words.len()));
+    for m in plaintexts.words.chunks_exact(len) {
+        let value = Zeroizing::new(product(m, n));
+        // m n is at most n^2 - n: no carry leaves.
+        let mut carry = 1;
+        values.extend(value.iter().map(|word| {
+            let (sum, over) = word.overflowing_add(carry);
+            carry = u64::from(over);
+            sum
+        }));
+    }
+    Ok(Zeroizing::new(batch::import(&key.0.modulus, &values)))
+}
+
+impl PublicKey {
+    /// Encrypts with encryptions of zero from the pool.
+    ///
+    /// *Cost*: two products modulo n^2 each, with the pool filled.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the pool holds too few or is for another key.
+    pub fn encrypt(&self, plaintexts: &Plaintexts, pool: &mut Pool) -> Result<Ciphertexts, Error> {
+        let zeros = pool_for(self, pool, plaintexts.len())?;
+        let ones = deterministic(self, plaintexts)?;
+        let residues = batch::multiply(&self.0.modulus, &ones, &zeros);
+        Ok(Ciphertexts { key: self.clone(), residues })
+    }
+}
+
+fn pool_for(key: &PublicKey, pool: &mut Pool, count: usize) -> Result<Zeroizing<Vec<u64>>, Error> {
+    if pool.key() != key {
+        return Err(Error::Misuse("the pool is for another key".into()));
+    }
+    pool.take(count)
+}
+
+impl Ciphertexts {
+    /// Reads a peer's ciphertexts, [`super::Strength::ciphertext_bytes`] each.
+    ///
+    /// Each must be below n^2 and have no common factor with n. For the latter, one gcd is taken of the product of all.
+    ///
+    /// *Cost*: two products each.
+    ///
+    /// # Errors
+    /// [`Error::PeerMisbehaved`], which names the rule that is broken.
+    pub fn from_bytes(key: &PublicKey, bytes: &[u8]) -> Result<Self, Error> {
+        let (size, square) = (key.strength().ciphertext_bytes(), &key.0.square);
+        let refuse = |what| Err(Error::PeerMisbehaved { what });
+        if !bytes.len().is_multiple_of(size) {
+            return refuse("Paillier ciphertexts: their length is no multiple of a ciphertext's");
+        }
+        let values = wire::words_of(bytes);
+        if values.chunks_exact(square.len()).any(|value| !is_below(value, square)) {
+            return refuse("Paillier ciphertext: not below n^2");
+        }
+        let residues = batch::import(&key.0.modulus, &values);
+        let product = batch::product_of_all(&key.0.modulus, &residues);
+        if !is_unit(&remainder(&product, key.modulus()), key.modulus()) {
+            return refuse("Paillier ciphertext: shares a factor with n");
+        }
+        Ok(Self { key: key.clone(), residues })
+    }
+
+    /// The ciphertexts as bytes, least significant first.
+    ///
+    /// *Cost*: a product each.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        wire::bytes_of(&batch::export(&self.key.0.modulus, &self.residues))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.residues.len() / self.key.0.modulus.limbs()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.residues.is_empty()
+    }
+
+    /// Their key.
+    pub fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    pub(super) fn residues(&self) -> &[u64] {
+        &self.residues
+    }
+
+    /// The same ciphertexts as operands of further computation.
+    pub fn computed(&self) -> Computed {
+        Computed { key: self.key.clone(), residues: self.residues.clone() }
+    }
+}
+
+impl Computed {
+    pub(super) fn new(key: &PublicKey, residues: Vec<u64>) -> Self {
+        Self { key: key.clone(), residues }
+    }
+
+    pub(super) fn residues(&self) -> &[u64] {
+        &self.residues
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.residues.len() / self.key.0.modulus.limbs()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.residues.is_empty()
+    }
+
+    /// Their key.
+    pub fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// The ones with these numbers, in this order.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if there are not so many.
+    pub fn select(&self, index: &[usize]) -> Result<Self, Error> {
+        let limbs = self.key.0.modulus.limbs();
+        if let Some(i) = index.iter().find(|i| **i >= self.len()) {
+            return Err(Error::Misuse(format!("ciphertext {i} of {}", self.len())));
+        }
+        let residues =
+            index.iter().flat_map(|i| &self.residues[i * limbs..(i + 1) * limbs]).copied();
+        Ok(Self::new(&self.key, residues.collect()))
+    }
+
+    /// Adds what is encrypted, one by one. *Cost*: a product each.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if keys or numbers differ.
+    pub fn add(&self, other: &Self) -> Result<Self, Error> {
+        if self.key != other.key || self.len() != other.len() {
+            return Err(Error::Misuse(format!(
+                "{} ciphertexts added to {}, under one key or two",
+                other.len(),
+                self.len()
+            )));
+        }
+        let residues = batch::multiply(&self.key.0.modulus, &self.residues, &other.residues);
+        Ok(Self::new(&self.key, residues))
+    }
+
+    /// Adds plaintexts. *Cost*: two products each.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if numbers or sizes differ.
+    pub fn add_plain(&self, plaintexts: &Plaintexts) -> Result<Self, Error> {
+        if plaintexts.len() != self.len() {
+            return Err(Error::Misuse(format!(
+                "{} plaintexts for {} ciphertexts",
+                plaintexts.len(),
+                self.len()
+            )));
+        }
+        let ones = deterministic(&self.key, plaintexts)?;
+        let residues = batch::multiply(&self.key.0.modulus, &self.residues, &ones);
+        Ok(Self::new(&self.key, residues))
+    }
+
+    /// Negates. *Cost*: three products each and an inversion per core.
+    ///
+    /// # Errors
+    /// [`Error::PeerMisbehaved`] if one is not invertible, which reading it has excluded.
+    pub fn negate(&self) -> Result<Self, Error> {
+        let inverses = batch::invert(&self.key.0.modulus, &self.key.0.square, &self.residues);
+        let what = "Paillier ciphertext: not invertible";
+        Ok(Self::new(&self.key, inverses.ok_or(Error::PeerMisbehaved { what })?))
+    }
+
+    /// Multiplies by non-negative factors of `words` words each, least significant first.
+    ///
+    /// *Cost*: 1.2 products per bit, in the same time for all factors of a length.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if there are not as many factors as ciphertexts.
+    pub fn multiply(&self, factors: &[u64], words: usize) -> Result<Self, Error> {
+        let (modulus, count) = (&self.key.0.modulus, self.len());
+        if words == 0 || factors.len() != words * count {
+            return Err(Error::Misuse(format!(
+                "{} words of factors, {words} each, for {count} ciphertexts",
+                factors.len()
+            )));
+        }
+        let zero = vec![0; words];
+        let residues = batch::build(modulus, count, |scratch, i, group: &mut [Limbs]| {
+            let index = batch::lanes(i, count);
+            modulus.gather(&self.residues, index, group);
+            let exponents = index.map(|i| i.map_or(&zero[..], |i| &factors[i * words..][..words]));
+            modulus.pow(scratch, group, exponents);
+        });
+        Ok(Self::new(&self.key, residues))
+    }
+
+    /// Re-randomises with encryptions of zero from the pool, so that the ciphertexts may be sent.
+    ///
+    /// *Cost*: a product each, with the pool filled.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the pool holds too few or is for another key.
+    pub fn release(&self, pool: &mut Pool) -> Result<Ciphertexts, Error> {
+        let zeros = pool_for(&self.key, pool, self.len())?;
+        let residues = batch::multiply(&self.key.0.modulus, &self.residues, &zeros);
+        Ok(Ciphertexts { key: self.key.clone(), residues })
+    }
+}

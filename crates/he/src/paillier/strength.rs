@@ -1,0 +1,56 @@
+/// The size of a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Strength {
+    /// n of 2048 bits: 112 bits of security. Offered because the literature uses it.
+    Bits112,
+    /// n of 3072 bits: 128 bits of security.
+    #[default]
+    Bits128,
+}
+
+/// Bits by which exponents exceed the order of what they are exponents of, so that powers are within 2^-64 of uniform.
+const SLACK: usize = 64;
+
+impl Strength {
+    /// Bits of n.
+    pub fn bits(self) -> usize {
+        match self {
+            Self::Bits112 => 2048,
+            Self::Bits128 => 3072,
+        }
+    }
+
+    /// Bytes of a ciphertext: a number modulo n^2.
+    pub fn ciphertext_bytes(self) -> usize {
+        self.bits() / 4
+    }
+
+    /// Bytes of a public key: n and h.
+    pub fn public_key_bytes(self) -> usize {
+        self.bits() / 4
+    }
+
+    /// Words of a plaintext, a number modulo n.
+    pub(super) fn words(self) -> usize {
+        self.bits() / 64
+    }
+
+    /// Bits of the primes that are the orders of h modulo the two factors of n: twice the security, because a collision
+    /// among powers of h modulo one factor would reveal it.
+    pub(super) fn order_bits(self) -> usize {
+        match self {
+            Self::Bits112 => 224,
+            Self::Bits128 => 256,
+        }
+    }
+
+    /// Bits of random exponents modulo n^2.
+    pub(super) fn exponent_bits(self) -> usize {
+        2 * self.order_bits() + SLACK
+    }
+
+    /// Bits of random exponents modulo the square of one factor.
+    pub(super) fn half_exponent_bits(self) -> usize {
+        self.order_bits() + SLACK
+    }
+}
