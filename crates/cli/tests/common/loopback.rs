@@ -193,6 +193,8 @@ fn prepare_with(
     let fixed = quantise(&model, &calibration, &seen);
     let edge = fixed.graph.edges[fixed.graph.input.0 as usize].clone();
     let samples: Vec<Vec<f32>> = open(&inputs).take(count).map(|s| s.unwrap().input).collect();
+    // Where there are too few, they come again.
+    let samples: Vec<Vec<f32>> = samples.iter().cycle().take(count).cloned().collect();
     assert_eq!(samples.len(), count);
     let words = samples.iter().map(|s| encode_input(&edge, s).unwrap().words).collect();
     Some(Prepared { model, fixed, samples, words })
