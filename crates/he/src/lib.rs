@@ -84,6 +84,10 @@
 //! zeros, strides are taken apart into phases, small groups are merged; c0 and c1 are compressed by rounding to
 //! powers of two; results are flooded where Cheetah masks by uniform elements of Z_q and accepts an error in the last
 //! bit. Flooding: the smudging lemma, Asharov, Jain, Wichs, eprint 2011/613, lemma 2.1.
+//!
+//! # Paillier
+//!
+//! [`paillier`] is the other encryption, for layers that need few bytes rather than little work.
 #![forbid(unsafe_code)]
 
 mod client;

@@ -1,6 +1,6 @@
 //! Vector kernels for private inference: AES-based generators and hashes, bit transposition, matrix products and
-//! convolutions over Z_2^32 and Z_2^64, number-theoretic transforms modulo primes below 2^50, and labels of arithmetic
-//! garbling, that is vectors of digits modulo primes below 2^8.
+//! convolutions over Z_2^32 and Z_2^64, number-theoretic transforms modulo primes below 2^50, products and powers modulo
+//! numbers of thousands of bits, and labels of arithmetic garbling, that is vectors of digits modulo primes below 2^8.
 //!
 //! This is the only crate of the workspace that contains `unsafe`. Every public function is safe and
 //! single-threaded (callers parallelise). Each one looks up the instruction set once per call, see [`isa`], and every

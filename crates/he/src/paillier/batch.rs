@@ -1,6 +1,7 @@
 //! Work on many residues, eight at a time, on all cores.
 
 use rayon::prelude::*;
+use sordino_kernels::Wiped;
 use sordino_kernels::bigint::{LANES, Limbs, Modulus, Scratch};
 
 /// Eight consecutive numbers from `8 group` on, those below `count`.
@@ -17,7 +18,7 @@ pub(super) fn build(
     let limbs = modulus.limbs();
     let mut residues = vec![0; count * limbs];
     residues.par_chunks_mut(LANES * limbs).enumerate().for_each_init(
-        || (modulus.scratch(), vec![Limbs::default(); limbs]),
+        || (modulus.scratch(), Wiped::zeros(limbs)),
         |(scratch, group), (i, residues)| {
             work(scratch, i, group);
             for (lane, residue) in residues.chunks_exact_mut(limbs).enumerate() {
@@ -33,7 +34,7 @@ pub(super) fn multiply(modulus: &Modulus, a: &[u64], b: &[u64]) -> Vec<u64> {
     let count = a.len() / modulus.limbs();
     assert_eq!(a.len(), b.len(), "operands differ in number");
     build(modulus, count, |scratch, i, group| {
-        let mut factor = vec![Limbs::default(); modulus.limbs()];
+        let mut factor = Wiped::zeros(modulus.limbs());
         modulus.gather(a, lanes(i, count), group);
         modulus.gather(b, lanes(i, count), &mut factor);
         modulus.mul_assign(scratch, group, &factor);

@@ -4,9 +4,9 @@ use crypto_bigint::{BoxedUint, ConcatenatingMul, NonZero, Odd};
 use sordino_secret::SecretRng;
 use zeroize::Zeroizing;
 
-/// The number with these words, least significant first.
-pub(super) fn number(words: &[u64]) -> BoxedUint {
-    BoxedUint::from_words(words.iter().copied())
+/// The number with these words, least significant first. Zeroised when dropped.
+pub(super) fn number(words: &[u64]) -> Zeroizing<BoxedUint> {
+    Zeroizing::new(BoxedUint::from_words(words.iter().copied()))
 }
 
 /// The low words of a number, with zeros above it.
@@ -20,12 +20,12 @@ pub(super) fn words(x: &BoxedUint, len: usize) -> Vec<u64> {
 
 /// A modulus for divisions. Callers know that it is not 0.
 pub(super) fn nonzero(words: &[u64]) -> NonZero<BoxedUint> {
-    number(words).into_nz().or_panic("a modulus of 0")
+    number(words).to_nz().or_panic("a modulus of 0")
 }
 
 /// A modulus for inversions. Callers know that it is odd.
 pub(super) fn odd(words: &[u64]) -> Odd<BoxedUint> {
-    number(words).into_odd().or_panic("an even modulus")
+    number(words).to_odd().or_panic("an even modulus")
 }
 
 /// For what is known to be there.
@@ -41,18 +41,18 @@ impl<T> OrPanic<T> for crypto_bigint::CtOption<T> {
 
 /// The product, of as many words as both together.
 pub(super) fn product(a: &[u64], b: &[u64]) -> Vec<u64> {
-    words(&number(a).concatenating_mul(&number(b)), a.len() + b.len())
+    words(&Zeroizing::new(number(a).concatenating_mul(&*number(b))), a.len() + b.len())
 }
 
 /// The remainder, of as many words as the modulus.
 pub(super) fn remainder(a: &[u64], modulus: &[u64]) -> Vec<u64> {
-    words(&number(a).rem(&nonzero(modulus)), modulus.len())
+    words(&Zeroizing::new(number(a).rem(&nonzero(modulus))), modulus.len())
 }
 
 /// The inverse modulo an odd number, if there is one.
 pub(super) fn inverse(a: &[u64], modulus: &[u64]) -> Option<Vec<u64>> {
-    let reduced = number(&remainder(a, modulus));
-    let inverse = reduced.invert_odd_mod(&odd(modulus)).into_option()?;
+    let reduced = number(&Zeroizing::new(remainder(a, modulus)));
+    let inverse = Zeroizing::new(reduced.invert_odd_mod(&odd(modulus)).into_option()?);
     Some(words(&inverse, modulus.len()))
 }
 
@@ -64,7 +64,7 @@ pub(super) fn inverse_of_public(a: &[u64], modulus: &[u64]) -> Option<Vec<u64>> 
 
 /// a - b modulo a modulus above both.
 pub(super) fn difference(a: &[u64], b: &[u64], modulus: &[u64]) -> Vec<u64> {
-    words(&number(a).sub_mod(&number(b), &nonzero(modulus)), modulus.len())
+    words(&Zeroizing::new(number(a).sub_mod(&number(b), &nonzero(modulus))), modulus.len())
 }
 
 /// Whether a < b, of the same length, in a time that depends on them.

@@ -1,12 +1,11 @@
 //! The primes of a key.
 
-use crypto_bigint::BoxedUint;
 use crypto_primes::{Flavor, is_prime};
 use sordino_secret::SecretRng;
 use zeroize::Zeroizing;
 
 use super::Strength;
-use super::number::{number, product, random_bits, words};
+use super::number::{nonzero, number, product, random_bits, words};
 
 /// A factor P = 2 p k + 1 of n with a prime p.
 pub(super) struct Factor {
@@ -35,7 +34,7 @@ fn remainder_by(x: &[u64], d: u64) -> u64 {
 
 /// Whether a random number is prime, but with a probability far below 2^-128 (Baillie-PSW has no known exception).
 fn is_probably_prime(x: &[u64], small: &[u64]) -> bool {
-    small.iter().all(|d| remainder_by(x, *d) != 0) && is_prime(Flavor::Any, &number(x))
+    small.iter().all(|d| remainder_by(x, *d) != 0) && is_prime(Flavor::Any, &*number(x))
 }
 
 /// A random factor, its two top bits set, and 3 modulo 4.
@@ -49,12 +48,12 @@ pub(super) fn factor(strength: Strength, rng: &mut SecretRng) -> Factor {
             break order;
         }
     };
-    let divisor = number(&order).into_nz().into_option().unwrap_or_else(|| panic!("a prime of 0"));
+    let divisor = nonzero(&order);
     loop {
         // 2 k of about target / p.
         let mut target = random_bits(half, rng);
         target[half / 64 - 1] |= 3 << 62;
-        let (quotient, _): (BoxedUint, BoxedUint) = number(&target).div_rem(&divisor);
+        let quotient = Zeroizing::new(number(&target).div_rem(&divisor).0);
         let mut cofactor = Zeroizing::new(words(&quotient, half / 64));
         cofactor[0] = cofactor[0] & !3 | 2;
         let mut prime = Zeroizing::new(product(&cofactor, &order));

@@ -4,7 +4,9 @@ use sordino_kernels::{Wiped, wipe};
 use sordino_secret::SecretRng;
 use zeroize::Zeroizing;
 
-use super::number::{difference, inverse, number, odd, product, random_bits, remainder, words};
+use super::number::{
+    difference, inverse, nonzero, number, odd, product, random_bits, remainder, words,
+};
 use super::pool::random_powers;
 use super::prime::{Factor, factor};
 use super::public::WINDOW;
@@ -42,7 +44,7 @@ struct Half {
 impl SecretKey {
     /// A fresh key.
     ///
-    /// *Cost*: about a second for n of 2048 bits and some for 3072.
+    /// *Cost*: some hundred milliseconds.
     ///
     /// *Security*: the time depends on the numbers that are tried and thrown away, and in trial divisions by small
     /// primes slightly on the ones that are kept.
@@ -65,7 +67,7 @@ impl SecretKey {
         // Factors whose difference has its top 100 bits clear would be found by Fermat's method.
         let half = p.prime.len();
         let distance = |a: &[u64], b: &[u64]| {
-            let borrow = number(a).wrapping_sub(number(b));
+            let borrow = Zeroizing::new(number(a).wrapping_sub(&*number(b)));
             borrow.as_words()[half - 2..].iter().all(|word| *word == 0)
         };
         if distance(&p.prime, &q.prime) || distance(&q.prime, &p.prime) {
@@ -228,8 +230,8 @@ impl Half {
                 let (difference, below) = word.overflowing_sub(borrow);
                 (*word, borrow) = (difference, u64::from(below));
             }
-            let t = number(&low).wrapping_mul(number(&self.reciprocal));
-            let t = t.mul_mod(&number(&self.scale), &super::number::nonzero(&self.prime));
+            let t = Zeroizing::new(number(&low).wrapping_mul(&*number(&self.reciprocal)));
+            let t = Zeroizing::new(t.mul_mod(&number(&self.scale), &nonzero(&self.prime)));
             out.extend_from_slice(t.as_words());
         }
         out
@@ -258,7 +260,7 @@ fn element(f: &Factor, rng: &mut SecretRng) -> Option<Zeroizing<Vec<u64>>> {
 fn combine(first: &[u64], second: &[u64], p: &[u64], q: &[u64], quotient: &[u64]) -> Vec<u64> {
     let reduced = Zeroizing::new(remainder(second, p));
     let delta = Zeroizing::new(difference(first, &reduced, p));
-    let factor = number(&delta).mul_mod(&number(quotient), &super::number::nonzero(p));
+    let factor = Zeroizing::new(number(&delta).mul_mod(&number(quotient), &nonzero(p)));
     let mut out = product(factor.as_words(), q);
     let mut carry = 0;
     for (i, out) in out.iter_mut().enumerate() {

@@ -124,9 +124,11 @@ fn check(m: &Modulus, n: &[u64], seed: u64) {
     let sums: Vec<u64> = pairs.flat_map(|(x, y)| two(x, y)).collect();
     assert!(ungroup(m, &mut s, &sum) == sums, "sum of {} bits", words::bits(n));
     let mut wide = values(2 * LANES * n.len(), seed);
-    // Just below n 2^(64 words).
+    // Up to just below n 2^bits.
     for (wide, top) in wide.chunks_mut(n.len()).skip(1).step_by(2).zip(x.chunks(n.len())) {
-        wide.copy_from_slice(top);
+        let spare = 64 * n.len() - words::bits(n);
+        let shift = if spare > 0 { spare + 1 } else { 0 };
+        wide.copy_from_slice(&words_of(&number(top).shr(shift as u32), n.len()));
     }
     let mut residues = vec![0; LANES * m.limbs()];
     m.import_wide(&mut s, &wide, &mut residues);
