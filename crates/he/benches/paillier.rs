@@ -15,7 +15,7 @@ use sordino_he::paillier::{
 };
 use sordino_secret::SecretRng;
 
-const VALUE_BITS: u32 = 22;
+const VALUE_BITS: u32 = 19;
 const WEIGHT_BITS: u32 = 4;
 
 fn scheduled() -> Option<f64> {
