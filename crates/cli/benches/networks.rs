@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cargo bench -p sordino --bench networks -- [NAME] [--all] [--supply SUPPLY]... [--truncation exact|one-lsb]...
-//!                                            [--linear lattice|ot|auto]... [--no-winograd] [--prepared] [--forecast]
+//!                                            [--linear lattice|ot|auto|paillier|paillier-2048]... [--no-winograd] [--prepared] [--forecast]
 //!                                            [--batch N]
 //! ```
 //!
@@ -24,7 +24,7 @@ mod common;
 mod loopback;
 
 use loopback::{Case, Prepared, Stores, batch_over_tls, prepare, session_over_tls};
-use sordino::engine::session::{LinearChoice, SupplyChoice, Truncation, Wish};
+use sordino::engine::session::{LinearChoice, PaillierBits, SupplyChoice, Truncation, Wish};
 use sordino::engine::twoparty::{CostModel, ServerModel};
 use sordino::engine::{Silent, run_clear};
 use sordino::graph::fixed::{FixedGraph, FixedOp};
@@ -82,6 +82,8 @@ fn name(case: &Case, wish: Wish) -> String {
         (LinearChoice::Lattice, _) => "lattice",
         (LinearChoice::Transfer, true) => "ot",
         (LinearChoice::Transfer, false) => "ot, direct",
+        (LinearChoice::Paillier(PaillierBits::N2048), _) => "paillier-2048",
+        (LinearChoice::Paillier(PaillierBits::N3072), _) => "paillier",
         (LinearChoice::Cheapest, true) => "auto",
         (LinearChoice::Cheapest, false) => "auto, direct",
     };
@@ -250,6 +252,8 @@ fn wanted() -> Result<Wanted, String> {
                     Some("lattice") => LinearChoice::Lattice,
                     Some("ot") => LinearChoice::Transfer,
                     Some("auto") => LinearChoice::Cheapest,
+                    Some("paillier") => LinearChoice::Paillier(PaillierBits::N3072),
+                    Some("paillier-2048") => LinearChoice::Paillier(PaillierBits::N2048),
                     other => return Err(format!("unknown kind of linear layers {other:?}")),
                 });
             }

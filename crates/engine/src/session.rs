@@ -7,7 +7,7 @@
 //! transfers open is sent a probe too, by which it knows the link, and names the supply when it confirms.
 //!
 //! Learned from the handshake: the client learns the architecture, scales and bit widths; the
-//! server learns the client's choice of transfer supply and of what is revealed.
+//! server learns the client's wish; a supply that was left open tells it of the link, or of what the client has stored.
 
 use crate::Error;
 use crate::link::{self, Probe};
@@ -113,10 +113,28 @@ pub enum LinearChoice {
     Transfer,
     /// For each layer what sends fewer bytes.
     Cheapest,
+    /// Paillier's encryption, a key of so many bits: fewer bytes than on the lattice where a ciphertext would not
+    /// be filled, far more computing; no lattice assumption.
+    Paillier(PaillierBits),
+}
+
+/// Bits of the modulus n of Paillier's encryption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PaillierBits {
+    /// 2048, rated at 112 bits of security; what the literature uses.
+    N2048,
+    /// 3072, rated at 128 bits of security.
+    N3072,
 }
 
 impl LinearChoice {
-    const ALL: [Self; 3] = [Self::Lattice, Self::Transfer, Self::Cheapest];
+    const ALL: [Self; 5] = [
+        Self::Lattice,
+        Self::Transfer,
+        Self::Cheapest,
+        Self::Paillier(PaillierBits::N2048),
+        Self::Paillier(PaillierBits::N3072),
+    ];
 }
 
 /// The backend, as agreed on the wire.
@@ -281,9 +299,9 @@ fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Result<T, Erro
     }
 }
 
-fn digest(graph: &[u8], card: &[u8], wish: &Wish) -> Result<[u8; 32], Error> {
+fn digest(graph: &[u8], card: &[u8], images: u32, wish: &Wish) -> Result<[u8; 32], Error> {
     let mut h = blake3::Hasher::new_derive_key("sordino session terms v1");
-    for part in [graph, card, &encode(wish)?] {
+    for part in [graph, card, &images.to_le_bytes(), &encode(wish)?] {
         h.update(&(part.len() as u64).to_le_bytes());
         h.update(part);
     }
@@ -336,7 +354,7 @@ pub fn greet<'a>(lane: &mut Lane, ask: impl Into<Ask<'a>>) -> Result<Terms, Erro
     if let (Some(choose), Some(link)) = (choose, &link) {
         wish.supply = choose(&graph, &wish, link)?.check()?;
     }
-    let confirm = Confirm { supply: wish.supply, digest: digest(&bytes, &card, &wish)? };
+    let confirm = Confirm { supply: wish.supply, digest: digest(&bytes, &card, images, &wish)? };
     lane.send(CONFIRM, Public::new(&encode(&confirm)?))?;
     lane.flush()?;
     Ok(Terms { graph, wish, card, images, link })
@@ -399,7 +417,7 @@ pub fn welcome(
             "it confirms another supply of transfers than it asked for".into(),
         ));
     }
-    if confirm.digest != digest(&bytes, card, &wish)? {
+    if confirm.digest != digest(&bytes, card, images, &wish)? {
         return Err(Error::Peer("it confirms other terms than were offered".into()));
     }
     Ok(wish)

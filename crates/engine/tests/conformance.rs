@@ -7,7 +7,7 @@ mod common;
 use common::fixtures::{fixtures, operators, words};
 use common::{Builder, Kind, Report, WISH, inputs, mix, run};
 use proptest::prelude::*;
-use sordino_engine::session::{LinearChoice, Reveal, SupplyChoice, Wish};
+use sordino_engine::session::{LinearChoice, PaillierBits, Reveal, SupplyChoice, Wish};
 use sordino_engine::{Error, run_clear};
 use sordino_graph::fixed::*;
 use sordino_wire::{Role, memory_pair};
@@ -65,6 +65,15 @@ fn fixtures_twoparty_on_transfers_alone() {
 #[test]
 fn fixtures_twoparty_by_the_cheaper_way() {
     every_fixture(Kind::TwoParty, Wish { linear: LinearChoice::Cheapest, ..WISH });
+}
+
+/// Keys of 2048 bits are made faster; those of 3072 take the same code.
+#[test]
+fn fixtures_twoparty_on_paillier() {
+    let linear = LinearChoice::Paillier(PaillierBits::N2048);
+    every_fixture(Kind::TwoParty, Wish { linear, ..WISH });
+    let linear = LinearChoice::Paillier(PaillierBits::N3072);
+    conforms(Kind::TwoParty, &words(), Wish { linear, ..WISH }, &[6]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 
 use common::fixtures::{fixtures, words};
 use common::{Kind, WISH, both, inputs};
-use sordino_engine::session::{Ask, LinearChoice, SupplyChoice, Truncation, Wish};
+use sordino_engine::session::{Ask, LinearChoice, PaillierBits, SupplyChoice, Truncation, Wish};
 use sordino_engine::twoparty::{ClientSession, CostModel, Offer, ServerModel, Unobserved, serve};
 use sordino_engine::{Error, Silent, run_clear};
 use sordino_graph::fixed::{FixedModel, FixedOp};
@@ -108,6 +108,11 @@ fn material_decides_where_the_supply_was_left_open() {
 #[test]
 fn prepared_inferences_by_the_cheaper_way() {
     every_fixture_prepared(LinearChoice::Cheapest);
+}
+
+#[test]
+fn prepared_inferences_on_paillier() {
+    every_fixture_prepared(LinearChoice::Paillier(PaillierBits::N2048));
 }
 
 fn every_fixture_prepared(linear: LinearChoice) {

@@ -9,7 +9,8 @@ use clap::{Args, ValueEnum};
 use sordino_engine::Backend;
 use sordino_engine::garbled::GarbledBackend;
 use sordino_engine::session::{
-    Ask, BackendChoice, Choose, LinearChoice, Reveal, SupplyChoice, Terms, Truncation, Wish,
+    Ask, BackendChoice, Choose, LinearChoice, PaillierBits, Reveal, SupplyChoice, Terms,
+    Truncation, Wish,
 };
 use sordino_engine::twoparty::TwoPartyBackend;
 use sordino_store::{Error as StoreError, Id, Store};
@@ -151,7 +152,8 @@ pub(super) struct ProtocolArgs {
     #[arg(long, value_enum, default_value = "exact")]
     truncation: TruncationArg,
     /// What linear layers run on (twoparty): lattice ciphertexts, oblivious transfers like everything
-    /// else, for far more bytes, or for each layer what takes fewer bytes
+    /// else, for far more bytes, for each layer what takes fewer of the two, or Paillier's encryption with a
+    /// key of 3072 or 2048 bits (112-bit security), for far more computing
     #[arg(long, value_enum, default_value = "lattice")]
     linear: LinearArg,
     /// Do without Winograd's transforms where linear layers run on oblivious transfers
@@ -168,6 +170,9 @@ enum LinearArg {
     Lattice,
     Ot,
     Auto,
+    Paillier,
+    #[value(name = "paillier-2048")]
+    Paillier2048,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -284,6 +289,8 @@ impl ProtocolArgs {
             LinearArg::Lattice => LinearChoice::Lattice,
             LinearArg::Ot => LinearChoice::Transfer,
             LinearArg::Auto => LinearChoice::Cheapest,
+            LinearArg::Paillier => LinearChoice::Paillier(PaillierBits::N3072),
+            LinearArg::Paillier2048 => LinearChoice::Paillier(PaillierBits::N2048),
         };
         let supply = match self.supply {
             SupplyArg::Auto => wish(backend).supply,

@@ -1,6 +1,5 @@
 use super::evaluator::{Source, TwoParty};
-use super::linear::Plans;
-use super::linear::lattice::Keys;
+use super::linear::{Plans, Secrets};
 use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
 use super::{CotPool, Tiles, batch};
@@ -9,7 +8,6 @@ use crate::session::{self, Ask, Choose, SupplyChoice, Terms, Wish};
 use crate::walk::{Progress, walk_batch};
 use crate::{Clock, Error};
 use sordino_graph::fixed::FixedGraph;
-use sordino_he::ClientKeys;
 use sordino_secret::{Client, Ledger, Ring, SecretRng, Share};
 use sordino_store::{Entry, Id, Store};
 use sordino_wire::{Lane, Meter, Network, Phase, Role};
@@ -34,7 +32,7 @@ pub struct ClientSession<'a> {
 /// What is set up when it is first needed.
 struct Tools {
     pool: CotPool,
-    keys: Keys<ClientKeys>,
+    keys: Secrets,
 }
 
 impl<'a> ClientSession<'a> {

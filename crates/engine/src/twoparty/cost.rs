@@ -4,6 +4,7 @@ use super::outline::{Visitor, outline};
 use super::stock::{Part, draws};
 use super::{LinearPlan, Needs, Settings, Tiles, linear, prepared};
 use crate::request::{REQUEST_LEN, STATUS_LEN};
+use crate::session::SupplyChoice;
 use crate::walk::Silent;
 use crate::{Error, Layer};
 use sordino_graph::fixed::{FixedGraph, FixedOp};
@@ -48,6 +49,20 @@ impl<'a> CostModel<'a> {
         let meter = Meter::new(role);
         let costs = LayerCosts { mode: Mode::Live, linear, meter, supplies: None };
         Ok(Self { graph, settings: *settings, tiles, costs })
+    }
+
+    /// The same session before its first request, on another supply of transfers: what is known of ciphertexts is
+    /// kept.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn on_supply(&self, supply: SupplyChoice) -> Result<Self, Error> {
+        let settings = Settings { supply, ..self.settings };
+        let linear = self.costs.linear.with_settings(self.graph, &settings)?;
+        let tiles = Tiles::new(supply.into(), settings.truncation);
+        let meter = Meter::new(self.costs.meter.role());
+        let costs = LayerCosts { mode: Mode::Live, linear, meter, supplies: None };
+        Ok(Self { graph: self.graph, settings, tiles, costs })
     }
 
     /// Adds one inference with nothing prepared: its request, its layers and the reveal.

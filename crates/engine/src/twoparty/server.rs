@@ -1,6 +1,6 @@
 use super::evaluator::{Source, TwoParty};
-use super::linear::lattice::{self, Kernels, Keys};
-use super::linear::{LinearSide, Plans};
+use super::linear::lattice::{self, Kernels};
+use super::linear::{LinearSide, Plans, Received};
 use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
 use super::{CotPool, MAX_BATCH, Tiles, batch, with_label};
@@ -9,7 +9,6 @@ use crate::session::{self, BackendChoice, Refusal, Reveal, Wish};
 use crate::walk::{Progress, walk_batch};
 use crate::{Clock, Error};
 use sordino_graph::fixed::{FixedGraph, FixedModel, Weights};
-use sordino_he::ServerKeys;
 use sordino_secret::{Ledger, Ring, SecretRng, Server, Share};
 use sordino_store::{Entry, Id, Store};
 use sordino_wire::{AbortCode, Lane, Meter, Phase, Role};
@@ -60,7 +59,7 @@ impl ServerModel {
         Ok(list.map(|i| prepared::images(Role::Server, &i.kind)).sum())
     }
 
-    fn linear<'a>(&'a self, plans: &'a Plans, keys: &'a Keys<ServerKeys>) -> LinearSide<'a> {
+    fn linear<'a>(&'a self, plans: &'a Plans, keys: &'a Received) -> LinearSide<'a> {
         LinearSide::Server { plans, keys, kernels: &self.kernels, weights: &self.weights }
     }
 
@@ -204,7 +203,7 @@ struct Tools {
     pool: CotPool,
     plans: Plans,
     /// The client's public keys.
-    keys: Keys<ServerKeys>,
+    keys: Received,
 }
 
 impl Tools {
@@ -222,8 +221,9 @@ impl Tools {
                 lane.meter_mut().set(Phase::Setup, None);
                 let pool = CotPool::setup::<Server>(lane, rng, wish.supply.into())?;
                 let lattice = Arc::clone(&model.lattice);
-                let plans = Plans::with(lattice, model.graph(wish.reveal), &wish.into())?;
-                let keys = plans.receive_keys(lane)?;
+                let graph = model.graph(wish.reveal);
+                let plans = Plans::with(lattice, graph, &wish.into())?;
+                let keys = plans.receive_keys(lane, graph, &model.weights)?;
                 Self { pool, plans, keys }
             }
         };

@@ -33,7 +33,7 @@ type Batch = Arc<Vec<Arc<[ConvLayout]>>>;
 /// The owner's kernels in the form that the products use, by layer number.
 pub(crate) struct Kernels(BTreeMap<u32, EncodedKernel>);
 
-fn shape(conv: &fixed::ConvShape) -> ConvShape {
+pub(super) fn shape(conv: &fixed::ConvShape) -> ConvShape {
     ConvShape {
         cin: conv.cin,
         h: conv.h,

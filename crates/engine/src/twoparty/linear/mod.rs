@@ -1,7 +1,8 @@
-//! Linear layers: each on lattice ciphertexts or on correlated transfers, as the session agreed.
+//! Linear layers: each on lattice ciphertexts, on correlated transfers or on Paillier's encryption, as the session agreed.
 
 pub(crate) mod lattice;
 mod method;
+mod paillier;
 
 pub use method::{LinearPlan, Method};
 
@@ -11,6 +12,7 @@ use crate::session::LinearChoice;
 use crate::{Clock, Error, Layer};
 use lattice::{Kernels, Keys};
 use sordino_graph::fixed::{FixedGraph, FixedOp, Weights, semantics};
+use sordino_he::paillier::{PublicKey, SecretKey};
 use sordino_he::{ClientKeys, ServerKeys};
 use sordino_ot::cost::Costs;
 use sordino_secret::{Party, Ring, SecretRng, Share};
@@ -26,20 +28,26 @@ pub(crate) struct Plans {
     wanted: Vec<bool>,
     /// The layers that run on transfers.
     transfer: BTreeMap<u32, transfer::Plan>,
+    /// Layouts for every layer, if they run on Paillier's encryption.
+    paillier: Option<paillier::Plans>,
+}
+
+/// The client's keys for all kinds of ciphertexts that its layers use.
+pub(crate) struct Secrets {
+    lattice: Keys<ClientKeys>,
+    paillier: Option<SecretKey>,
+}
+
+/// What the server has of the client's, and its weights in the form that needs no lattice.
+pub(crate) struct Received {
+    lattice: Keys<ServerKeys>,
+    paillier: Option<(PublicKey, paillier::Kernels)>,
 }
 
 /// One party's secret side of the linear layers.
 pub(crate) enum LinearSide<'a> {
-    Client {
-        plans: &'a Plans,
-        keys: &'a Keys<ClientKeys>,
-    },
-    Server {
-        plans: &'a Plans,
-        keys: &'a Keys<ServerKeys>,
-        kernels: &'a Kernels,
-        weights: &'a Weights,
-    },
+    Client { plans: &'a Plans, keys: &'a Secrets },
+    Server { plans: &'a Plans, keys: &'a Received, kernels: &'a Kernels, weights: &'a Weights },
 }
 
 /// What a layer works with.
@@ -61,9 +69,26 @@ impl Plans {
                 let transfer = on_transfers(graph, settings);
                 let transfer = transfer.map(|(i, plan)| Ok((i, plan?)));
                 let transfer = transfer.collect::<Result<_, Error>>()?;
-                Ok(Self { lattice: None, wanted: Vec::new(), transfer })
+                Ok(Self { lattice: None, wanted: Vec::new(), transfer, paillier: None })
+            }
+            LinearChoice::Paillier(bits) => {
+                super::support::on_shares(graph)?;
+                let paillier = Some(paillier::Plans::new(graph, bits)?);
+                Ok(Self { lattice: None, wanted: Vec::new(), transfer: BTreeMap::new(), paillier })
             }
             _ => Self::with(Arc::new(lattice::Plans::new(graph)?), graph, settings),
+        }
+    }
+
+    /// For the same graph and other settings.
+    pub(crate) fn with_settings(
+        &self,
+        graph: &FixedGraph,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        match &self.lattice {
+            Some(lattice) => Self::with(Arc::clone(lattice), graph, settings),
+            None => Self::new(graph, settings),
         }
     }
 
@@ -74,7 +99,9 @@ impl Plans {
         settings: &Settings,
     ) -> Result<Self, Error> {
         let transfer = match settings.linear {
-            LinearChoice::Transfer => return Self::new(graph, settings),
+            LinearChoice::Transfer | LinearChoice::Paillier(_) => {
+                return Self::new(graph, settings);
+            }
             LinearChoice::Lattice => BTreeMap::new(),
             LinearChoice::Cheapest => cheaper(&lattice, graph, settings)?,
         };
@@ -82,11 +109,15 @@ impl Plans {
         for (_, set) in lattice.layers().filter(|(i, _)| !transfer.contains_key(i)) {
             wanted[set] = true;
         }
-        Ok(Self { lattice: Some(lattice), wanted, transfer })
+        Ok(Self { lattice: Some(lattice), wanted, transfer, paillier: None })
     }
 
     /// How a layer is run.
     pub(crate) fn layer(&self, layer: u32) -> Result<LinearPlan, Error> {
+        if let Some(plans) = &self.paillier {
+            let products = plans.products(layer)?;
+            return Ok(LinearPlan { method: Method::Paillier, products });
+        }
         Ok(match self.transfer.get(&layer) {
             Some(plan) => LinearPlan { method: plan.method(), products: plan.products() },
             None => {
@@ -105,19 +136,27 @@ impl Plans {
     }
 
     /// Client: makes keys and sends the public ones.
-    pub(crate) fn send_keys(
-        &self,
-        lane: &mut Lane,
-        rng: &mut SecretRng,
-    ) -> Result<Keys<ClientKeys>, Error> {
-        let keys = self.lattice.as_ref().map(|plans| plans.send_keys(lane, rng, &self.wanted));
-        Ok(keys.transpose()?.unwrap_or_default())
+    pub(crate) fn send_keys(&self, lane: &mut Lane, rng: &mut SecretRng) -> Result<Secrets, Error> {
+        let lattice = self.lattice.as_ref().map(|plans| plans.send_keys(lane, rng, &self.wanted));
+        let lattice = lattice.transpose()?.unwrap_or_default();
+        let paillier = self.paillier.as_ref().map(|plans| plans.send_key(lane, rng)).transpose()?;
+        Ok(Secrets { lattice, paillier })
     }
 
     /// Server: receives the public keys.
-    pub(crate) fn receive_keys(&self, lane: &mut Lane) -> Result<Keys<ServerKeys>, Error> {
-        let keys = self.lattice.as_ref().map(|plans| plans.receive_keys(lane, &self.wanted));
-        Ok(keys.transpose()?.unwrap_or_default())
+    pub(crate) fn receive_keys(
+        &self,
+        lane: &mut Lane,
+        graph: &FixedGraph,
+        weights: &Weights,
+    ) -> Result<Received, Error> {
+        let lattice = self.lattice.as_ref().map(|plans| plans.receive_keys(lane, &self.wanted));
+        let lattice = lattice.transpose()?.unwrap_or_default();
+        let paillier = self.paillier.as_ref().map(|plans| -> Result<_, Error> {
+            let kernels = paillier::Kernels::new(plans, graph, weights)?;
+            Ok((plans.receive_key(lane)?, kernels))
+        });
+        Ok(Received { lattice, paillier: paillier.transpose()? })
     }
 
     /// Messages of the keys.
@@ -126,6 +165,9 @@ impl Plans {
             if let Some(plans) = &self.lattice {
                 plans.key_cost(m, set);
             }
+        }
+        if let Some(plans) = &self.paillier {
+            plans.key_cost(m);
         }
     }
 
@@ -140,7 +182,10 @@ impl Plans {
     ) -> Result<(), Error> {
         let Some(plan) = self.transfer.get(&l.index) else {
             m.set(phase, Some(l.index));
-            return self.lattice()?.cost(m, l.index, l.images);
+            return match &self.paillier {
+                Some(plans) => plans.cost(m, l.index, l.images),
+                None => self.lattice()?.cost(m, l.index, l.images),
+            };
         };
         for task in plan.batch(l.images).tasks() {
             m.set(Phase::Offline, Some(l.index));
@@ -152,7 +197,7 @@ impl Plans {
     }
 
     /// The client's side.
-    pub(crate) fn client<'a>(&'a self, keys: &'a Keys<ClientKeys>) -> LinearSide<'a> {
+    pub(crate) fn client<'a>(&'a self, keys: &'a Secrets) -> LinearSide<'a> {
         LinearSide::Client { plans: self, keys }
     }
 
@@ -241,17 +286,32 @@ impl LinearSide<'_> {
     ) -> Result<Vec<u64>, Error> {
         let bias = bias.unwrap_or_default();
         match self {
-            Self::Client { plans, keys } => match plans.transfer.get(&l.index) {
-                Some(plan) => tools.send::<P>(l, &plan.batch(l.images), x),
-                None => plans.lattice()?.client(tools.lane, keys, l, x.expose(), tools.rng),
-            },
-            Self::Server { plans, keys, kernels, weights } => match plans.transfer.get(&l.index) {
-                Some(plan) => tools.receive::<P>(l, &plan.batch(l.images), weights, x, &bias),
-                None => {
-                    let own = (*keys, *kernels);
-                    plans.lattice()?.server(tools.lane, own, l, x.expose(), &bias, tools.rng)
+            Self::Client { plans, keys } => {
+                if let Some(plan) = plans.transfer.get(&l.index) {
+                    return tools.send::<P>(l, &plan.batch(l.images), x);
                 }
-            },
+                let (lane, rng) = (&mut *tools.lane, &mut *tools.rng);
+                match (&plans.paillier, &keys.paillier) {
+                    (Some(plans), Some(key)) => plans.client(lane, key, l, x.expose(), rng),
+                    _ => plans.lattice()?.client(lane, &keys.lattice, l, x.expose(), rng),
+                }
+            }
+            Self::Server { plans, keys, kernels, weights } => {
+                if let Some(plan) = plans.transfer.get(&l.index) {
+                    return tools.receive::<P>(l, &plan.batch(l.images), weights, x, &bias);
+                }
+                let (lane, rng) = (&mut *tools.lane, &mut *tools.rng);
+                match (&plans.paillier, &keys.paillier) {
+                    (Some(plans), Some((key, kernels))) => {
+                        let own = (key, kernels, *weights);
+                        plans.server(lane, own, l, x.expose(), &bias, rng)
+                    }
+                    _ => {
+                        let own = (&keys.lattice, *kernels);
+                        plans.lattice()?.server(lane, own, l, x.expose(), &bias, rng)
+                    }
+                }
+            }
         }
     }
 }
