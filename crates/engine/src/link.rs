@@ -1,8 +1,11 @@
 //! Round trip and rate of the link, measured by the client during the handshake.
 //!
-//! The round trip is the time from the hello to the answer, which the server gives at once. The rate is that of
-//! what follows the answer, a probe at its end. A connection that has just begun sends slowly over a
-//! long link, so the rate is rather too low than too high there.
+//! The round trip is the time from the hello to the answer, which the server gives without computing anything but
+//! the graph's bytes. The rate is that of what follows the answer, a probe at its end. A connection that has just begun
+//! sends slowly over a long link, so the rate is rather too low than too high there.
+//!
+//! *Security*: whoever delays messages, the server or the network, has a say in which supply is chosen, and in nothing
+//! else: all of them are secure, under assumptions of their own.
 
 use crate::Error;
 use sordino_wire::{Kind, Lane, Network, Public};
@@ -34,7 +37,7 @@ impl Probe {
         lane.recv(PROBE, PROBE_LEN)?;
         let took = self.start.elapsed().saturating_sub(self.rtt).max(Duration::from_micros(1));
         let bits = 8.0 * (before + PROBE_LEN) as f64;
-        Ok(Network { rtt: self.rtt, bandwidth: (bits / took.as_secs_f64()) as u64 })
+        Ok(Network { rtt: self.rtt, bandwidth: ((bits / took.as_secs_f64()) as u64).max(1) })
     }
 }
 

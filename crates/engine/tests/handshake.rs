@@ -308,9 +308,9 @@ fn a_supply_that_was_left_open_is_chosen_by_the_link() {
     for chosen in SupplyChoice::all() {
         let choose = |graph: &FixedGraph, wish: &Wish, link: &Network| {
             assert_eq!((graph, wish), (&model().graph, &WISH));
-            assert!((30..300).contains(&link.rtt.as_millis()), "{link}");
+            assert!((30..10_000).contains(&link.rtt.as_millis()), "{link}");
             // A probe of 64 KiB takes 6.5 ms at this rate; machines stall now and then.
-            assert!((1_000_000..100_000_000).contains(&link.bandwidth), "{link}");
+            assert!((10_000..100_000_000).contains(&link.bandwidth), "{link}");
             Ok(chosen)
         };
         let (near, far) = shaped_pair(network);

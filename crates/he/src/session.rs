@@ -142,8 +142,8 @@ fn split(one: &ConvLayout, images: usize) -> Result<Vec<ConvLayout>, Error> {
     if images == 1 {
         return Ok(vec![one.clone()]);
     }
-    let outputs = one.output_len().saturating_mul(images);
-    let mut parts = outputs.div_ceil(1 << MAX_OUTPUTS_LOG2).clamp(1, images.max(1));
+    let together = ((1 << MAX_OUTPUTS_LOG2) / one.output_len().max(1)).max(1);
+    let mut parts = images.div_ceil(together).max(1);
     loop {
         let most = images.div_ceil(parts);
         let layout = ConvLayout::batched(one.shape(), most, one.params())?;

@@ -27,10 +27,10 @@ const RATES: [Rate; 4] = [
 /// # Errors
 /// When the two-party backend cannot run the network.
 pub fn supply(graph: &FixedGraph, wish: &Wish, link: &Network) -> Result<SupplyChoice, Error> {
+    let any = CostModel::new(graph, &Settings::from(*wish), Role::Client)?;
     let mut best = (wish.supply, f64::INFINITY);
     for Rate { supply, setup, each } in RATES {
-        let settings = Settings::from(Wish { supply, ..*wish });
-        let mut model = CostModel::new(graph, &settings, Role::Client)?;
+        let mut model = any.on_supply(supply)?;
         model.infer()?;
         let (sent, made) = (model.meter().total(), model.transfers());
         let time =

@@ -9,10 +9,11 @@ use sordino_ot::cost::Costs;
 use sordino_ot::matrix::{self, Elements, Part, Shape, Weights};
 use sordino_secret::Party;
 use sordino_wire::{Lane, Meter, Role};
+use zeroize::Zeroizing;
 
 /// Transfers drawn at a time, 16 bytes each.
 const DRAW: usize = 1 << 21;
-/// Ring elements that a party may have to lay out for one layer, 8 bytes each.
+/// Ring elements and weights that a party may have to lay out for one layer, 8 bytes each.
 const MAX_LAYOUT: usize = 1 << 26;
 /// Transfers over which the bytes of making one are taken.
 const MANY: usize = 1 << 22;
@@ -70,7 +71,7 @@ impl Plan {
             node: node.name.clone(),
             op: node.op.name().into(),
             why: format!(
-                "on transfers its patches and sums have {layout} elements, at most {MAX_LAYOUT}"
+                "on transfers its patches, sums and weights have {layout} elements, at most {MAX_LAYOUT}"
             ),
             hint: "use --linear lattice".into(),
         })
@@ -155,9 +156,9 @@ impl Plan {
         self.layout().saturating_mul(images) <= MAX_LAYOUT
     }
 
-    /// Ring elements that a party lays out.
+    /// Ring elements and weights that a party lays out.
     fn layout(&self) -> usize {
-        self.shapes.iter().map(|s| s.inputs() + s.outputs()).sum()
+        self.shapes.iter().map(|s| s.inputs() + s.outputs() + s.weights()).sum()
     }
 
     /// Shares of the products before anything is added.
@@ -166,21 +167,22 @@ impl Plan {
     }
 
     /// The client's share as the products take it.
-    pub(crate) fn elements(&self, x: &[u64]) -> Vec<Vec<u64>> {
+    pub(crate) fn elements(&self, x: &[u64]) -> Zeroizing<Vec<Vec<u64>>> {
         let of_image = |x: &[u64]| match self.transform {
             None => vec![columns(&self.conv, x)],
             Some(size) => size.elements(&self.conv, x),
         };
         if self.images == 1 {
-            return of_image(x);
+            return Zeroizing::new(of_image(x));
         }
-        let images: Vec<_> = x.chunks(x.len() / self.images).map(of_image).collect();
+        let images = x.chunks(x.len() / self.images).map(of_image);
+        let images = Zeroizing::new(images.collect::<Vec<_>>());
         let joined = |(i, shape): (usize, &Shape)| {
             let width = shape.columns / self.images;
             let row = |at: usize| images.iter().flat_map(move |x| &x[i][at * width..][..width]);
             (0..shape.inputs() / shape.columns).flat_map(row).copied().collect()
         };
-        self.shapes.iter().enumerate().map(joined).collect()
+        Zeroizing::new(self.shapes.iter().enumerate().map(joined).collect())
     }
 
     /// The server's kernel as the products take it.

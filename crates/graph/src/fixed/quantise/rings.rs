@@ -51,6 +51,11 @@ fn assign(b: &mut Builder<'_>, nodes: &mut Vec<FixedNode>, output: EdgeId) -> Ve
     need[output.0 as usize] = b.edge(output).bits(margin);
     let mut reversed = Vec::with_capacity(nodes.len());
     for mut n in std::mem::take(nodes).into_iter().rev() {
+        // A bound that samples stay below may need more than its readers do.
+        if let FixedOp::Activate { function: Function::ReluMax { hi }, .. } = n.op {
+            let slot = &mut need[n.output.0 as usize];
+            *slot = (*slot).max(i64::BITS - hi.leading_zeros() + 1);
+        }
         let out = need[n.output.0 as usize];
         if let FixedOp::MaxPool(pool) = &n.op {
             let own = b.edge(n.inputs[0]).bits(margin) + 1;
