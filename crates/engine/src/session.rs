@@ -225,6 +225,8 @@ pub enum Refusal {
     Wish,
     /// The server runs its network with another backend.
     Backend,
+    /// The server does not run linear layers on Paillier's encryption.
+    Paillier,
 }
 
 impl Refusal {
@@ -235,6 +237,10 @@ impl Refusal {
             Self::Busy => "it serves as many clients as it can; try again later",
             Self::Wish => "it does not understand the requested settings",
             Self::Backend => "it serves this network with another --backend",
+            Self::Paillier => {
+                "it does not compute on Paillier's encryption, which takes much of its time: its owner has to start it \
+                 with --paillier"
+            }
         }
     }
 }

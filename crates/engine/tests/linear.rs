@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Builder, Kind, WISH, conv, inputs, run};
-use sordino_engine::session::{LinearChoice, SupplyChoice, Truncation, Wish};
+use sordino_engine::session::{LinearChoice, PaillierBits, SupplyChoice, Truncation, Wish};
 use sordino_engine::twoparty::{CostModel, Method};
 use sordino_graph::fixed::*;
 use sordino_wire::{Meter, Phase, Role, memory_pair};
@@ -140,6 +140,23 @@ fn one_lsb_is_off_by_one_at_most_on_whatever_layers_run() {
             assert!((signed(*got) - signed(want)).abs() <= 1, "{linear:?}: {got} for {want}");
         }
     }
+}
+
+/// What would take hours or gigabytes is refused before anything is sent.
+#[test]
+fn layers_too_large_for_paillier_are_refused() {
+    let refusal = |conv: ConvShape| {
+        let mut b = Builder::new(&[1, conv.cin, conv.h, conv.w], 20, 1);
+        b.linear(EdgeId(0), conv, 20);
+        let linear = LinearChoice::Paillier(PaillierBits::N2048);
+        let settings = Wish { linear, ..WISH }.into();
+        CostModel::new(&b.done().graph, &settings, Role::Client).err().map(|e| e.to_string())
+    };
+    for large in [conv(64, 512, 512, 64, 3, 1, 1), conv(2, 1500, 1500, 1, 21, 1, 0)] {
+        let Some(error) = refusal(large) else { panic!("it was planned") };
+        assert!(error.contains("--linear lattice"), "{error}");
+    }
+    assert_eq!(refusal(conv(64, 56, 56, 64, 3, 1, 1)), None);
 }
 
 /// A layer whose patches would not fit in memory is refused before anything is sent.

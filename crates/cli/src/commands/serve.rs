@@ -86,6 +86,10 @@ struct LimitArgs {
     /// Images of one inference (twoparty); fewer for networks so large that the memory would not suffice
     #[arg(long, value_name = "N", default_value_t = MAX_BATCH as u16, value_parser = clap::value_parser!(u16).range(1..=4096))]
     max_batch: u16,
+    /// Let clients choose Paillier's encryption for linear layers (twoparty), which takes seconds to minutes of this
+    /// server's time and memory for the weights once more in each session
+    #[arg(long)]
+    paillier: bool,
     /// Bytes of a session, both ways, such as 20GB
     #[arg(long, value_name = "SIZE", default_value = "64GB", value_parser = size)]
     max_bytes: u64,
@@ -145,7 +149,8 @@ impl Serve {
                 let label_only = self.reveal == RevealArg::Label;
                 let prepared = self.limits.max_prepared;
                 let (model, batch) = (Box::new(model), self.limits.max_batch.into());
-                (Served::TwoParty { model, label_only, store, prepared, batch }, forecast)
+                let paillier = self.limits.paillier;
+                (Served::TwoParty { model, label_only, paillier, store, prepared, batch }, forecast)
             }
             Private::Garbled => {
                 let model = EvaluatorModel::new(&fixed.model)?;

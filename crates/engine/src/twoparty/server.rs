@@ -5,7 +5,7 @@ use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
 use super::{CotPool, MAX_BATCH, Tiles, batch, with_label};
 use crate::request::{Request, Status};
-use crate::session::{self, BackendChoice, Refusal, Reveal, Wish};
+use crate::session::{self, BackendChoice, LinearChoice, Refusal, Reveal, Wish};
 use crate::walk::{Progress, walk_batch};
 use crate::{Clock, Error};
 use sordino_graph::fixed::{FixedGraph, FixedModel, Weights};
@@ -92,6 +92,9 @@ pub struct Offer<'a> {
     pub card: &'a [u8],
     /// Refuse to reveal anything but labels.
     pub label_only: bool,
+    /// Let clients choose Paillier's encryption for linear layers, which takes seconds to minutes of computing and, for
+    /// each session, 24 bytes and more for each weight.
+    pub paillier: bool,
     /// Inferences per session, a batch counting its images, and also preparations and unprepared inferences together.
     pub max_inferences: u64,
     /// Where prepared material is kept; without it clients cannot prepare.
@@ -109,6 +112,7 @@ impl<'a> Offer<'a> {
             model,
             card,
             label_only: false,
+            paillier: true,
             max_inferences: u64::MAX,
             store: None,
             max_prepared: 0,
@@ -166,6 +170,12 @@ fn session(
         session::refuse(lane, Refusal::LabelOnly)?;
         return Err(Error::Config(
             "the client asked for scores; this server reveals labels only".into(),
+        ));
+    }
+    if !offer.paillier && matches!(wish.linear, LinearChoice::Paillier(_)) {
+        session::refuse(lane, Refusal::Paillier)?;
+        return Err(Error::Config(
+            "the client asked for Paillier's encryption, which this server does not offer".into(),
         ));
     }
     let graph = offer.model.graph(wish.reveal);

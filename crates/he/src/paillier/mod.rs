@@ -37,7 +37,8 @@
 //!
 //! **What is checked of a peer's key** stands at [`PublicKey::from_bytes`], of its ciphertexts at
 //! [`Ciphertexts::from_bytes`]. Not checked is what would need a proof in zero knowledge: that n has two prime factors
-//! with gcd(n, phi(n)) = 1, and that all ciphertexts are h's powers times powers of 1 + n. A client that deviates there
+//! with gcd(n, phi(n)) = 1, that all ciphertexts are h's powers times powers of 1 + n, and that plaintexts stay in their
+//! slots. A client that deviates there
 //! can make released ciphertexts carry more of t than it should, and with it something of the weights; it gains nothing
 //! about anybody else's data. A semi-honest client does not.
 //!

@@ -64,7 +64,7 @@ impl SecretKey {
         q: &Factor,
         rng: &mut SecretRng,
     ) -> Option<Self> {
-        // Factors whose difference has its top 100 bits clear would be found by Fermat's method.
+        // Factors whose difference has its top 128 bits clear would be found by Fermat's method.
         let half = p.prime.len();
         let distance = |a: &[u64], b: &[u64]| {
             let borrow = Zeroizing::new(number(a).wrapping_sub(&*number(b)));
@@ -73,7 +73,7 @@ impl SecretKey {
         if distance(&p.prime, &q.prime) || distance(&q.prime, &p.prime) {
             return None;
         }
-        // gcd(P - 1, Q - 1) = 2: half of Q - 1 is invertible modulo half of P - 1. Then gcd(n, phi(n)) = 1, too.
+        // gcd(P - 1, Q - 1) = 2: half of Q - 1 is invertible modulo half of P - 1. gcd(n, phi(n)) = 1, for P and Q are of one length.
         let halved = |f: &Factor| {
             let mut x = Zeroizing::new(f.prime.to_vec());
             for i in 0..half {

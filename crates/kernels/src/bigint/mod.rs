@@ -1,4 +1,4 @@
-//! Products, squares and powers modulo odd numbers of 1024 to 6144 bits, eight values at a time.
+//! Products, squares and powers modulo odd numbers of 512 to 6144 bits, eight values at a time.
 //!
 //! Values are kept in Montgomery's form x R mod n. There are two layouts, both opaque and both depending on the
 //! instruction set of the [`Modulus`]:
@@ -146,8 +146,7 @@ impl Modulus {
         let raw: Vec<Limbs> = (0..limbs).map(|i| broadcast(n, i)).collect();
         let inverse = words::minus_inverse_wide(n);
         let inverse: [Limbs; wide::ROWS] = core::array::from_fn(|i| broadcast(&inverse, i));
-        let mut constants =
-            wide::Constants { n: vec![Limbs::default(); limbs], minus_inverse: inverse };
+        let mut constants = wide::Constants { n: Wiped::zeros(limbs), minus_inverse: inverse };
         // SAFETY: the level is active, so its features were detected.
         unsafe {
             if isa == Isa::Avx512Ifma {

@@ -1,16 +1,20 @@
 //! The scalar twin: 64-bit words, one value after the other, always fully reduced.
 
+use crate::Wiped;
+
 use super::words::{minus_inverse, power_of_two, reduce_once};
 
 /// What a product modulo `n` needs.
 pub(super) struct Portable {
-    n: Vec<u64>,
+    n: Wiped<u64>,
     minus_inverse: u64,
 }
 
 impl Portable {
     pub(super) fn new(n: &[u64]) -> Self {
-        Self { n: n.to_vec(), minus_inverse: minus_inverse(n[0]) }
+        let mut own = Wiped::zeros(n.len());
+        own.copy_from_slice(n);
+        Self { n: own, minus_inverse: minus_inverse(n[0]) }
     }
 
     /// R^2 modulo n for R = 2^(64 words).
@@ -48,7 +52,7 @@ impl Portable {
             let mut top = 0_u64;
             for i in 0..words {
                 let (q, mut carry) = (x[i].wrapping_mul(self.minus_inverse), 0_u64);
-                for (x, n) in x[i..].iter_mut().zip(&self.n) {
+                for (x, n) in x[i..].iter_mut().zip(&*self.n) {
                     let sum = u128::from(q) * u128::from(*n) + u128::from(*x) + u128::from(carry);
                     (*x, carry) = (sum as u64, (sum >> 64) as u64);
                 }

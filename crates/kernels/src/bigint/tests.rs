@@ -243,8 +243,10 @@ fn integer_products_equal_those_of_doubles() {
             let mut s = m.scratch();
             let inverse = words::minus_inverse_wide(&n);
             let broadcast = |words: &[u64], i| Limbs([words::limb52(words, i); LANES]);
+            let mut own = Wiped::zeros(m.limbs());
+            own.iter_mut().enumerate().for_each(|(i, limbs)| *limbs = broadcast(&n, i));
             let constants = Constants {
-                n: (0..m.limbs()).map(|i| broadcast(&n, i)).collect(),
+                n: own,
                 minus_inverse: core::array::from_fn(|i| broadcast(&inverse, i)),
             };
             let (a, b) = (group(&m, &mut s, &eight(&n, 1)), group(&m, &mut s, &eight(&n, 2)));

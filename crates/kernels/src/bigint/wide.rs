@@ -13,6 +13,7 @@
 //! Every function is `inline(always)` so that it becomes part of a `#[target_feature]` function; calling one from
 //! elsewhere than code with the features of its `Multiplier` is undefined. Slices have the stated lengths.
 
+use crate::Wiped;
 use core::arch::x86_64::*;
 
 use super::Limbs;
@@ -36,7 +37,7 @@ pub(super) trait Multiplier: Copy {
 
 /// The constants of a modulus of `limbs` limbs, as operands.
 pub(super) struct Constants {
-    pub(super) n: Vec<Limbs>,
+    pub(super) n: Wiped<Limbs>,
     /// -1/n modulo 2^208.
     pub(super) minus_inverse: [Limbs; ROWS],
 }

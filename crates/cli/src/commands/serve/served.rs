@@ -9,6 +9,7 @@ pub(super) enum Served {
     TwoParty {
         model: Box<ServerModel>,
         label_only: bool,
+        paillier: bool,
         store: Option<Store>,
         /// Most prepared inferences kept.
         prepared: usize,
@@ -33,9 +34,10 @@ impl Served {
         observer: &mut dyn Observer,
     ) -> Result<Meter, Error> {
         match self {
-            Self::TwoParty { model, label_only, store, prepared, batch } => {
+            Self::TwoParty { model, label_only, paillier, store, prepared, batch } => {
                 let offer = Offer {
                     label_only: *label_only,
+                    paillier: *paillier,
                     max_inferences: inferences,
                     store: store.as_ref(),
                     max_prepared: *prepared,

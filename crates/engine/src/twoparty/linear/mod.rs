@@ -132,6 +132,9 @@ impl Plans {
         if !self.transfer.values().all(|plan| plan.fits(images)) {
             return Err(too_many(images, "a layer on transfers takes too much memory"));
         }
+        if let Some(plans) = &self.paillier {
+            return plans.fit(images);
+        }
         self.lattice.as_ref().map_or(Ok(()), |plans| plans.fit(images))
     }
 

@@ -10,7 +10,8 @@
 //!
 //! *Security*: semi-honest. The server sees encryptions; the client sees sums under masks that are
 //! [`MASK_BITS`](sordino_he::paillier::MASK_BITS) bits wider than any sum, in ciphertexts re-randomised within 2^-63. The
-//! time that the server takes tells the client how many weights are zero, roughly.
+//! time that the server takes tells the client roughly how many weights are zero, how large the largest is, and whether
+//! any is negative.
 //!
 //! *Source*: Paillier, EUROCRYPT 1999; the module [`sordino_he::paillier`] for what is ours.
 
@@ -32,8 +33,16 @@ const RESULT: Kind = Kind::new(0x0312, "masked rows");
 
 /// Ciphertexts of a message.
 const CHUNK: usize = 64;
-/// Products of a layer that a party agrees to, about an hour of computing.
-const MAX_PRODUCTS: u64 = 1 << 32;
+/// Products of an image that a party agrees to: some twenty minutes of one core.
+const MAX_PRODUCTS: u64 = 1 << 28;
+/// Ciphertexts of a layer that a party holds at a time, each of some 2 KiB as it is computed with.
+const MAX_CIPHERTEXTS: usize = 1 << 18;
+/// Products that re-randomise a result.
+const POOL: u64 = 96;
+/// Slots that the client fills for a layer.
+const MAX_SLOTS: usize = 1 << 26;
+/// Weights that the server sorts.
+const MAX_WEIGHTS: usize = 1 << 25;
 
 /// What both parties derive from the graph.
 pub(crate) struct Plans {
@@ -63,7 +72,26 @@ impl Plans {
                 layers.insert(i as u32, Plan::new(graph, node, strength)?);
             }
         }
+        let products = layers.values().map(Plan::products).fold(0, u64::saturating_add);
+        let weights: usize = layers.values().map(|plan| plan.layout.shape().kernel_len()).sum();
+        if products > MAX_PRODUCTS || weights > MAX_WEIGHTS {
+            return Err(Error::Config(format!(
+                "{products} products modulo n^2 and {weights} weights are too many for Paillier's encryption (at most \
+                 {MAX_PRODUCTS} and {MAX_WEIGHTS}); use --linear lattice"
+            )));
+        }
         Ok(Self { strength, layers })
+    }
+
+    /// Whether the results of so many images may wait for each other.
+    pub(crate) fn fit(&self, images: usize) -> Result<(), Error> {
+        let most = self.layers.values().map(|plan| plan.layout.results()).max().unwrap_or(0);
+        match most.saturating_mul(images) {
+            n if n > MAX_CIPHERTEXTS && images > 1 => {
+                Err(super::too_many(images, format!("a layer has {n} Paillier ciphertexts")))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn layer(&self, layer: u32) -> Result<&Plan, Error> {
@@ -218,15 +246,22 @@ impl Plan {
         let bits = ring.bits() + weight_bits - 1 + taps.max(1).next_power_of_two().ilog2();
         let packing = Packing::new(strength, bits).map_err(|e| refuse(e.to_string()))?;
         let layout = Layout::rows(&shape(conv), &packing).map_err(|e| refuse(e.to_string()))?;
-        let plan = Self { layout, packing, ring };
-        if plan.products() > MAX_PRODUCTS {
-            return Err(refuse(format!("it takes {} products modulo n^2", plan.products())));
+        let slots = layout.inputs().saturating_mul(layout.input_slots());
+        // A row is held once for each place that a kernel shifts it to.
+        let shifts = (conv.kernel[1] * conv.dilation[1]) as usize;
+        let held = layout.inputs().saturating_mul(shifts).max(layout.results());
+        if slots > MAX_SLOTS || held > MAX_CIPHERTEXTS {
+            return Err(refuse(format!(
+                "on Paillier's encryption it has {held} ciphertexts and {slots} slots, at most {MAX_CIPHERTEXTS} and \
+                 {MAX_SLOTS}"
+            )));
         }
-        Ok(plan)
+        Ok(Self { layout, packing, ring })
     }
 
+    /// Those for weights other than zero, and those that re-randomise results.
     fn products(&self) -> u64 {
-        self.layout.results() as u64 * self.layout.shape().taps() as u64
+        self.layout.results() as u64 * (self.layout.shape().taps() as u64 + POOL)
     }
 }
 
