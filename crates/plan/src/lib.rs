@@ -9,7 +9,7 @@ pub use garbled::{GarbledPlan, LayerTables};
 pub use supply::supply;
 
 use serde::Serialize;
-use sordino_engine::session::Reveal;
+use sordino_engine::session::{Reveal, SupplyChoice};
 use sordino_engine::twoparty::LinearPlan;
 use sordino_engine::{BACKENDS, Backend};
 use sordino_graph::fixed::{FixedGraph, FixedNode};
@@ -113,6 +113,8 @@ pub fn support(graph: &FixedGraph) -> Vec<Support> {
 /// What one session with one inference sends, layer by layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {
+    /// Where transfers come from.
+    pub supply: String,
     /// Once per session.
     pub setup: Cost,
     /// Per inference, outside layers: the request and the result.
@@ -127,6 +129,7 @@ impl Plan {
     /// are taken as outside layers. `linear` says how a linear layer is computed.
     pub fn new(
         graph: &FixedGraph,
+        supply: SupplyChoice,
         counts: impl IntoIterator<Item = (Part, Option<u32>, Cost)>,
         linear: impl Fn(u32) -> Option<LinearPlan>,
     ) -> Self {
@@ -142,6 +145,7 @@ impl Plan {
             }
         };
         let mut plan = Self {
+            supply: supply.to_string(),
             setup: Cost::default(),
             frame: Cost::default(),
             layers: graph.nodes.iter().enumerate().map(none).collect(),
@@ -224,6 +228,7 @@ mod tests {
         let cost = |up| Cost { up, down: 2 * up, messages: 1, rounds: 1 };
         let plan = Plan::new(
             &graph(),
+            SupplyChoice::Ferret,
             [
                 (Part::Setup, None, cost(100)),
                 (Part::Online, None, cost(1)),

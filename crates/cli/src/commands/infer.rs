@@ -135,7 +135,7 @@ impl Infer {
         if !self.json {
             eprintln!("network '{}'", card.name);
             output::promise(promise);
-            output::supply(terms);
+            output::link(terms);
             let forecast = match circuit {
                 Some(circuit) => Forecast::garbled(circuit),
                 None => Forecast::two_party(&terms.graph, terms.wish, batch)?,

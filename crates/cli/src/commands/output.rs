@@ -6,8 +6,7 @@ use anyhow::{Context, Result};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
-use sordino_engine::Network;
-use sordino_engine::session::{BackendChoice, Terms};
+use sordino_engine::session::Terms;
 use sordino_plan::{Cost, GarbledPlan, Plan, Promise};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -66,17 +65,12 @@ pub(super) fn promised(p: &Promise) -> [String; 4] {
     ]
 }
 
-/// Says on stderr where transfers come from, and over which link if that was the reason.
-pub(super) fn supply(terms: &Terms) {
-    if terms.wish.backend == BackendChoice::TwoParty {
-        let why = terms.link.map(|link| format!(", for a link of {}", rough(link)));
-        eprintln!("transfers       {}{}", terms.wish.supply, why.unwrap_or_default());
+/// Says on stderr how the link was measured, if it was to choose by.
+pub(super) fn link(terms: &Terms) {
+    if let Some(link) = terms.link {
+        let (ms, rate) = (1e3 * link.rtt.as_secs_f64(), link.bandwidth as f64 / 1e6);
+        eprintln!("link            {ms:.1} ms, {rate:.0} Mbit/s");
     }
-}
-
-/// A measured link, without digits that mean nothing.
-fn rough(link: Network) -> String {
-    format!("{:.1} ms, {:.0} Mbit/s", 1e3 * link.rtt.as_secs_f64(), link.bandwidth as f64 / 1e6)
 }
 
 /// Says on stderr what a session will cost, with so many images at once.
@@ -94,6 +88,7 @@ fn unit(one: &str, images: usize) -> String {
 
 fn two_party(plan: &Plan, images: usize) {
     let (setup, each) = (plan.setup, plan.inference());
+    eprintln!("transfers from  {}", plan.supply);
     eprintln!("once            {} up, {} down", bytes(setup.up), bytes(setup.down));
     eprintln!(
         "{:<16}{} up, {} down, {} rounds",
@@ -148,7 +143,7 @@ pub(super) fn forecast(plan: &Forecast, images: usize) -> Result<()> {
     };
     match plan {
         Forecast::TwoParty(plan) => {
-            line("Predicted cost of twoparty:")?;
+            line(format!("Predicted cost of twoparty, transfers from {}:", plan.supply))?;
             say("set-up", &plan.setup)?;
             say(&unit("inference", images), &plan.inference())
         }

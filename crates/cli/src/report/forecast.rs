@@ -28,7 +28,7 @@ impl Forecast {
         model.infer_batch(images)?;
         let counts = model.meter().counts().iter();
         let counts = counts.map(|(&(phase, layer), c)| (part(phase), layer, cost(c)));
-        Ok(Self::TwoParty(Plan::new(graph, counts, |layer| model.linear(layer))))
+        Ok(Self::TwoParty(Plan::new(graph, wish.supply, counts, |layer| model.linear(layer))))
     }
 
     /// Of the garbled backend, the circuit being garbled in the session.
