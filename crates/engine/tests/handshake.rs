@@ -325,9 +325,7 @@ fn a_supply_that_was_left_open_is_chosen_by_the_link() {
     for chosen in SupplyChoice::all() {
         let choose = |graph: &FixedGraph, wish: &Wish, link: &Network| {
             assert_eq!((graph, wish), (&model().graph, &WISH));
-            // No bound from above: on a busy machine everything comes late.
             assert!(link.rtt >= network.rtt, "{link}");
-            assert!(link.bandwidth > 0, "{link}");
             Ok(chosen)
         };
         let (near, far) = shaped_pair(network);
@@ -344,14 +342,20 @@ fn a_supply_that_was_left_open_is_chosen_by_the_link() {
         });
     }
 
-    // Nobody is left with a supply that does not exist.
-    let client = |lane| {
-        let ask = Ask { wish: WISH, choose: Some(&|_, _, _| Ok(SupplyChoice::SoftSpoken(5))) };
-        ClientSession::connect(lane, ask, None, |_| Ok(())).map(drop)
-    };
-    let (client, server) = both(client, honest_server);
-    mentions(client.unwrap_err(), &["k=5"]);
-    mentions(server.unwrap_err(), &["closed"]);
+    // Nobody is left with a supply that does not exist. The probe takes a quarter of a second on this link, which a
+    // busy machine that reads the answer late can make look shorter, but not ten times.
+    let (near, far) = shaped_pair(Network { rtt: Duration::ZERO, bandwidth: 2_000_000 });
+    std::thread::scope(|s| {
+        let server = s.spawn(|| honest_server(far));
+        let choose = |_: &FixedGraph, _: &Wish, link: &Network| {
+            assert!(link.bandwidth < 20_000_000, "{link}");
+            Ok(SupplyChoice::SoftSpoken(5))
+        };
+        let ask = Ask { wish: WISH, choose: Some(&choose) };
+        let client = ClientSession::connect(near, ask, None, |_| Ok(())).map(drop);
+        mentions(client.unwrap_err(), &["k=5"]);
+        mentions(server.join().unwrap().unwrap_err(), &["closed"]);
+    });
 }
 
 #[test]
