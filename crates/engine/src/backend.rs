@@ -1,4 +1,5 @@
 use crate::Error;
+use crate::session::PopcornMode;
 use sordino_graph::fixed::FixedGraph;
 
 /// Who is protected from whom, in words that a report prints.
@@ -46,8 +47,13 @@ impl Backend for ClearBackend {
 }
 
 /// Every backend of this crate.
-pub const BACKENDS: &[&dyn Backend] =
-    &[&ClearBackend, &crate::twoparty::TwoPartyBackend, &crate::garbled::GarbledBackend];
+pub const BACKENDS: &[&dyn Backend] = &[
+    &ClearBackend,
+    &crate::twoparty::TwoPartyBackend,
+    &crate::garbled::GarbledBackend,
+    &crate::popcorn::PopcornBackend(PopcornMode::Affine),
+    &crate::popcorn::PopcornBackend(PopcornMode::Paper),
+];
 
 /// The backend of this name.
 pub fn backend(name: &str) -> Result<&'static dyn Backend, Error> {

@@ -12,6 +12,7 @@ mod error;
 mod evaluator;
 pub mod garbled;
 mod link;
+pub mod popcorn;
 mod request;
 pub mod session;
 pub mod twoparty;

@@ -144,6 +144,19 @@ pub enum BackendChoice {
     TwoParty,
     /// One garbled circuit; the weights are sent to the client.
     Garbled,
+    /// Paillier's encryption alone, of a key of the size that the wish's linear layers name; what the client learns
+    /// about the model depends on the mode.
+    Popcorn(PopcornMode),
+}
+
+/// How the popcorn backend hides values from the client that answers for their signs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PopcornMode {
+    /// A random sign, a log-uniform factor and an offset: leaks little, see [`crate::popcorn`].
+    #[default]
+    Affine,
+    /// A random factor, random order and dummies: as published, leaks much.
+    Paper,
 }
 
 /// What a client asks for.

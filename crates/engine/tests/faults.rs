@@ -30,12 +30,12 @@ const STRIDE: usize = 9;
 /// Convolution, ReLU, pooling, dense layer.
 fn model(kind: Kind) -> FixedModel {
     let mut b = Builder::new(&[1, 1, 6, 6], 20, 3);
-    if kind == Kind::Garbled {
+    if kind != Kind::TwoParty {
         b.input_range(0, 15);
     }
     let x = b.linear(EdgeId(0), conv(1, 6, 6, 2, 3, 1, 0), 20);
     let x = match kind {
-        Kind::TwoParty => b.activate(x, 7, Function::Relu, 18),
+        Kind::TwoParty | Kind::Popcorn | Kind::PopcornPaper => b.activate(x, 7, Function::Relu, 18),
         Kind::Garbled => b.lookup(x, 7 * 13, (-14..15).map(|t: i64| t.max(0)).collect(), 18),
     };
     let x = b.pool(x, pool(&[1, 2, 4, 4], 2, 2, [0; 4]), true);
@@ -68,6 +68,11 @@ impl Setting {
     fn garbled(model: &FixedModel, stored: bool) -> Self {
         let options = Options { stored, ..Options::default() };
         Self::new(Kind::Garbled, model, Arc::new(Garbled::new(model, options).unwrap()))
+    }
+
+    fn popcorn(kind: Kind) -> Self {
+        let model = model(kind);
+        Self::new(kind, &model, kind.deploy(&model, kind.wish()).unwrap())
     }
 
     fn new(kind: Kind, model: &FixedModel, deployed: Arc<dyn Deployed>) -> Self {
@@ -232,6 +237,21 @@ fn a_faulty_evaluator_harms_nobody() {
     for stored in [false, true] {
         every_fault(&Setting::garbled(&model(Kind::Garbled), stored), Dir::Down, positions);
     }
+}
+
+/// A key is made for every session: each fault at a third of the messages.
+fn thirds(sent: &[Message], which: usize) -> Vec<usize> {
+    (which % 3..sent.len()).step_by(3).collect()
+}
+
+#[test]
+fn a_faulty_key_owner_harms_nobody() {
+    every_fault(&Setting::popcorn(Kind::Popcorn), Dir::Up, thirds);
+}
+
+#[test]
+fn a_faulty_asker_harms_nobody() {
+    every_fault(&Setting::popcorn(Kind::PopcornPaper), Dir::Down, thirds);
 }
 
 /// Some of which could stand in for others.

@@ -5,9 +5,9 @@ mod common;
 
 use common::{compare, data, data_sets, folders, tensors};
 use prost::Message;
-use sordino_graph::float;
-use sordino_graph::ir::{DType, Tensor};
-use sordino_graph::onnx::{ImportOptions, import, proto};
+use sordino_graph::ir::{DType, Graph, Tensor};
+use sordino_graph::onnx::{ImportOptions, export, import, proto};
+use sordino_graph::{Error, float, load};
 use std::path::Path;
 
 /// Tests that are refused, by a part of the refusal.
@@ -86,6 +86,21 @@ fn check(folder: &Path) -> Result<(), String> {
         for (got, (_, want)) in outputs.iter().zip(&expected) {
             compare(got, want, 1e-3, 1e-5)?;
         }
+        written(&graph, &inputs, &outputs)?;
+    }
+    Ok(())
+}
+
+/// What is written of a graph computes the same.
+fn written(graph: &Graph, inputs: &[Tensor], outputs: &[Tensor]) -> Result<(), String> {
+    let bytes = match export(graph) {
+        Err(Error::Unsupported { why, .. }) if why.contains("quantised") => return Ok(()),
+        other => other.map_err(|e| e.to_string())?,
+    };
+    let again = load(&bytes).map_err(|e| format!("as written: {e}"))?;
+    let got = float::run(&again, inputs).map_err(|e| format!("as written: {e}"))?;
+    for (got, want) in got.iter().zip(outputs) {
+        compare(got, want, 1e-6, 1e-7).map_err(|e| format!("as written: {e}"))?;
     }
     Ok(())
 }

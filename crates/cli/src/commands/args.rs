@@ -197,7 +197,7 @@ impl RevealArg {
     /// # Errors
     /// [`Exit::Usage`] for a choice that the backend does not have.
     pub(super) fn check(self, backend: BackendChoice) -> Result<(), Failure> {
-        if self == Self::Label && backend == BackendChoice::Garbled {
+        if self == Self::Label && backend != BackendChoice::TwoParty {
             let text = "--reveal label is not possible with --backend garbled: the data owner \
                         decodes the scores itself; use --backend twoparty";
             return Err(Failure::new(Exit::Usage, text));
@@ -276,7 +276,7 @@ impl ProtocolArgs {
     /// [`Exit::Usage`] for a choice that the backend does not have.
     pub(super) fn wish(&self, backend: BackendChoice) -> Result<Wish, Failure> {
         self.reveal.check(backend)?;
-        if self.batch > 1 && backend == BackendChoice::Garbled {
+        if self.batch > 1 && backend != BackendChoice::TwoParty {
             let text = "--batch is not possible with --backend garbled: a circuit is for one input, and \
                         several run one after the other; use --backend twoparty";
             return Err(Failure::new(Exit::Usage, text));
@@ -286,6 +286,9 @@ impl ProtocolArgs {
             TruncationArg::OneLsb => Truncation::OneLsb,
         };
         let linear = match self.linear {
+            LinearArg::Lattice if matches!(backend, BackendChoice::Popcorn(_)) => {
+                LinearChoice::Paillier(PaillierBits::N3072)
+            }
             LinearArg::Lattice => LinearChoice::Lattice,
             LinearArg::Ot => LinearChoice::Transfer,
             LinearArg::Auto => LinearChoice::Cheapest,

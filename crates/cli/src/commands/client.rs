@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use sordino_engine::Error;
 use sordino_engine::garbled::{Circuit, GarblerSession};
+use sordino_engine::popcorn::PopcornSession;
 use sordino_engine::session::{Ask, BackendChoice, Terms, Wish};
 use sordino_engine::twoparty::ClientSession;
 use sordino_graph::fixed::{decode_output, encode_input};
@@ -104,6 +105,7 @@ impl ServerArgs {
 pub(super) enum Session<'a> {
     TwoParty(Box<ClientSession<'a>>, u64),
     Garbled(Box<Garbler<'a>>),
+    Popcorn(Box<PopcornSession>, u64),
 }
 
 /// A client's session of the garbled backend.
@@ -133,6 +135,11 @@ impl<'a> Session<'a> {
                 let consent = |terms: &Terms, circuit: &Circuit| consent(terms, Some(circuit));
                 Ok(Self::Garbled(Box::new(Garbler::connect(lane, ask.wish, store, consent)?)))
             }
+            BackendChoice::Popcorn(_) => {
+                let session =
+                    PopcornSession::connect(lane, ask.wish, |terms| consent(terms, None))?;
+                Ok(Self::Popcorn(Box::new(session), 0))
+            }
         }
     }
 
@@ -141,6 +148,7 @@ impl<'a> Session<'a> {
         match self {
             Self::TwoParty(session, _) => session.terms(),
             Self::Garbled(garbler) => garbler.session.terms(),
+            Self::Popcorn(session, _) => session.terms(),
         }
     }
 
@@ -160,6 +168,10 @@ impl<'a> Session<'a> {
                 let infer = |words| garbler.infer(words, watch);
                 words.map(infer).collect::<Result<_, _>>().map_err(refused)?
             }
+            Self::Popcorn(session, count) => {
+                *count += inputs.len() as u64;
+                words.map(|words| session.infer(words, watch)).collect::<Result<_, _>>()?
+            }
         };
         let output = |(words, saturated): (Vec<u64>, usize)| {
             Ok(Output { values: decode_output(&self.terms().graph, &words)?, saturated })
@@ -178,6 +190,9 @@ impl<'a> Session<'a> {
         match self {
             Self::TwoParty(session, _) => session.prepare_batch(images, watch),
             Self::Garbled(garbler) => garbler.prepare(of, watch),
+            Self::Popcorn(..) => {
+                Err(Error::Config("the popcorn backend prepares nothing ahead of time".into()))
+            }
         }
     }
 
@@ -186,6 +201,7 @@ impl<'a> Session<'a> {
         match self {
             Self::TwoParty(session, _) => session.prepared(),
             Self::Garbled(garbler) => garbler.session.prepared(),
+            Self::Popcorn(..) => Ok(0),
         }
     }
 
@@ -199,6 +215,12 @@ impl<'a> Session<'a> {
                 Ok(Account::TwoParty(report))
             }
             Self::Garbled(garbler) => Ok(Account::Garbled(garbler.finish()?)),
+            Self::Popcorn(session, count) => {
+                let graph = &session.terms().graph;
+                let report = Report::new(graph, session.meter(), session.clock(), count);
+                session.finish()?;
+                Ok(Account::TwoParty(report))
+            }
         }
     }
 }

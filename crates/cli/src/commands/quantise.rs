@@ -143,6 +143,11 @@ impl QuantiseArgs {
         backend: BackendChoice,
         act_bits: Option<u32>,
     ) -> Result<Integers> {
+        // The same integers in the same rings.
+        let backend = match backend {
+            BackendChoice::Popcorn(_) => BackendChoice::TwoParty,
+            other => other,
+        };
         let count = self.calibration_samples.unwrap_or(match backend {
             BackendChoice::TwoParty if self.nonlinear == NonlinearArg::Ot => SAMPLES,
             _ => RESIDUE_SAMPLES,

@@ -10,7 +10,8 @@ use crate::report::{Account, Watch};
 use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use sordino_engine::garbled::{self, EvaluatorModel, GarbledLimits, GarbledOffer, TableMemory};
-use sordino_engine::session::{Ask, BackendChoice};
+use sordino_engine::popcorn::{self, PopcornModel, PopcornOffer};
+use sordino_engine::session::{Ask, BackendChoice, PopcornMode};
 use sordino_engine::twoparty::{self, Offer, ServerModel, Unobserved};
 use sordino_engine::{Error, run_clear_with};
 use sordino_graph::fixed::{FixedModel, decode_output, encode_input};
@@ -30,6 +31,10 @@ pub(super) enum Backend {
     GarbledClear,
     /// Garbler and evaluator of a garbled circuit, in this process
     Garbled,
+    /// Both parties on Paillier's encryption alone, in this process: tells the client a little of the model
+    Popcorn,
+    /// The same as published: tells the client much of the model
+    PopcornPaper,
 }
 
 impl Backend {
@@ -39,12 +44,14 @@ impl Backend {
             Self::Float => None,
             Self::Clear | Self::Twoparty => Some(BackendChoice::TwoParty),
             Self::GarbledClear | Self::Garbled => Some(BackendChoice::Garbled),
+            Self::Popcorn => Some(BackendChoice::Popcorn(PopcornMode::Affine)),
+            Self::PopcornPaper => Some(BackendChoice::Popcorn(PopcornMode::Paper)),
         }
     }
 
     /// Whether two parties talk to each other.
     pub(super) fn private(self) -> bool {
-        matches!(self, Self::Twoparty | Self::Garbled)
+        matches!(self, Self::Twoparty | Self::Garbled | Self::Popcorn | Self::PopcornPaper)
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -54,6 +61,8 @@ impl Backend {
             Self::Twoparty => "twoparty",
             Self::GarbledClear => "garbled-clear",
             Self::Garbled => "garbled",
+            Self::Popcorn => "popcorn",
+            Self::PopcornPaper => "popcorn-paper",
         }
     }
 }
@@ -210,6 +219,14 @@ fn server(
                 let limits = GarbledLimits { inferences, circuits: 1, memory };
                 let offer = GarbledOffer { model: &model, card, store: None, limits };
                 garbled::serve(&mut lane, &offer, &mut Unobserved).map(drop)
+            })
+        }
+        BackendChoice::Popcorn(mode) => {
+            let model = PopcornModel::new(fixed)?;
+            std::thread::spawn(move || {
+                let (modes, max_inferences) = (&[mode][..], inferences);
+                let offer = PopcornOffer { model: &model, card, modes, max_inferences };
+                popcorn::serve(&mut lane, &offer, &mut Unobserved).map(drop)
             })
         }
     })

@@ -1,6 +1,6 @@
 //! Small networks that together use every operator in every way.
 
-use super::Kind::{self, Garbled, TwoParty};
+use super::Kind::{self, Garbled, Popcorn, PopcornPaper, TwoParty};
 use super::{Builder, conv, pool};
 use sordino_graph::fixed::*;
 
@@ -9,19 +9,27 @@ pub struct Fixture {
     pub name: &'static str,
     pub model: FixedModel,
     pub backends: &'static [Kind],
+    /// Whether edges leave their rings.
+    pub wraps: bool,
 }
 
 pub fn fixtures() -> Vec<Fixture> {
-    let fixture = |name, model, backends| Fixture { name, model, backends };
+    let fixture = |name, model, backends| Fixture { name, model, backends, wraps: false };
+    let wrapping = |name, model| Fixture { name, model, backends: &[TwoParty], wraps: true };
     vec![
-        fixture("a residual network in words", words(), &[TwoParty]),
-        fixture("convolutions with activations", convolutions(), &[TwoParty]),
+        wrapping("a residual network in words", words()),
+        wrapping("convolutions with activations", convolutions()),
         fixture("movement and products", products(), &[TwoParty]),
         fixture("linear layers", linear(), &Kind::ALL),
         fixture("movement and sums", sums(), &Kind::ALL),
         fixture("pools", pools(), &Kind::ALL),
-        fixture("tables with room on shares", tables(), &Kind::ALL),
+        fixture("tables with room on shares", tables(), &[TwoParty, Garbled]),
         fixture("a residual network in residues", residues(), &[Garbled]),
+        fixture(
+            "activations of integers that stay in their rings",
+            integers(),
+            &[TwoParty, Popcorn, PopcornPaper],
+        ),
         fixture("the gadgets of Dash", dash(), &[Garbled]),
         fixture("movement before tables", movement(), &[Garbled]),
     ]
@@ -161,6 +169,27 @@ pub fn residues() -> FixedModel {
     let y = b.pool(y, pool(&[1, 6, 4, 4], 2, 2, [0; 4]), false);
     let y = b.rearrange(y, Rearrange::Reshape, &[1, 24, 1, 1]);
     b.linear(y, conv(24, 1, 1, 5, 1, 1, 0), 40);
+    b.done()
+}
+
+/// Every activation after a shift or without, a residual sum and both pools.
+pub fn integers() -> FixedModel {
+    let mut b = Builder::new(&[1, 2, 6, 5], 30, 21);
+    b.input_range(-128, 127);
+    let x = b.linear(EdgeId(0), conv(2, 6, 5, 3, 3, 1, 1), 30);
+    let x = b.activate(x, 9, Function::Relu, 30);
+    let y = b.linear(x, conv(3, 6, 5, 3, 3, 1, 1), 30);
+    let y = b.activate(y, 3, Function::Identity, 30);
+    let y = b.sum([y, x], [0, 3], false, 30);
+    let y = b.activate(y, 7, Function::ReluMax { hi: 900 }, 30);
+    let y = b.pool(y, pool(&[1, 3, 6, 5], 3, 2, [1, 0, 0, 1]), true);
+    let shape = b.shape(y);
+    let y = b.pool(y, pool(&shape, 2, 1, [0; 4]), false);
+    let size: u32 = b.shape(y).iter().product();
+    let y = b.gate(y, 1, 3, 30);
+    let y = b.rearrange(y, Rearrange::Reshape, &[1, size, 1, 1]);
+    let y = b.activate(y, 0, Function::Relu, 30);
+    b.linear(y, conv(size, 1, 1, 5, 1, 1, 0), 30);
     b.done()
 }
 

@@ -5,12 +5,14 @@
 mod builder;
 pub mod fixtures;
 pub mod garbled;
+pub mod popcorn;
 mod twoparty;
 
 pub use builder::{Builder, conv, input, inputs, mix, pool};
 pub use twoparty::WISH;
 
 use garbled::{Garbled, Options};
+use popcorn::Popcorn;
 use sordino_engine::session::Wish;
 use sordino_engine::{Backend, Error, backend};
 use sordino_graph::fixed::FixedModel;
@@ -24,15 +26,26 @@ use twoparty::TwoParty;
 pub enum Kind {
     TwoParty,
     Garbled,
+    /// In its mode `affine`.
+    Popcorn,
+    /// In its mode `paper`.
+    PopcornPaper,
 }
 
 impl Kind {
-    pub const ALL: [Self; 2] = [Self::TwoParty, Self::Garbled];
+    pub const ALL: [Self; 4] = [Self::TwoParty, Self::Garbled, Self::Popcorn, Self::PopcornPaper];
+
+    /// Computes on integers that do not wrap.
+    pub fn never_wraps(self) -> bool {
+        matches!(self, Self::Popcorn | Self::PopcornPaper)
+    }
 
     pub fn backend(self) -> &'static dyn Backend {
         let name = match self {
             Self::TwoParty => "twoparty",
             Self::Garbled => "garbled",
+            Self::Popcorn => "popcorn",
+            Self::PopcornPaper => "popcorn-paper",
         };
         backend(name).unwrap()
     }
@@ -42,6 +55,8 @@ impl Kind {
         match self {
             Self::TwoParty => twoparty::WISH,
             Self::Garbled => garbled::WISH,
+            Self::Popcorn => popcorn::WISH,
+            Self::PopcornPaper => popcorn::PAPER,
         }
     }
 
@@ -50,6 +65,7 @@ impl Kind {
         Ok(match self {
             Self::TwoParty => Arc::new(TwoParty::new(model, wish, u64::MAX)?),
             Self::Garbled => Arc::new(Garbled::new(model, Options::default())?),
+            Self::Popcorn | Self::PopcornPaper => Arc::new(Popcorn::new(model, wish)?),
         })
     }
 
@@ -59,6 +75,7 @@ impl Kind {
         let others = match self {
             Self::TwoParty => twoparty::refusals(model),
             Self::Garbled => garbled::refusals(model),
+            Self::Popcorn | Self::PopcornPaper => popcorn::refusals(model),
         };
         [supports].into_iter().chain(others).collect()
     }

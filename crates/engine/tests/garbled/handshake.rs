@@ -5,6 +5,7 @@ use crate::common::{Deployed, Kind, both, input, mentions};
 use crate::raw::{ABSENT, FULL, OK, REQUEST, Raw, SPENT, STATUS, STORE, USE, WEIGHTS};
 use crate::{infer, prepare, stored, tiny};
 use sordino_engine::garbled::{Circuit, GarbledLimits, GarblerSession};
+use sordino_engine::popcorn::PopcornSession;
 use sordino_engine::session::{self, Reveal, Wish};
 use sordino_engine::twoparty::ClientSession;
 use sordino_engine::{Error, Silent};
@@ -24,7 +25,7 @@ fn id(n: u8) -> Id {
 fn wishes(wish: Wish, server: Kind) -> (Error, Error) {
     let deployed = match server {
         Kind::Garbled => server.deploy(&tiny(1), WISH).unwrap(),
-        Kind::TwoParty => {
+        Kind::TwoParty | Kind::Popcorn | Kind::PopcornPaper => {
             let model = crate::common::fixtures::words();
             server.deploy(&model, server.wish()).unwrap()
         }
@@ -36,6 +37,7 @@ fn wishes(wish: Wish, server: Kind) -> (Error, Error) {
         session::BackendChoice::Garbled => {
             GarblerSession::connect(lane, wish, None, |_, _| Ok(())).err()
         }
+        session::BackendChoice::Popcorn(_) => PopcornSession::connect(lane, wish, |_| Ok(())).err(),
     };
     let (client, server) = both(client, |mut lane| deployed.server(&mut lane));
     (client.unwrap(), server.unwrap_err())
@@ -43,7 +45,8 @@ fn wishes(wish: Wish, server: Kind) -> (Error, Error) {
 
 #[test]
 fn another_backend_is_refused_on_both_sides() {
-    for (asked, served) in [(Kind::TwoParty, Kind::Garbled), (Kind::Garbled, Kind::TwoParty)] {
+    let pairs = Kind::ALL.into_iter().flat_map(|a| Kind::ALL.map(|b| (a, b)));
+    for (asked, served) in pairs.filter(|(a, b)| a != b) {
         let (client, server) = wishes(asked.wish(), served);
         mentions(client, &["refuses", "another --backend"]);
         mentions(server, &["asked for another backend"]);

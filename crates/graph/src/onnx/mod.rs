@@ -8,17 +8,20 @@
 mod attributes;
 mod builder;
 mod decode;
+mod export;
 mod external;
 mod import;
 mod limits;
 mod node;
 mod ops;
 mod order;
+pub(crate) mod parts;
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 #[rustfmt::skip]
 pub mod proto;
 mod tensor;
 
+pub use export::export;
 pub use import::{ImportOptions, import};
 pub use limits::Limits;
 pub use tensor::{named_tensor_from_bytes, tensor_from_proto};

@@ -1,6 +1,6 @@
 use super::weights::Weights;
-use super::write::tensor;
 use crate::ir::{Graph, Op, Tensor, ValueId};
+use crate::onnx::parts::floats;
 use crate::onnx::proto::ModelProto;
 use crate::onnx::{ImportOptions, import};
 use crate::{Error, float};
@@ -66,7 +66,7 @@ fn replace(
     let value = &mut graph.values[id.0];
     let stored = model.graph.iter_mut().flat_map(|g| &mut g.initializer);
     for initialiser in stored.filter(|t| t.name() == value.name) {
-        *initialiser = tensor(&value.name, &[values.len()], &values);
+        *initialiser = floats(&value.name, &[values.len()], &values);
     }
     value.constant = Some(Arc::new(Tensor::f32(vec![values.len()], values)?));
     Ok(())

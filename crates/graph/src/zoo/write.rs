@@ -1,12 +1,9 @@
 use super::weights::{Drawn, Normalisation};
-use crate::onnx::proto::attribute_proto::AttributeType;
+use crate::onnx::parts::{self, floats, int, ints};
 use crate::onnx::proto::tensor_proto::DataType;
-use crate::onnx::proto::tensor_shape_proto::{Dimension, dimension};
 use crate::onnx::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto,
 };
-use prost::bytes::Bytes;
 
 /// A value of the network under construction.
 #[derive(Clone)]
@@ -74,13 +71,12 @@ impl Writer {
 
     pub(super) fn conv(&mut self, kernel: Kernel, drawn: Drawn) {
         let Kernel { outputs, inputs, extent, stride, pad, groups } = kernel;
-        let mut attributes =
-            vec![ints("kernel_shape", &[extent; 2]), ints("strides", &[stride; 2])];
+        let mut attributes = vec![ints("kernel_shape", [extent; 2]), ints("strides", [stride; 2])];
         if pad > 0 {
-            attributes.push(ints("pads", &[pad; 4]));
+            attributes.push(ints("pads", [pad; 4]));
         }
         if groups > 1 {
-            attributes.push(int("group", groups));
+            attributes.push(int("group", groups as i64));
         }
         self.linear("Conv", &[outputs, inputs / groups, extent, extent], drawn, attributes);
         self.shrink(outputs, extent, stride, pad);
@@ -111,7 +107,7 @@ impl Writer {
         let names: Vec<String> =
             parameters.iter().map(|(what, _)| format!("{what}{number}")).collect();
         for (name, (_, values)) in names.iter().zip(parameters) {
-            self.graph.initializer.push(tensor(name, &[values.len()], values));
+            self.graph.initializer.push(floats(name, &[values.len()], values));
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         self.node("BatchNormalization", &names, Vec::new());
@@ -121,7 +117,7 @@ impl Writer {
     pub(super) fn activation(&mut self, operator: &str, constants: &[(&str, f32)]) {
         for &(name, value) in constants {
             if !self.graph.initializer.iter().any(|t| t.name() == name) {
-                self.graph.initializer.push(tensor(name, &[], &[value]));
+                self.graph.initializer.push(floats(name, &[], &[value]));
             }
         }
         let names: Vec<&str> = constants.iter().map(|(name, _)| *name).collect();
@@ -190,9 +186,9 @@ impl Writer {
         let number = self.number();
         let names = ["weight", "bias"].map(|what| format!("{what}{number}"));
         let mut operands = vec![names[0].as_str()];
-        self.graph.initializer.push(tensor(&names[0], kernel, &drawn.kernel));
+        self.graph.initializer.push(floats(&names[0], kernel, &drawn.kernel));
         if !drawn.bias.is_empty() {
-            self.graph.initializer.push(tensor(&names[1], &[drawn.bias.len()], &drawn.bias));
+            self.graph.initializer.push(floats(&names[1], &[drawn.bias.len()], &drawn.bias));
             operands.push(&names[1]);
         }
         self.node(operator, &operands, attributes);
@@ -206,9 +202,9 @@ impl Writer {
     fn window(&self, extent: usize, stride: usize, pad: usize) -> Vec<AttributeProto> {
         let window = [("kernel_shape", extent), ("strides", stride)];
         let mut attributes: Vec<_> =
-            window.iter().map(|(name, size)| ints(name, &[*size; 2])).collect();
+            window.iter().map(|(name, size)| ints(name, [*size; 2])).collect();
         if pad > 0 {
-            attributes.push(ints("pads", &[pad; 4]));
+            attributes.push(ints("pads", [pad; 4]));
         }
         attributes
     }
@@ -232,47 +228,8 @@ impl Writer {
     }
 }
 
-fn int(name: &str, value: usize) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Int as i32),
-        i: Some(value as i64),
-        ..Default::default()
-    }
-}
-
-fn ints(name: &str, values: &[usize]) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Ints as i32),
-        ints: values.iter().map(|&v| v as i64).collect(),
-        ..Default::default()
-    }
-}
-
-pub(super) fn tensor(name: &str, shape: &[usize], values: &[f32]) -> TensorProto {
-    let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    TensorProto {
-        name: Some(name.to_owned()),
-        dims: shape.iter().map(|&d| d as i64).collect(),
-        data_type: Some(DataType::Float as i32),
-        raw_data: Some(Bytes::from(raw)),
-        ..Default::default()
-    }
-}
-
 /// A float value of batch size 1.
 fn value(name: &str, shape: &[usize]) -> ValueInfoProto {
-    let dim = std::iter::once(1)
-        .chain(shape.iter().map(|&d| d as i64))
-        .map(|d| Dimension { value: Some(dimension::Value::DimValue(d)) })
-        .collect();
-    let tensor = type_proto::Tensor {
-        elem_type: Some(DataType::Float as i32),
-        shape: Some(TensorShapeProto { dim }),
-    };
-    ValueInfoProto {
-        name: Some(name.to_owned()),
-        r#type: Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)) }),
-    }
+    let shape: Vec<usize> = std::iter::once(1).chain(shape.iter().copied()).collect();
+    parts::value(name, DataType::Float, &shape)
 }

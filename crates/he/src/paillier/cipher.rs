@@ -158,6 +158,39 @@ impl Computed {
         Ok(Self::new(&self.key, residues.collect()))
     }
 
+    /// Encryptions of plaintexts that are known to whoever sees them: without randomness.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the plaintexts are for a key of another size.
+    pub fn constants(key: &PublicKey, plaintexts: &Plaintexts) -> Result<Self, Error> {
+        Ok(Self::new(key, deterministic(key, plaintexts)?.to_vec()))
+    }
+
+    /// One after the other.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if keys differ, or nothing is given.
+    pub fn chain(parts: &[&Self]) -> Result<Self, Error> {
+        let [first, ..] = parts else {
+            return Err(Error::Misuse("no ciphertexts to chain".into()));
+        };
+        if parts.iter().any(|part| part.key != first.key) {
+            return Err(Error::Misuse("ciphertexts under two keys in one chain".into()));
+        }
+        let residues = parts.iter().flat_map(|part| &part.residues).copied().collect();
+        Ok(Self::new(&first.key, residues))
+    }
+
+    /// Multiplies what is encrypted by 2^bits. *Cost*: a square per bit.
+    pub fn shift(&self, bits: usize) -> Self {
+        let (modulus, count) = (&self.key.0.modulus, self.len());
+        let residues = batch::build(modulus, count, |scratch, i, group: &mut [Limbs]| {
+            modulus.gather(&self.residues, batch::lanes(i, count), group);
+            modulus.square_assign(scratch, group, bits);
+        });
+        Self::new(&self.key, residues)
+    }
+
     /// Adds what is encrypted, one by one. *Cost*: a product each.
     ///
     /// # Errors

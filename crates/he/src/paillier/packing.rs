@@ -25,6 +25,8 @@ pub struct Masks {
     pub plaintexts: Plaintexts,
     /// The server's additive shares modulo 2^64, slot by slot.
     pub shares: Zeroizing<Vec<u64>>,
+    /// What is added to each slot.
+    pub values: Zeroizing<Vec<u128>>,
 }
 
 impl Packing {
@@ -98,6 +100,7 @@ impl Packing {
         let (bits, offset) = (self.value_bits + MASK_BITS, 1_u128 << (self.value_bits - 1));
         let mut words = Zeroizing::new(vec![0; count * len]);
         let mut shares = Zeroizing::new(Vec::with_capacity(count * slots));
+        let mut values = Zeroizing::new(Vec::with_capacity(count * slots));
         let mut random = Zeroizing::new(vec![0; 2 * slots]);
         for out in words.chunks_exact_mut(len) {
             rng.fill_words(&mut random);
@@ -106,28 +109,43 @@ impl Packing {
                 uniform + offset
             });
             shares.extend(masks.clone().map(|mask| (mask as u64).wrapping_neg()));
+            values.extend(masks.clone());
             out.copy_from_slice(&self.join(slots, masks));
         }
-        Ok(Masks { plaintexts: Plaintexts::new(self.strength, words), shares })
+        Ok(Masks { plaintexts: Plaintexts::new(self.strength, words), shares, values })
     }
 
     /// The client's additive shares modulo 2^64 of masked values, slot by slot.
     ///
     /// # Errors
-    /// [`Error::PeerMisbehaved`] if a plaintext has bits beyond its slots; [`Error::Misuse`] if there are more slots
-    /// than fit.
+    /// As [`Self::open_values`].
     pub fn open(
         &self,
         key: &PublicKey,
         slots: usize,
         masked: &Plaintexts,
     ) -> Result<Zeroizing<Vec<u64>>, Error> {
+        let values = self.open_values(key, slots, masked)?;
+        Ok(Zeroizing::new(values.iter().map(|value| *value as u64).collect()))
+    }
+
+    /// The masked values themselves, [`Self::slot_bits`] bits each.
+    ///
+    /// # Errors
+    /// [`Error::PeerMisbehaved`] if a plaintext has bits beyond its slots; [`Error::Misuse`] if there are more slots
+    /// than fit.
+    pub fn open_values(
+        &self,
+        key: &PublicKey,
+        slots: usize,
+        masked: &Plaintexts,
+    ) -> Result<Zeroizing<Vec<u128>>, Error> {
         self.check(key, slots)?;
         let (used, width) = (slots * self.slot_bits(), self.slot_bits());
         let mut out = Zeroizing::new(Vec::with_capacity(masked.len() * slots));
         for i in 0..masked.len() {
             let words = masked.words(i);
-            let word = |i: usize| words.get(i).copied().unwrap_or(0);
+            let word = |i: usize| u128::from(words.get(i).copied().unwrap_or(0));
             let excess = words.iter().enumerate().fold(0, |rest, (i, word)| {
                 let keep = used.saturating_sub(64 * i).min(64) as u32;
                 rest | word.checked_shr(keep).unwrap_or(0)
@@ -137,8 +155,9 @@ impl Packing {
             }
             out.extend((0..slots).map(|slot| {
                 let (at, shift) = (slot * width / 64, slot * width % 64);
-                let low = word(at) >> shift | word(at + 1) << 1 << (63 - shift);
-                low & (u64::MAX >> 64_usize.saturating_sub(width))
+                let low = (word(at) | word(at + 1) << 64) >> shift;
+                let high = word(at + 2) << 1 << (127 - shift);
+                (low | high) & (u128::MAX >> (128 - width))
             }));
         }
         Ok(out)

@@ -93,4 +93,24 @@ impl Plaintexts {
         }
         Ok(values)
     }
+
+    /// For each plaintext 1 if it is positive, 0 if it is zero or negative, in the same time for all.
+    pub fn positive(&self, key: &PublicKey) -> Zeroizing<Vec<u64>> {
+        let n = key.modulus();
+        let of = |x: &[u64]| {
+            // Twice a positive number is below n.
+            let (mut borrow, mut top, mut any) = (0, 0, 0);
+            for (word, n) in x.iter().zip(n) {
+                let twice = word << 1 | top;
+                top = word >> 63;
+                any |= word;
+                let (d, first) = twice.overflowing_sub(*n);
+                let (_, second) = d.overflowing_sub(borrow);
+                borrow = u64::from(first) | u64::from(second);
+            }
+            let below = borrow & (top ^ 1);
+            below & ((any | any.wrapping_neg()) >> 63)
+        };
+        Zeroizing::new((0..self.len()).map(|i| of(self.words(i))).collect())
+    }
 }

@@ -22,7 +22,7 @@ pub use layout::Layout;
 use rayon::prelude::*;
 use sordino_kernels::bigint::{LANES, Limbs, Modulus, Scratch};
 
-use super::{Ciphertexts, Computed, batch};
+use super::{Ciphertexts, Computed, PublicKey, batch};
 use crate::Error;
 use digits::{Digits, Term};
 use layout::Tap;
@@ -121,16 +121,27 @@ impl Linear {
     /// # Errors
     /// [`Error::Misuse`] if there are not as many ciphertexts as the layout says.
     pub fn apply(&self, inputs: &Ciphertexts) -> Result<Computed, Error> {
-        if inputs.len() != self.layout.inputs() {
+        self.run(inputs.key(), inputs.residues())
+    }
+
+    /// The same of computed ciphertexts.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_to_computed(&self, inputs: &Computed) -> Result<Computed, Error> {
+        self.run(inputs.key(), inputs.residues())
+    }
+
+    fn run(&self, key: &PublicKey, inputs: &[u64]) -> Result<Computed, Error> {
+        let modulus = &key.0.modulus;
+        let count = inputs.len() / modulus.limbs();
+        if count != self.layout.inputs() {
             return Err(Error::Misuse(format!(
-                "{} ciphertexts for a layer of {}",
-                inputs.len(),
+                "{count} ciphertexts for a layer of {}",
                 self.layout.inputs()
             )));
         }
-        let key = inputs.key();
-        let modulus = &key.0.modulus;
-        let shifted = self.shifted(modulus, inputs.residues());
+        let shifted = self.shifted(modulus, inputs);
         let inverse = if self.negates() {
             let what = "Paillier ciphertext: not invertible";
             let inverse = batch::invert(modulus, &key.0.square, &shifted);

@@ -180,3 +180,32 @@ fn joined_ciphertexts_are_packed_values() {
         assert_eq!(got.words(i), expected.words(i), "plaintext {i}");
     }
 }
+
+#[test]
+fn signs_of_plaintexts() {
+    let public = key().public();
+    let values = [0, 1, -1, i128::MAX, -i128::MAX, 1 << 64, -(1 << 64)];
+    let signs = Plaintexts::from_signed(public, &values).positive(public);
+    assert_eq!(*signs, values.map(|v| u64::from(v > 0)));
+    // The numbers next to n / 2.
+    let mut half = public.modulus().to_vec();
+    for i in 0..half.len() {
+        half[i] = half[i] >> 1 | half.get(i + 1).copied().unwrap_or(0) << 63;
+    }
+    let mut above = half.clone();
+    above[0] += 1;
+    let both = Plaintexts::from_words(public, [half, above].concat()).unwrap();
+    assert_eq!(*both.positive(public), [1, 0]);
+}
+
+#[test]
+fn constants_chained_and_shifted() {
+    let public = key().public();
+    let of = |values: &[i128]| {
+        Computed::constants(public, &Plaintexts::from_signed(public, values)).unwrap()
+    };
+    let both = Computed::chain(&[&encrypt(&[5, -6]).computed(), &of(&[7])]).unwrap();
+    assert_eq!(release(&both.shift(3)), [40, -48, 56]);
+    assert_eq!(release(&both.shift(0)), [5, -6, 7]);
+    assert!(Computed::chain(&[]).is_err());
+}

@@ -1,0 +1,126 @@
+use super::exchange::Answerer;
+use super::messages::{INPUT, OUTPUT, PUBLIC_KEY, receive};
+use super::plan::Plan;
+use crate::request::Request;
+use crate::session::{self, Terms, Wish};
+use crate::walk::Progress;
+use crate::{Clock, Error};
+use sordino_graph::fixed::semantics::{encode, wrap};
+use sordino_he::paillier::SecretKey;
+use sordino_secret::{Disclosure, Ledger, SecretRng};
+use sordino_wire::{Lane, Meter, Phase, Public};
+use zeroize::Zeroizing;
+
+/// The data owner's side of a popcorn session.
+pub struct PopcornSession {
+    lane: Lane,
+    terms: Terms,
+    plan: Plan,
+    key: SecretKey,
+    rng: SecretRng,
+    ledger: Ledger,
+    clock: Clock,
+}
+
+impl PopcornSession {
+    /// Handshake; `consent` sees the terms (graph, mode, card) before anything private happens and may refuse. Then makes a
+    /// key and sends the public one.
+    ///
+    /// *Cost*: the graph and card down, then what [`super::PopcornCost::new`] predicts; some hundred milliseconds for the
+    /// key.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a wish that is not this backend's, or what the server refuses; [`Error::Unsupported`] for a
+    /// layer that cannot be run.
+    pub fn connect(
+        mut lane: Lane,
+        wish: Wish,
+        consent: impl FnOnce(&Terms) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let terms = session::greet(&mut lane, wish)?;
+        let plan = Plan::new(&terms.graph, &terms.wish)?;
+        consent(&terms)?;
+        *lane.meter_mut() = Meter::new(lane.role());
+        let mut clock = Clock::default();
+        clock.enter(Phase::Setup, None);
+        lane.meter_mut().set(Phase::Setup, None);
+        let mut rng = SecretRng::from_os()?;
+        let key = SecretKey::generate(plan.strength, &mut rng);
+        lane.send(PUBLIC_KEY, Public::new(&key.public().to_bytes()))?;
+        lane.flush()?;
+        clock.stop();
+        Ok(Self { lane, terms, plan, key, rng, ledger: Ledger::default(), clock })
+    }
+
+    /// What was agreed.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Bytes and rounds since the handshake.
+    pub fn meter(&self) -> &Meter {
+        self.lane.meter()
+    }
+
+    /// Wall time since the handshake, by phase and layer.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What was revealed so far.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// One private inference: encoded input words in, output words out.
+    ///
+    /// *Cost*: as [`super::PopcornCost::infer`] predicts.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an input of another length, which costs nothing; else what the peer or the link does wrong.
+    pub fn infer(&mut self, input: &[u64], progress: &mut dyn Progress) -> Result<Vec<u64>, Error> {
+        let graph = &self.plan.graph;
+        let edge = &graph.edges[graph.input.0 as usize];
+        if input.len() != edge.len() {
+            return Err(Error::Config(format!(
+                "the network takes {} input values, {} were given",
+                edge.len(),
+                input.len()
+            )));
+        }
+        let values: Zeroizing<Vec<i128>> =
+            Zeroizing::new(input.iter().map(|w| wrap(*w, edge.ring).into()).collect());
+        self.clock.enter(Phase::Online, None);
+        self.lane.meter_mut().set(Phase::Online, None);
+        Request::Infer(1).send(&mut self.lane)?;
+        let mut party =
+            Answerer { lane: &mut self.lane, plan: &self.plan, key: &self.key, rng: &mut self.rng };
+        party.send(INPUT, &values)?;
+        party.lane.flush()?;
+        for (i, node) in graph.nodes.iter().enumerate() {
+            progress.layer(i, graph.nodes.len(), &node.name);
+            let layer = i as u32;
+            self.clock.enter(Phase::Online, Some(layer));
+            party.lane.meter_mut().set(Phase::Online, Some(layer));
+            for step in self.plan.steps(layer) {
+                party.answer(step)?;
+            }
+        }
+        self.clock.enter(Phase::Online, None);
+        self.lane.meter_mut().set(Phase::Online, None);
+        let public = self.key.public();
+        let scores = receive(&mut self.lane, OUTPUT, public, self.plan.output_len())?;
+        let scores = self.key.decrypt(&scores)?.to_signed(public)?;
+        let ring = graph.edges[graph.output.0 as usize].ring;
+        self.ledger.note(Disclosure::Logits, scores.len() as u64);
+        self.clock.stop();
+        Ok(scores.iter().map(|v| encode(*v as i64, ring)).collect())
+    }
+
+    /// Says good-bye, so that the server does not take the end for a failure.
+    pub fn finish(mut self) -> Result<Meter, Error> {
+        let meter = self.lane.meter().clone();
+        Request::Bye.send(&mut self.lane)?;
+        Ok(meter)
+    }
+}

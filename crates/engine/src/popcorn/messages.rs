@@ -1,0 +1,51 @@
+//! What the parties of a popcorn session say to each other after the handshake.
+
+use crate::Error;
+use sordino_he::paillier::{Ciphertexts, PublicKey};
+use sordino_wire::{Cipher, Dir, Kind, Lane, Meter};
+
+pub(super) const PUBLIC_KEY: Kind = Kind::new(0x0500, "Paillier public key");
+pub(super) const INPUT: Kind = Kind::new(0x0501, "encrypted input");
+pub(super) const BLINDED: Kind = Kind::new(0x0502, "blinded values");
+pub(super) const MASKED: Kind = Kind::new(0x0503, "masked values");
+pub(super) const PARTS: Kind = Kind::new(0x0504, "encrypted parts");
+pub(super) const BITS: Kind = Kind::new(0x0505, "encrypted bits");
+pub(super) const PRODUCTS: Kind = Kind::new(0x0506, "encrypted products");
+pub(super) const OUTPUT: Kind = Kind::new(0x0507, "encrypted output");
+
+/// Ciphertexts of a message.
+pub(super) const CHUNK: usize = 64;
+
+fn chunks(count: usize) -> impl Iterator<Item = usize> {
+    (0..count).step_by(CHUNK).map(move |i| CHUNK.min(count - i))
+}
+
+/// Sends ciphertexts, without flushing.
+pub(super) fn send(lane: &mut Lane, kind: Kind, ciphertexts: &Ciphertexts) -> Result<(), Error> {
+    let size = ciphertexts.key().strength().ciphertext_bytes();
+    for chunk in ciphertexts.to_bytes().chunks(CHUNK * size) {
+        lane.send(kind, Cipher::new(chunk))?;
+    }
+    Ok(())
+}
+
+pub(super) fn receive(
+    lane: &mut Lane,
+    kind: Kind,
+    key: &PublicKey,
+    count: usize,
+) -> Result<Ciphertexts, Error> {
+    let size = key.strength().ciphertext_bytes();
+    let mut bytes = Vec::new();
+    for n in chunks(count) {
+        bytes.extend(lane.recv(kind, n * size)?);
+    }
+    Ok(Ciphertexts::from_bytes(key, &bytes)?)
+}
+
+/// Replays the messages of so many ciphertexts of `size` bytes.
+pub(super) fn replay(meter: &mut Meter, dir: Dir, count: usize, size: usize) {
+    for n in chunks(count) {
+        meter.message(dir, n * size);
+    }
+}

@@ -1,0 +1,53 @@
+use super::plan::steps;
+use crate::session::PopcornMode;
+use crate::{Backend, Error, Threat};
+use sordino_graph::fixed::{FixedGraph, FixedNode};
+
+/// The backend on Paillier's encryption alone, in one of its modes.
+pub struct PopcornBackend(pub PopcornMode);
+
+impl Backend for PopcornBackend {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            PopcornMode::Affine => "popcorn",
+            PopcornMode::Paper => "popcorn-paper",
+        }
+    }
+
+    fn threat(&self) -> Threat {
+        let client_learns = match self.0 {
+            PopcornMode::Affine => {
+                "the architecture, scales and bit widths, the output, and a little about the size of intermediate \
+                 values: each is told from another with an advantage of some per cent (a statistical distance of at \
+                 most (ratio in bits + 2) / 192 + 0.8 %), which adds up over values and inferences"
+            }
+            PopcornMode::Paper => {
+                "the architecture, scales and bit widths, the output, and of the intermediate values of a layer, out of \
+                 order: which are zero, how many are positive, their size to about a bit, and multiples of them. Enough \
+                 to extract the model: for comparison with the literature only"
+            }
+        };
+        Threat {
+            model: "two parties, semi-honest: each follows the protocol and may try to learn from it",
+            client_learns,
+            server_learns: "that an inference took place",
+        }
+    }
+
+    fn supports(&self, graph: &FixedGraph) -> Result<(), Error> {
+        graph.validate()?;
+        graph.nodes.iter().try_for_each(|node| steps(graph, node).map(drop))
+    }
+}
+
+/// An error for a layer that has no meaning here.
+pub(super) fn refuse(node: &FixedNode, why: &str) -> Error {
+    Error::Unsupported {
+        node: node.name.clone(),
+        op: node.op.name().into(),
+        why: why.into(),
+        hint:
+            "use --backend twoparty for this network, with --linear paillier where that is wanted"
+                .into(),
+    }
+}

@@ -1,0 +1,133 @@
+use super::{Choice, Granularity, Mask, alive, choose, mask_relus, total};
+use crate::train::{Extra, Progress, Samples, Settings, Trainer};
+use crate::{Error, Network};
+use burn_tensor::Tensor;
+
+/// How rectifiers are given up: Selective Network Linearization (Cho, Joshi, Reagen, Garg and
+/// Hegde, ICML 2022).
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// What an entry of a mask decides on.
+    pub granularity: Granularity,
+    /// Pressure on each mask at first: the paper's lambda.
+    pub pressure: f64,
+    /// What it is multiplied by after a pass in which too few were given up: the paper's kappa.
+    pub growth: f64,
+    /// Share of the rectifiers still to be given up that a pass must give up at least.
+    pub pace: f64,
+    /// A rectifier counts as long as its mask is above this: the paper's epsilon.
+    pub threshold: f32,
+    /// Training with soft masks; its passes are the most that the search may take.
+    pub soft: Settings,
+    /// Training after the masks have become binary.
+    pub hard: Settings,
+}
+
+/// A network with fewer rectifiers.
+pub struct Point {
+    /// Rectifiers asked for.
+    pub budget: usize,
+    /// Rectifiers left.
+    pub relus: usize,
+    /// The network, masks binary, fine-tuned.
+    pub network: Network,
+    /// Its masks.
+    pub masks: Vec<Mask>,
+}
+
+/// Gives up rectifiers of `original` until each of `budgets` is met, in one search: at each budget
+/// a copy gets binary masks, is fine-tuned against the original and handed to `found`.
+///
+/// `cost` says what a rectifier of a layer costs, in any unit; masks are pressed in proportion to
+/// it. A constant function counts rectifiers, as the paper does.
+///
+/// # Errors
+/// [`Error::Config`] when a budget exceeds the network's rectifiers or the search ends before the
+/// smallest is met; errors of training.
+pub fn linearise(
+    original: &Network,
+    samples: &Samples,
+    search: &Search,
+    budgets: &[usize],
+    cost: &dyn Fn(&Mask) -> f64,
+    watch: &mut dyn FnMut(Progress),
+    found: &mut dyn FnMut(Point) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut graph = original.to_graph()?;
+    let masks = mask_relus(&mut graph, search.granularity)?;
+    let all = total(&masks);
+    if let Some(budget) = budgets.iter().find(|&&b| b > all) {
+        let why = format!("a budget of {budget} rectifiers, the network has {all}");
+        return Err(Error::Config(why));
+    }
+    let mut open = budgets.to_vec();
+    open.sort_unstable();
+    let network = Network::new(graph, original.device())?;
+    let teacher = |settings: &Settings| settings.distillation.map(|_| original.clone());
+    let mut trainer = Trainer::new(network, teacher(&search.soft), samples, search.soft.clone())?;
+    let (mut pressure, mut before) = (search.pressure, all);
+    let mean = mean_cost(&masks, cost)?;
+    loop {
+        let left = alive(trainer.network(), &masks, search.threshold)?;
+        while let Some(budget) = open.pop_if(|b| left <= *b) {
+            let mut network = trainer.network().clone();
+            let relus = choose(&mut network, &masks, budget, Choice::Largest)?;
+            let network =
+                fine_tune(network, &masks, teacher(&search.hard), samples, search, watch)?;
+            found(Point { budget, relus, network, masks: masks.clone() })?;
+        }
+        let Some(&next) = open.last() else { return Ok(()) };
+        if trainer.is_done() {
+            let why = format!(
+                "the search ended with {left} rectifiers, {next} were asked for; allow more \
+                 passes or a higher pressure"
+            );
+            return Err(Error::Config(why));
+        }
+        if before - left.min(before) < (search.pace * left.saturating_sub(next) as f64) as usize {
+            pressure *= search.growth;
+        }
+        before = left;
+        let device = original.device();
+        let extra = masks.iter().map(|mask| {
+            let each = -(pressure * mask.each as f64 * cost(mask) / mean) as f32;
+            let pressure = Tensor::full([mask.entries], each, device);
+            Extra { value: mask.slope, pressure }
+        });
+        trainer.press(extra.collect());
+        one_pass(&mut trainer, watch)?;
+    }
+}
+
+/// Mean cost of a rectifier, so that the pressure means the same in any unit.
+fn mean_cost(masks: &[Mask], cost: &dyn Fn(&Mask) -> f64) -> Result<f64, Error> {
+    let sum: f64 = masks.iter().map(|m| cost(m) * (m.entries * m.each) as f64).sum();
+    let mean = sum / total(masks).max(1) as f64;
+    let sound = mean > 0.0 && mean.is_finite() && masks.iter().all(|m| cost(m) >= 0.0);
+    let why = || Error::Config("costs of rectifiers must not be negative, nor all 0".into());
+    sound.then_some(mean).ok_or_else(why)
+}
+
+fn one_pass(trainer: &mut Trainer, watch: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+    let steps = trainer.steps_per_epoch();
+    for _ in 0..steps {
+        watch(trainer.advance()?);
+    }
+    Ok(())
+}
+
+fn fine_tune(
+    mut network: Network,
+    masks: &[Mask],
+    teacher: Option<Network>,
+    samples: &Samples,
+    search: &Search,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Network, Error> {
+    network.train_only(|p| masks.iter().all(|m| m.slope != p.value));
+    let mut trainer = Trainer::new(network, teacher, samples, search.hard.clone())?;
+    while !trainer.is_done() {
+        watch(trainer.advance()?);
+    }
+    Ok(trainer.into_network())
+}

@@ -1,0 +1,41 @@
+use super::Samples;
+use crate::{Error, Network};
+
+/// How many samples a network classifies as they are labelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Score {
+    /// Right ones.
+    pub right: usize,
+    /// All.
+    pub total: usize,
+}
+
+impl Score {
+    /// Share of right ones.
+    pub fn accuracy(&self) -> f64 {
+        self.right as f64 / self.total.max(1) as f64
+    }
+}
+
+/// Classifies all samples, `batch` at a time, with the stored statistics.
+///
+/// # Errors
+/// [`Error::Data`] when the samples do not fit the network.
+pub fn evaluate(network: &Network, samples: &Samples, batch: usize) -> Result<Score, Error> {
+    let graph = network.graph();
+    samples.check(&graph.value(graph.inputs[0]).shape, network.classes())?;
+    let indices: Vec<usize> = (0..samples.len()).collect();
+    let mut right = 0;
+    for chunk in indices.chunks(batch.max(1)) {
+        let input = samples.batch(chunk, network.device(), |_, _| {})?;
+        let scores = network.value_of(network.logits(), &input)?.values()?;
+        let rows = scores.chunks(network.classes());
+        right += rows.zip(chunk).filter(|(row, i)| best(row) == samples.label(**i)).count();
+    }
+    Ok(Score { right, total: samples.len() })
+}
+
+/// Index of the largest entry, the first of equal ones.
+pub(crate) fn best(row: &[f32]) -> usize {
+    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
+}

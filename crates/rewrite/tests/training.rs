@@ -1,0 +1,191 @@
+//! Training: it learns, the same seed gives the same bits, also across a stop, and what goes wrong
+//! is named.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Build, noise};
+use sordino_graph::ir::{Graph, Op, Unary, ValueId, Window};
+use sordino_rewrite::train::{
+    Augment, Distillation, Rule, Samples, Schedule, Settings, Trainer, evaluate,
+};
+use sordino_rewrite::{Device, Error, Network};
+
+const SHAPE: [usize; 4] = [1, 1, 6, 6];
+
+/// Convolution, batch norm, rectifier, mean, dense layer.
+fn graph() -> Graph {
+    let mut build = Build::new(&SHAPE);
+    let weight = build.random(&[8, 1, 3, 3]);
+    let window = Window {
+        kernel: vec![3, 3],
+        stride: vec![1, 1],
+        dilation: vec![1, 1],
+        pads: vec![(1, 1), (1, 1)],
+    };
+    let x = build.node(Op::Conv { window, groups: 1 }, &[ValueId(0), weight]);
+    let [scale, shift, mean] = [0; 3].map(|_| build.random(&[8]));
+    let variance = build.positive(&[8]);
+    let x = build.node(Op::BatchNorm { epsilon: 1e-5 }, &[x, scale, shift, mean, variance]);
+    let x = build.node(Op::Unary(Unary::Relu), &[x]);
+    let x = build.node(Op::GlobalAveragePool, &[x]);
+    let x = build.node(Op::Reshape { shape: vec![1, 8] }, &[x]);
+    let (weight, bias) = (build.random(&[2, 8]), build.random(&[2]));
+    let gemm = Op::Gemm { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: true };
+    let x = build.node(gemm, &[x, weight, bias]);
+    let x = build.node(Op::Softmax { axis: 1, flatten: false, log: false }, &[x]);
+    build.finish(x)
+}
+
+fn network() -> Network {
+    let mut network = Network::new(graph(), &Device::flex()).unwrap();
+    network.initialise(5).unwrap();
+    network
+}
+
+/// Stripes across (class 0) and down (class 1), with noise.
+fn stripes(n: usize, seed: u64) -> Samples {
+    let mut samples = Samples::new(&SHAPE);
+    let values = noise(seed, n * 36);
+    for (i, noise) in values.chunks(36).enumerate() {
+        let at = |p: usize| if i % 2 == 0 { p / 6 } else { p % 6 };
+        let picture: Vec<f32> =
+            noise.iter().enumerate().map(|(p, v)| (at(p) % 2) as f32 + 0.3 * v).collect();
+        samples.push(&picture, i % 2).unwrap();
+    }
+    samples
+}
+
+fn settings() -> Settings {
+    Settings {
+        epochs: 4,
+        batch: 20,
+        rate: 0.05,
+        schedule: Schedule::Cosine { warmup: 3 },
+        smoothing: 0.05,
+        augment: Augment { shift: 1, flip: true, ..Augment::default() },
+        seed: 11,
+        ..Settings::default()
+    }
+}
+
+fn bits(network: &Network) -> Vec<Vec<u32>> {
+    let parameters = network.parameters().iter();
+    parameters
+        .map(|p| network.read(p.value).unwrap().iter().map(|v| v.to_bits()).collect())
+        .collect()
+}
+
+#[test]
+fn stripes_are_learnt_by_every_rule() {
+    let samples = stripes(200, 1);
+    for rule in [Rule::Sgd { momentum: 0.9 }, Rule::adam()] {
+        let rate = if rule == Rule::adam() { 0.01 } else { 0.05 };
+        let settings = Settings { rule, rate, epochs: 8, ..settings() };
+        let mut trainer = Trainer::new(network(), None, &samples, settings).unwrap();
+        while !trainer.is_done() {
+            trainer.advance().unwrap();
+        }
+        let score = evaluate(trainer.network(), &stripes(100, 2), 32).unwrap();
+        assert!(score.right >= 95, "{rule:?}: {score:?}");
+    }
+}
+
+#[test]
+fn a_stopped_training_goes_on_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.checkpoint");
+    let samples = stripes(70, 1);
+    for rule in [Rule::Sgd { momentum: 0.9 }, Rule::adam()] {
+        let teacher = network();
+        let distillation = Some(Distillation { temperature: 4.0, weight: 0.5 });
+        let settings = Settings { rule, distillation, clip: Some(1.0), ..settings() };
+        let start =
+            || Trainer::new(network(), Some(teacher.clone()), &samples, settings.clone()).unwrap();
+        let mut whole = start();
+        assert!(!whole.resume(&path).unwrap());
+        while !whole.is_done() {
+            whole.advance().unwrap();
+        }
+        for stop in [1, 4, 6] {
+            let mut first = start();
+            (0..stop).for_each(|_| _ = first.advance().unwrap());
+            first.save(&path).unwrap();
+            let mut second = start();
+            assert!(second.resume(&path).unwrap());
+            assert_eq!(second.progress(), first.progress());
+            while !second.is_done() {
+                second.advance().unwrap();
+            }
+            assert_eq!(bits(second.network()), bits(whole.network()), "{rule:?} {stop}");
+            assert_eq!(second.progress(), whole.progress());
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn checkpoints_of_others_and_damaged_ones_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.checkpoint");
+    let samples = stripes(70, 1);
+    let mut trainer = Trainer::new(network(), None, &samples, settings()).unwrap();
+    trainer.advance().unwrap();
+    trainer.save(&path).unwrap();
+    let other = Settings { seed: 12, ..settings() };
+    let refused = Trainer::new(network(), None, &samples, other).unwrap().resume(&path);
+    assert!(matches!(refused, Err(Error::Checkpoint { .. })));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(matches!(trainer.resume(&path), Err(Error::Checkpoint { .. })));
+    std::fs::write(&path, &bytes[..20]).unwrap();
+    assert!(matches!(trainer.resume(&path), Err(Error::Checkpoint { .. })));
+    let nowhere = folder.path().join("missing/run.checkpoint");
+    assert!(matches!(trainer.save(&nowhere), Err(Error::Checkpoint { .. })));
+}
+
+#[test]
+fn a_loss_that_is_no_number_names_step_and_layer() {
+    let samples = stripes(40, 1);
+    let mut trainer = Trainer::new(network(), None, &samples, settings()).unwrap();
+    trainer.advance().unwrap();
+    let mut broken = trainer.into_network();
+    let weight = broken.parameters()[0].value;
+    let n = broken.read(weight).unwrap().len();
+    broken.write(weight, vec![f32::NAN; n]).unwrap();
+    let before = bits(&broken);
+    let mut trainer = Trainer::new(broken, None, &samples, settings()).unwrap();
+    match trainer.advance() {
+        Err(Error::Diverged { step: 0, place, .. }) => {
+            assert!(place.contains("'n0' (Conv)"), "{place}")
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(bits(trainer.network()), before);
+}
+
+#[test]
+fn data_and_settings_that_do_not_fit_are_refused() {
+    let mut samples = stripes(4, 1);
+    assert!(matches!(samples.push(&[0.0; 35], 0), Err(Error::Data(_))));
+    assert!(matches!(samples.push(&[f32::NAN; 36], 0), Err(Error::Data(_))));
+    samples.push(&[0.0; 36], 2).unwrap();
+    let text = Trainer::new(network(), None, &samples, settings()).err().unwrap().to_string();
+    assert!(text.contains("sample 4") && text.contains("2 classes"), "{text}");
+    let samples = stripes(4, 1);
+    for wrong in [
+        Settings { batch: 0, ..settings() },
+        Settings { rate: f64::NAN, ..settings() },
+        Settings { smoothing: 1.0, ..settings() },
+        Settings { augment: Augment { shift: 6, ..Augment::default() }, ..settings() },
+        Settings {
+            distillation: Some(Distillation { temperature: 4.0, weight: 0.5 }),
+            ..settings()
+        },
+    ] {
+        let refused = Trainer::new(network(), None, &samples, wrong.clone());
+        assert!(matches!(refused, Err(Error::Config(_))), "{wrong:?}");
+    }
+}
