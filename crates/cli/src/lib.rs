@@ -19,5 +19,6 @@ pub mod residue;
 pub use sordino_engine as engine;
 pub use sordino_graph as graph;
 pub use sordino_plan as plan;
+pub use sordino_rewrite as rewrite;
 pub use sordino_store as store;
 pub use sordino_wire as wire;

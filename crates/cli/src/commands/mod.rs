@@ -12,6 +12,7 @@ mod output;
 mod plan;
 mod prepare;
 mod quantise;
+mod rewrite;
 mod run;
 mod runner;
 mod serve;
@@ -44,6 +45,7 @@ enum Command {
     Eval(Box<eval::Eval>),
     Check(Box<check::Check>),
     Plan(Box<plan::PlanCommand>),
+    Rewrite(Box<rewrite::Rewrite>),
     Keygen(keygen::Keygen),
     Demo(demo::Demo),
 }
@@ -66,6 +68,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Eval(c) => c.run(),
         Command::Check(c) => c.run(),
         Command::Plan(c) => c.run(),
+        Command::Rewrite(c) => c.run(),
         Command::Keygen(c) => c.run(),
         Command::Demo(c) => c.run(),
     };
