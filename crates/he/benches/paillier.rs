@@ -86,7 +86,7 @@ fn layer(
 ) {
     let public = key.public();
     let packing = Packing::new(public.strength(), VALUE_BITS).unwrap();
-    let layout = if packed { Layout::rows(shape, &packing) } else { Layout::elements(shape) };
+    let layout = if packed { Layout::tiles(shape, &packing) } else { Layout::elements(shape) };
     let layout = layout.unwrap();
     let mut weights: Vec<i32> =
         small(shape.kernel_len(), WEIGHT_BITS, rng).iter().map(|w| *w as i32).collect();
@@ -159,8 +159,8 @@ fn run() {
         let dense = ConvShape::dense(cin, cout);
         for pruned in [false, true] {
             let share = if pruned { ", half pruned" } else { "" };
-            layer(&key, &format!("dense {cin}->{cout}{share}"), &dense, false, pruned, &mut rng);
-            let name = format!("32x32 16->16 k3, packed rows{share}");
+            layer(&key, &format!("dense {cin}->{cout}{share}"), &dense, true, pruned, &mut rng);
+            let name = format!("32x32 16->16 k3, tiles{share}");
             layer(&key, &name, &conv, true, pruned, &mut rng);
         }
         let small = ConvShape { cin: 4, cout: 4, ..conv };

@@ -170,18 +170,28 @@ impl Packing {
     /// # Errors
     /// [`Error::Misuse`] if there are more slots than fit or the key has another size.
     pub fn join_ciphertexts(&self, slots: usize, values: &Computed) -> Result<Computed, Error> {
+        self.join_packed(1, slots, values)
+    }
+
+    /// The same for values of several slots: `joined` to a ciphertext.
+    pub(super) fn join_packed(
+        &self,
+        slots: usize,
+        joined: usize,
+        values: &Computed,
+    ) -> Result<Computed, Error> {
         let key = values.key();
-        self.check(key, slots)?;
+        self.check(key, slots * joined)?;
         let (modulus, given) = (&key.0.modulus, values.len());
-        let count = given.div_ceil(slots);
+        let count = given.div_ceil(joined);
         let residues = batch::build(modulus, count, |scratch, i, group: &mut [Limbs]| {
             let mut next = vec![Limbs::default(); modulus.limbs()];
             modulus.gather(&[], [None; LANES], group);
-            for slot in (0..slots).rev() {
+            for place in (0..joined).rev() {
                 let index = batch::lanes(i, count)
-                    .map(|i| i.map(|i| i * slots + slot).filter(|i| *i < given));
-                if slot + 1 < slots {
-                    modulus.square_assign(scratch, group, self.slot_bits());
+                    .map(|i| i.map(|i| i * joined + place).filter(|i| *i < given));
+                if place + 1 < joined {
+                    modulus.square_assign(scratch, group, slots * self.slot_bits());
                 }
                 modulus.gather(values.residues(), index, &mut next);
                 modulus.mul_assign(scratch, group, &next);

@@ -1,12 +1,12 @@
-//! Linear layers on Paillier's encryption: the client's share of a row of the image in the slots of one
-//! ciphertext, the server's weights as exponents, the sums masked before they go back.
+//! Linear layers on Paillier's encryption: the client's share of the same element of all tiles of the image in the slots
+//! of one ciphertext, the server's weights as exponents, the sums masked before they go back.
 //!
 //! The client encrypts its share, centred, as integers; the server adds up powers of the ciphertexts, skipping
 //! weights of zero, adds a mask to every slot and re-randomises. Masked sums and masks are additive shares: whatever
 //! bits they have above the ring are dropped.
 //!
-//! *Cost*: [`Strength::ciphertext_bytes`] for each piece of a row of the input and of the output; one round. Computing
-//! is about a product modulo n^2 for each non-zero weight and row of the result.
+//! *Cost*: [`Strength::ciphertext_bytes`] for each input and result of the [`Layout`]; one round. Computing is about a
+//! product modulo n^2 for each non-zero weight and result.
 //!
 //! *Security*: semi-honest. The server sees encryptions; the client sees sums under masks that are
 //! [`MASK_BITS`](sordino_he::paillier::MASK_BITS) bits wider than any sum, in ciphertexts re-randomised within 2^-63. The
@@ -28,8 +28,8 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 const PUBLIC_KEY: Kind = Kind::new(0x0310, "Paillier public key");
-const INPUT: Kind = Kind::new(0x0311, "encrypted rows");
-const RESULT: Kind = Kind::new(0x0312, "masked rows");
+const INPUT: Kind = Kind::new(0x0311, "encrypted tiles");
+const RESULT: Kind = Kind::new(0x0312, "masked tiles");
 
 /// Ciphertexts of a message.
 const CHUNK: usize = 64;
@@ -245,11 +245,9 @@ impl Plan {
         // A weight and a share each have one bit of sign; so has the sum.
         let bits = ring.bits() + weight_bits - 1 + taps.max(1).next_power_of_two().ilog2();
         let packing = Packing::new(strength, bits).map_err(|e| refuse(e.to_string()))?;
-        let layout = Layout::rows(&shape(conv), &packing).map_err(|e| refuse(e.to_string()))?;
+        let layout = Layout::tiles(&shape(conv), &packing).map_err(|e| refuse(e.to_string()))?;
         let slots = layout.inputs().saturating_mul(layout.input_slots());
-        // A row is held once for each place that a kernel shifts it to.
-        let shifts = (conv.kernel[1] * conv.dilation[1]) as usize;
-        let held = layout.inputs().saturating_mul(shifts).max(layout.results());
+        let held = layout.inputs().max(layout.results());
         if slots > MAX_SLOTS || held > MAX_CIPHERTEXTS {
             return Err(refuse(format!(
                 "on Paillier's encryption it has {held} ciphertexts and {slots} slots, at most {MAX_CIPHERTEXTS} and \

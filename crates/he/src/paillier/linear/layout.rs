@@ -1,33 +1,27 @@
+use super::tiles::{Tiles, distinct};
 use crate::paillier::Packing;
 use crate::{ConvShape, Error};
+
+/// Places of taps on one axis that a layout lists.
+const MAX_PLACES: usize = 1 << 24;
 
 /// How the input and the output of a convolution lie in ciphertexts: public numbers.
 ///
 /// * Elements: one ciphertext for each element of the input and of the output, in their order.
-/// * Rows: one for each row of a channel, its elements in slots, so that a weight multiplies a whole row. A horizontal
-///   tap is a shift by slots. A row is cut into segments if it does not fit, and with a horizontal stride into phases,
-///   elements that are a stride apart.
+/// * Tiles: the output's plane is cut into equal tiles, a slot for each. A ciphertext has the same element of every tile,
+///   and one of the input the same element of the patches that tiles read, which overlap. So one weight multiplies
+///   what it meets in all tiles at once and nothing is ever shifted. Where tiles are too few to fill a plaintext,
+///   results are joined: those of a dense layer, of which each is one value, by the dozens.
 #[derive(Clone, Debug)]
 pub struct Layout {
     shape: ConvShape,
+    /// Results of a channel: rows and columns. Those of the output, or of a tile.
     output: [usize; 2],
-    rows: Option<Rows>,
-}
-
-#[derive(Clone, Debug)]
-struct Rows {
-    packing: Packing,
-    /// Columns modulo the stride that taps start from.
-    phases: Vec<usize>,
-    /// Slots that the farthest tap is away from the first.
-    reach: usize,
-    /// Outputs of a segment, and segments of a row.
-    width: usize,
-    segments: usize,
-    /// Slots of padding that the inputs of a single segment leave out at the low end.
-    skipped: usize,
-    /// Slots of an input and of a result.
-    slots: [usize; 2],
+    /// Inputs of a channel, rows and columns.
+    input: [usize; 2],
+    /// For each row and column of results and each tap the row or column of the input, none in the padding.
+    places: [Vec<Option<u32>>; 2],
+    tiles: Option<Tiles>,
 }
 
 /// One weight's place.
@@ -42,49 +36,42 @@ impl Layout {
     /// One ciphertext per element.
     ///
     /// # Errors
-    /// [`Error::Layout`] if the shape is no convolution.
+    /// [`Error::Layout`] if the shape is no convolution, or enormous.
     pub fn elements(shape: &ConvShape) -> Result<Self, Error> {
-        Ok(Self { shape: *shape, output: shape.output()?, rows: None })
+        let output = shape.output()?;
+        check_places(shape, output)?;
+        let input = [shape.h as usize, shape.w as usize];
+        let places = [0, 1].map(|axis| {
+            let taps = (0..output[axis]).flat_map(|o| (0..shape.kernel[axis]).map(move |k| (o, k)));
+            taps.map(|(o, k)| {
+                let at = offset(shape, axis, o, k).checked_sub(shape.pads[2 * axis] as usize)?;
+                (at < input[axis]).then_some(at as u32)
+            })
+            .collect()
+        });
+        Ok(Self { shape: *shape, output, input, places, tiles: None })
     }
 
-    /// One ciphertext per row, or several. The packing's values are sums of absolute products of a kernel and its
-    /// window, in all of its parts.
+    /// Tiles in slots. The packing's values are sums of absolute products of a kernel and its window, in all of its
+    /// parts.
     ///
     /// # Errors
-    /// [`Error::Layout`] if the shape is no convolution, or a kernel is too wide for a plaintext.
-    pub fn rows(shape: &ConvShape, packing: &Packing) -> Result<Self, Error> {
+    /// [`Error::Layout`] if the shape is no convolution, or enormous.
+    pub fn tiles(shape: &ConvShape, packing: &Packing) -> Result<Self, Error> {
         let output = shape.output()?;
-        let (stride, dilation) = (shape.stride[1] as usize, shape.dilation[1] as usize);
-        let offsets = (0..shape.kernel[1] as usize).map(|kx| kx * dilation);
-        let mut phases: Vec<usize> = offsets.clone().map(|at| at % stride).collect();
-        phases.sort_unstable();
-        phases.dedup();
-        let reach = offsets.map(|at| at / stride).max().unwrap_or(0);
-        // With one segment, padding at both ends takes no slots. Step by step, column t of a phase is at
-        // stride t + phase - padding.
-        let (pad, last) = (shape.pads[2] as usize, shape.w as usize + shape.pads[2] as usize - 1);
-        let first = phases.iter().map(|phase| pad.saturating_sub(*phase).div_ceil(stride)).min();
-        let skipped = first.unwrap_or(0).min(reach);
-        let filled = phases.iter().filter_map(|phase| Some(last.checked_sub(*phase)? / stride + 1));
-        let end = filled.max().unwrap_or(0).clamp(output[1], output[1] + reach);
-        let whole = [end - skipped, end - skipped + reach];
-        let available = packing.slots();
-        let (width, skipped, slots) = if whole[1] <= available {
-            (output[1], skipped, whole)
-        } else {
-            let Some(width) = available.checked_sub(2 * reach).filter(|width| *width > 0) else {
-                return Err(Error::Layout(format!(
-                    "a kernel that reaches over {reach} slots does not fit {available} slots of {} bits: use a larger \
-                     key or fewer bits",
-                    packing.slot_bits()
-                )));
-            };
-            let width = width.min(output[1]);
-            (width, 0, [width + reach, width + 2 * reach])
-        };
-        let segments = output[1].div_ceil(width);
-        let rows = Rows { packing: *packing, phases, reach, width, segments, skipped, slots };
-        Ok(Self { shape: *shape, output, rows: Some(rows) })
+        check_places(shape, output)?;
+        let tiles = Tiles::new(shape, packing, output);
+        let read = [0, 1].map(|axis| {
+            let tile = tiles.tile[axis];
+            let taps = (0..tile).flat_map(|o| (0..shape.kernel[axis]).map(move |k| (o, k)));
+            taps.map(|(o, k)| offset(shape, axis, o, k)).collect::<Vec<_>>()
+        });
+        let places = [0, 1].map(|axis| {
+            let known = &tiles.read[axis];
+            read[axis].iter().map(|at| known.binary_search(at).ok().map(|i| i as u32)).collect()
+        });
+        let input = [0, 1].map(|axis| tiles.read[axis].len());
+        Ok(Self { shape: *shape, output: tiles.tile, input, places, tiles: Some(tiles) })
     }
 
     /// The convolution.
@@ -94,29 +81,38 @@ impl Layout {
 
     /// Ciphertexts of the input.
     pub fn inputs(&self) -> usize {
-        let pieces = self.rows.as_ref().map(|rows| rows.phases.len() * rows.segments);
-        let rows = self.shape.cin as usize * self.shape.h as usize;
-        rows * pieces.unwrap_or(self.shape.w as usize)
+        self.shape.cin as usize * self.input[0] * self.input[1]
     }
 
     /// Ciphertexts of the output.
     pub fn results(&self) -> usize {
-        self.shape.cout as usize * self.output[0] * self.pieces()
+        self.separate().div_ceil(self.joined().1)
     }
 
-    /// Results in a row of the output.
-    fn pieces(&self) -> usize {
-        self.rows.as_ref().map_or(self.output[1], |rows| rows.segments)
+    /// Results before they are joined.
+    pub(super) fn separate(&self) -> usize {
+        self.shape.cout as usize * self.output[0] * self.output[1]
+    }
+
+    /// Slots of a result, and how many results are joined to one.
+    pub(super) fn joined(&self) -> (usize, usize) {
+        self.tiles.as_ref().map_or((1, 1), |tiles| (tiles.count(), tiles.joined))
+    }
+
+    /// The packing of what is to be joined.
+    pub(super) fn packing(&self) -> Option<&Packing> {
+        self.tiles.as_ref().filter(|tiles| tiles.joined > 1).map(|tiles| &tiles.packing)
     }
 
     /// Slots of an input's plaintext; 1 for elements.
     pub fn input_slots(&self) -> usize {
-        self.rows.as_ref().map_or(1, |rows| rows.slots[0])
+        self.joined().0
     }
 
     /// Slots of a result's plaintext, all of which are to be masked; 1 for elements.
     pub fn result_slots(&self) -> usize {
-        self.rows.as_ref().map_or(1, |rows| rows.slots[1])
+        let (slots, joined) = self.joined();
+        slots * joined
     }
 
     /// The input in the order of ciphertexts and slots, zeros where slots are empty.
@@ -124,24 +120,25 @@ impl Layout {
     /// # Errors
     /// [`Error::Misuse`] if the input has not the shape's length.
     pub fn arrange(&self, x: &[i64]) -> Result<Vec<i64>, Error> {
-        if x.len() != self.shape.input_len() {
+        let s = &self.shape;
+        if x.len() != s.input_len() {
             return Err(Error::Misuse(format!(
                 "{} inputs for a layer of {}",
                 x.len(),
-                self.shape.input_len()
+                s.input_len()
             )));
         }
-        let Some(rows) = &self.rows else { return Ok(x.to_vec()) };
-        let (stride, pad) = (self.shape.stride[1] as usize, self.shape.pads[2] as usize);
-        let mut out = Vec::with_capacity(self.inputs() * self.input_slots());
-        for row in x.chunks_exact(self.shape.w as usize) {
-            for phase in &rows.phases {
-                for segment in 0..rows.segments {
-                    let from = segment * rows.width + rows.skipped;
-                    let columns = from..from + self.input_slots();
-                    out.extend(columns.map(|column| {
-                        let at = (column * stride + phase).checked_sub(pad);
-                        at.and_then(|at| row.get(at)).copied().unwrap_or(0)
+        let Some(tiles) = &self.tiles else { return Ok(x.to_vec()) };
+        let mut out = Vec::with_capacity(self.inputs() * tiles.count());
+        for plane in x.chunks_exact((s.h * s.w) as usize) {
+            for y in &tiles.read[0] {
+                for x in &tiles.read[1] {
+                    out.extend(tiles.each().map(|[ty, tx]| {
+                        let y = tiles.origin(s, 0, ty) + y;
+                        let x = tiles.origin(s, 1, tx) + x;
+                        let y = y.checked_sub(s.pads[0] as usize).filter(|y| *y < s.h as usize);
+                        let x = x.checked_sub(s.pads[2] as usize).filter(|x| *x < s.w as usize);
+                        y.zip(x).map_or(0, |(y, x)| plane[y * s.w as usize + x])
                     }));
                 }
             }
@@ -151,41 +148,71 @@ impl Layout {
 
     /// Which element of the output a slot of a result holds, if any.
     pub fn element(&self, result: usize, slot: usize) -> Option<usize> {
-        let Some(rows) = &self.rows else { return Some(result).filter(|_| slot == 0) };
-        let (row, segment) = (result / rows.segments, result % rows.segments);
-        let slot = slot.checked_sub(rows.reach - rows.skipped).filter(|slot| *slot < rows.width)?;
-        let column = segment * rows.width + slot;
-        (column < self.output[1]).then_some(row * self.output[1] + column)
+        let Some(tiles) = &self.tiles else { return Some(result).filter(|_| slot == 0) };
+        let (slots, joined) = self.joined();
+        let result = result * joined + slot / slots;
+        let [ty, tx] = tiles.place(slot % slots);
+        let (x, row) = (result % self.output[1], result / self.output[1]);
+        let (y, channel) = (row % self.output[0], row / self.output[0]);
+        let [y, x] = [ty * tiles.tile[0] + y, tx * tiles.tile[1] + x];
+        let [height, width] = tiles.output;
+        (channel < self.shape.cout as usize && y < height && x < width)
+            .then_some((channel * height + y) * width + x)
     }
 
-    /// Bits that an input is shifted by for one slot, and how many slots at most.
-    pub(super) fn shifts(&self) -> (usize, usize) {
-        self.rows.as_ref().map_or((0, 0), |rows| (rows.packing.slot_bits(), rows.reach))
+    /// Ciphertexts of one row of one channel of the input, and rows of a channel.
+    pub(super) fn line(&self) -> [usize; 2] {
+        [self.input[1], self.input[0]]
+    }
+
+    /// Ciphertexts of one row of all channels of the input.
+    pub(super) fn inputs_of_row(&self) -> usize {
+        self.input[1] * self.shape.cin as usize
+    }
+
+    /// The rows of the input that these rows of results read.
+    pub(super) fn input_rows(&self, rows: std::ops::Range<usize>) -> Vec<usize> {
+        let taps = self.shape.kernel[0] as usize;
+        let read = &self.places[0][rows.start * taps..rows.end * taps];
+        distinct(read.iter().flatten().map(|row| *row as usize))
+    }
+
+    /// Channels of the output, rows of a channel, and results of a row.
+    pub(super) fn results_by_channel(&self) -> (usize, usize, usize) {
+        (self.shape.cout as usize, self.output[0], self.output[1])
     }
 
     /// The output channel of a result.
     pub(super) fn channel(&self, result: usize) -> usize {
-        result / (self.output[0] * self.pieces())
+        result / (self.output[0] * self.output[1])
     }
 
-    /// What a tap of a result reads: the number of an input and its shift in slots; none in the padding.
-    pub(super) fn source(&self, result: usize, tap: Tap) -> Option<(usize, usize)> {
+    /// The number of the input that a tap of a result reads; none in the padding.
+    pub(super) fn source(&self, result: usize, tap: Tap) -> Option<usize> {
         let s = &self.shape;
-        let (piece, row) = (result % self.pieces(), result / self.pieces());
-        let (oy, channel) = (row % self.output[0], row / self.output[0]);
+        let (x, row) = (result % self.output[1], result / self.output[1]);
+        let (y, channel) = (row % self.output[0], row / self.output[0]);
         let group = channel / (s.cout / s.groups) as usize;
         let input = group * (s.cin / s.groups) as usize + tap.channel as usize;
-        let iy = oy * s.stride[0] as usize + (tap.ky * s.dilation[0]) as usize;
-        let iy = iy.checked_sub(s.pads[0] as usize).filter(|iy| *iy < s.h as usize)?;
-        let line = input * s.h as usize + iy;
-        let offset = (tap.kx * s.dilation[1]) as usize;
-        let stride = s.stride[1] as usize;
-        let Some(rows) = &self.rows else {
-            let ix = (piece * stride + offset).checked_sub(s.pads[2] as usize)?;
-            return (ix < s.w as usize).then_some((line * s.w as usize + ix, 0));
-        };
-        let phase = rows.phases.binary_search(&(offset % stride)).ok()?;
-        let input = (line * rows.phases.len() + phase) * rows.segments + piece;
-        Some((input, rows.reach - offset / stride))
+        let y = self.places[0][y * s.kernel[0] as usize + tap.ky as usize]? as usize;
+        let x = self.places[1][x * s.kernel[1] as usize + tap.kx as usize]? as usize;
+        Some((input * self.input[0] + y) * self.input[1] + x)
     }
+}
+
+/// Where a tap reads, counted from the first of the padding.
+pub(super) fn offset(shape: &ConvShape, axis: usize, output: usize, tap: u32) -> usize {
+    output * shape.stride[axis] as usize + (tap * shape.dilation[axis]) as usize
+}
+
+fn check_places(shape: &ConvShape, output: [usize; 2]) -> Result<(), Error> {
+    for axis in [0, 1] {
+        let (output, taps) = (output[axis], shape.kernel[axis]);
+        if output.saturating_mul(taps as usize) > MAX_PLACES {
+            return Err(Error::Layout(format!(
+                "{taps} taps at {output} places of an axis, at most {MAX_PLACES} together"
+            )));
+        }
+    }
+    Ok(())
 }

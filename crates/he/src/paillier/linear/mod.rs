@@ -1,52 +1,64 @@
 //! Convolutions of encrypted inputs with a server's weights.
 //!
-//! A dot product is a product of powers: the ciphertext of x_i to the power w_i. Weights are cut into signed digits, and
-//! for each digit the ciphertexts that have it (inverted where it is negative) are multiplied into one bucket. Then
-//! buckets are folded by running products. So a weight costs about one product, and a weight of zero nothing. Which
-//! digits are best depends on the weights; [`Linear::new`] counts.
+//! A dot product is a product of powers: the ciphertext of x_i to the power w_i. Of each input the powers 1, 3, 5, ...
+//! are made once, and of its inverse where there are negative weights; then every weight of every output is a few digits
+//! of the non-adjacent form, one product each, into one product per bit position, and Horner's rule over positions. So a
+//! weight costs one product, or a little more for long weights, and a weight of zero nothing. How many multiples pay
+//! depends on the weights; [`Linear::new`] counts.
 //!
 //! *Security*: running time, and access to memory on the server, depend on the weights. They are the server's own
 //! secret; the client sees the time of the whole layer, which tells it about how many weights are not zero and how
 //! large the largest is. Nothing else depends on weights; results must be re-randomised before they are sent
 //! ([`Computed::release`]), which the types see to.
 //!
-//! *Source*: the bucket method is Pippenger's, as in Bernstein, Doumen, Lange, Oosterwijk, "Faster batch forgery
-//! identification", INDOCRYPT 2012, section 4.
+//! *Source*: simultaneous exponentiation with interleaved windows, Moeller, "Algorithms for multi-exponentiation", SAC
+//! 2001; tables are shared by all outputs that read an input.
 
+mod bands;
 mod digits;
 mod layout;
 mod schedule;
+mod table;
+mod tiles;
 
 pub use layout::Layout;
 
 use rayon::prelude::*;
 use sordino_kernels::bigint::{LANES, Limbs, Modulus, Scratch};
 
-use super::{Ciphertexts, Computed, PublicKey, batch};
+use super::{Ciphertexts, Computed, PublicKey};
 use crate::Error;
-use digits::{Digits, Term};
+use bands::bands;
+use digits::Term;
 use layout::Tap;
-use schedule::{EXTRA, Machine, Operand, Step};
+use schedule::{Machine, Operand, Step};
+use table::Table;
 
 /// A convolution's weights, prepared.
 pub struct Linear {
     layout: Layout,
-    digits: Digits,
     /// For each output channel.
     terms: Vec<Vec<Term>>,
+    /// Odd multiples of an input, from 1 on.
+    multiples: usize,
+    /// Whether there are negative digits.
+    negates: bool,
+    positions: usize,
 }
 
 /// What a layer takes, in products and squares of eight ciphertexts at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Products of eight, those of shifts and inversions included.
+    /// Products of eight, those of inversions and joining included.
     pub products: u64,
     /// Squares of eight.
     pub squares: u64,
 }
 
-/// Widest digits that are tried: their buckets fill the second-level cache.
-const WIDEST: usize = 8;
+/// Widest digits that are tried: 64 multiples.
+const WIDEST: u32 = 8;
+/// Multiples that may be in memory at once, in residues of up to a kilobyte.
+const MAX_MULTIPLES: usize = 1 << 19;
 
 impl Linear {
     /// Prepares the weights: `cout` x `cin / groups` x kernel, row-major.
@@ -68,20 +80,50 @@ impl Linear {
             ky: (i / kw % kh) as u32,
             kx: (i % kw) as u32,
         };
-        let largest = weights.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0);
-        let terms = |digits: Digits| -> Vec<Vec<Term>> {
+        let new = |width: u32| {
             let kernels = weights.chunks_exact(shape.taps());
-            kernels
+            let terms = kernels
                 .map(|kernel| {
-                    digits.terms(kernel.iter().enumerate().map(|(i, weight)| (tap(i), *weight)))
+                    digits::terms(width, kernel.iter().enumerate().map(|(i, w)| (tap(i), *w)))
                 })
-                .collect()
+                .collect();
+            Self::of(layout, terms)
         };
-        let best = (1..=WIDEST)
-            .map(|width| Digits::new(width, largest))
-            .min_by_key(|digits| estimate(*digits, &terms(*digits)));
-        let digits = best.unwrap_or(Digits::new(1, largest));
-        Ok(Self { layout: layout.clone(), digits, terms: terms(digits) })
+        let fits = |linear: &Self| linear.in_memory() <= MAX_MULTIPLES;
+        let wider = (3..=WIDEST).map(new).filter(fits);
+        // The first of equals is the narrowest.
+        let best = std::iter::once(new(2)).chain(wider).min_by_key(Self::estimate);
+        best.ok_or_else(|| Error::Misuse("no form of the weights".into()))
+    }
+
+    fn of(layout: &Layout, terms: Vec<Vec<Term>>) -> Self {
+        let all = || terms.iter().flatten();
+        let (multiples, positions) = (
+            all().map(|term| term.multiple + 1).max().unwrap_or(1),
+            all().map(|term| term.position + 1).max().unwrap_or(0),
+        );
+        let negates = all().any(|term| term.negative);
+        Self { layout: layout.clone(), terms, multiples, negates, positions }
+    }
+
+    /// Products of all results and tables, about.
+    fn estimate(&self) -> u64 {
+        let (_, rows, pieces) = self.layout.results_by_channel();
+        let fold = |terms: &Vec<Term>| {
+            let top = terms.iter().map(|term| term.position).max().unwrap_or(0);
+            terms.len() + 2 * top
+        };
+        let channels: usize = self.terms.iter().map(fold).sum();
+        let tables = table::cost(self);
+        (channels * rows * pieces / LANES) as u64
+            + (tables.products + tables.squares) * self.layout.line()[1] as u64
+    }
+
+    /// Residues of the tables of the rows that a band reads.
+    fn in_memory(&self) -> usize {
+        let rows = bands(&self.layout).map(|band| band.reads().len()).max().unwrap_or(0);
+        let each = (1 + usize::from(self.negates)) * self.multiples;
+        rows * self.layout.inputs_of_row() * each
     }
 
     /// The layout.
@@ -89,31 +131,35 @@ impl Linear {
         &self.layout
     }
 
-    fn negates(&self) -> bool {
-        self.terms.iter().flatten().any(|term| term.negative)
-    }
-
-    /// What [`Self::apply`] takes, exactly, but for the inversions' few products per core.
+    /// What [`Self::apply`] takes, exactly, but for the inversions' few products per core and row.
     ///
     /// *Cost*: some nanoseconds per weight and output.
     pub fn cost(&self) -> Cost {
-        let (bits, reach) = self.layout.shifts();
-        let inputs = self.layout.inputs();
-        let results = self.layout.results();
-        let groups = (0..results).into_par_iter().step_by(LANES).map(|first| {
-            let mut counter = Cost::default();
-            schedule::run(&self.layout, self.digits, &self.terms, first, results, &mut counter);
-            counter
-        });
-        let mut cost = groups.reduce(Cost::default, |a, b| Cost {
-            products: a.products + b.products,
-            squares: a.squares + b.squares,
-        });
-        cost.squares += (inputs.div_ceil(LANES) * bits * reach) as u64;
-        if self.negates() {
-            cost.products += 3 * (inputs * (reach + 1)).div_ceil(LANES) as u64;
+        let mut cost = Cost::default();
+        let mut read = std::collections::BTreeSet::new();
+        for band in bands(&self.layout) {
+            read.extend(band.reads());
+            let groups = (0..band.len().div_ceil(LANES)).into_par_iter().map(|group| {
+                let mut counter = Cost::default();
+                let results = band.group(group);
+                schedule::run(&self.layout, self.positions, &self.terms, results, &mut counter);
+                counter
+            });
+            let band = groups.reduce(Cost::default, |a, b| a.and(b, 1));
+            cost = cost.and(band, 1);
         }
-        cost
+        if self.positions == 0 {
+            return cost;
+        }
+        if let Some(packing) = self.layout.packing() {
+            let (slots, joined) = self.layout.joined();
+            let join = Cost {
+                products: joined as u64,
+                squares: ((joined - 1) * slots * packing.slot_bits()) as u64,
+            };
+            cost = cost.and(join, self.layout.results().div_ceil(LANES) as u64);
+        }
+        cost.and(table::cost(self), read.len() as u64)
     }
 
     /// The convolution of encrypted inputs, in the layout's order.
@@ -141,73 +187,66 @@ impl Linear {
                 self.layout.inputs()
             )));
         }
-        let shifted = self.shifted(modulus, inputs);
-        let inverse = if self.negates() {
-            let what = "Paillier ciphertext: not invertible";
-            let inverse = batch::invert(modulus, &key.0.square, &shifted);
-            inverse.ok_or(Error::PeerMisbehaved { what })?
-        } else {
-            Vec::new()
-        };
-        let (limbs, results) = (modulus.limbs(), self.layout.results());
-        let mut out = vec![0; results * limbs];
-        out.par_chunks_mut(LANES * limbs).enumerate().for_each_init(
-            || Registers::new(modulus, self, &shifted, &inverse),
-            |registers, (i, out)| {
-                registers.clear();
-                let (digits, first) = (self.digits, i * LANES);
-                let end =
-                    schedule::run(&self.layout, digits, &self.terms, first, results, registers);
-                for (lane, residue) in out.chunks_exact_mut(limbs).enumerate() {
-                    match end {
-                        Some(end) => modulus.scatter(&registers.values[end], lane, residue),
-                        None => residue.copy_from_slice(modulus.one()),
-                    }
-                }
-            },
-        );
-        Ok(Computed::new(key, out))
-    }
-
-    /// For each input the ciphertexts shifted by 0, 1, ... slots.
-    fn shifted(&self, modulus: &Modulus, inputs: &[u64]) -> Vec<u64> {
-        let (bits, reach) = self.layout.shifts();
-        if reach == 0 {
-            return inputs.to_vec();
+        if self.positions == 0 {
+            return Ok(Computed::new(key, modulus.one().repeat(self.layout.results())));
         }
-        let (limbs, count) = (modulus.limbs(), self.layout.inputs());
-        let mut out = vec![0; inputs.len() * (reach + 1)];
-        out.par_chunks_mut(LANES * limbs * (reach + 1)).enumerate().for_each_init(
-            || (modulus.scratch(), vec![Limbs::default(); limbs]),
-            |(scratch, group), (i, out)| {
-                modulus.gather(inputs, batch::lanes(i, count), group);
-                for shift in 0..=reach {
-                    if shift > 0 {
-                        modulus.square_assign(scratch, group, bits);
-                    }
-                    let places = out.chunks_exact_mut(limbs).skip(shift).step_by(reach + 1);
-                    for (lane, residue) in places.enumerate() {
-                        modulus.scatter(group, lane, residue);
-                    }
+        let limbs = modulus.limbs();
+        let mut out = vec![0; self.layout.separate() * limbs];
+        let mut tables: Vec<Option<Table>> =
+            std::iter::repeat_with(|| None).take(self.layout.line()[1]).collect();
+        for band in bands(&self.layout) {
+            let reads = band.reads();
+            // Bands go downwards: rows above the first are done with.
+            let first = reads.first().copied().unwrap_or(0);
+            tables[..first].fill_with(|| None);
+            for row in reads {
+                if tables[row].is_none() {
+                    tables[row] = Some(Table::new(self, key, inputs, row)?);
                 }
-            },
-        );
-        out
+            }
+            let mut own = vec![0; band.len() * limbs];
+            own.par_chunks_mut(LANES * limbs).enumerate().for_each_init(
+                || Registers::new(modulus, self, &tables),
+                |registers, (i, out)| {
+                    registers.set.fill(false);
+                    let results = band.group(i);
+                    let end = schedule::run(
+                        &self.layout,
+                        self.positions,
+                        &self.terms,
+                        results,
+                        registers,
+                    );
+                    for (lane, residue) in out.chunks_exact_mut(limbs).enumerate() {
+                        match end {
+                            Some(end) => modulus.scatter(&registers.values[end], lane, residue),
+                            None => residue.copy_from_slice(modulus.one()),
+                        }
+                    }
+                },
+            );
+            let each = band.of_channel(0).len() * limbs;
+            for (channel, own) in own.chunks_exact(each).enumerate() {
+                let results = band.of_channel(channel);
+                out[results.start * limbs..results.end * limbs].copy_from_slice(own);
+            }
+        }
+        let out = Computed::new(key, out);
+        let (slots, joined) = self.layout.joined();
+        match self.layout.packing() {
+            Some(packing) => packing.join_packed(slots, joined, &out),
+            None => Ok(out),
+        }
     }
 }
 
-/// Products of a typical result.
-fn estimate(digits: Digits, terms: &[Vec<Term>]) -> usize {
-    let of = |terms: &Vec<Term>| {
-        let mut used = vec![false; digits.buckets()];
-        terms.iter().for_each(|term| used[term.bucket] = true);
-        let tops = used.chunks(digits.largest).map(|used| {
-            let top = used.iter().rposition(|used| *used).map_or(0, |top| top + 1);
-            top.saturating_sub(1) + usize::from(top > 0)
-        });
-        terms.len() + tops.sum::<usize>() + digits.width * (digits.positions - 1)
-    };
-    terms.iter().map(of).sum()
+impl Cost {
+    fn and(self, other: Self, times: u64) -> Self {
+        Self {
+            products: self.products + other.products * times,
+            squares: self.squares + other.squares * times,
+        }
+    }
 }
 
 impl Machine for Cost {
@@ -218,51 +257,46 @@ impl Machine for Cost {
     fn multiply(&mut self, _: usize, _: usize) {
         self.products += 1;
     }
-    fn square(&mut self, _: usize, times: usize) {
-        self.squares += times as u64;
+    fn square(&mut self, _: usize) {
+        self.squares += 1;
     }
 }
 
-/// Buckets and sums of one group of results.
+/// Products of positions of one group of results, and the result.
 struct Registers<'a> {
     modulus: &'a Modulus,
     scratch: Scratch,
-    /// Shifted inputs per input.
-    stride: usize,
-    plain: &'a [u64],
-    inverse: &'a [u64],
+    tables: &'a [Option<Table>],
+    rows: usize,
     values: Vec<Vec<Limbs>>,
     /// Which registers hold something; the lanes that hold nothing are 1.
     set: Vec<bool>,
     operand: Vec<Limbs>,
     gathered: Vec<Limbs>,
+    line: usize,
 }
 
 impl<'a> Registers<'a> {
-    fn new(modulus: &'a Modulus, linear: &Linear, plain: &'a [u64], inverse: &'a [u64]) -> Self {
+    fn new(modulus: &'a Modulus, linear: &Linear, tables: &'a [Option<Table>]) -> Self {
         let zeros = vec![Limbs::default(); modulus.limbs()];
-        let registers = linear.digits.buckets() + EXTRA;
+        let [line, rows] = linear.layout.line();
+        let registers = linear.positions + 1;
         Self {
             modulus,
             scratch: modulus.scratch(),
-            stride: linear.layout.shifts().1 + 1,
-            plain,
-            inverse,
+            tables,
+            rows,
             values: vec![zeros.clone(); registers],
             set: vec![false; registers],
             operand: zeros.clone(),
             gathered: zeros,
+            line,
         }
     }
 
-    fn clear(&mut self) {
-        self.set.fill(false);
-    }
-
     fn residue(&self, operand: &Operand) -> &'a [u64] {
-        let from = if operand.negative { self.inverse } else { self.plain };
-        let at = (operand.input * self.stride + operand.shift) * self.modulus.limbs();
-        &from[at..at + self.modulus.limbs()]
+        let row = operand.input / self.line % self.rows;
+        self.tables[row].as_ref().expect("a band's rows are made before it").residue(operand)
     }
 }
 
@@ -274,35 +308,36 @@ impl Machine for Registers<'_> {
             modulus.place(&mut self.operand, lane, residue);
         }
         let active =
-            step.lanes.iter().enumerate().filter_map(|(i, x)| Some((i, x.as_ref()?.bucket)));
-        let common = active.clone().next().map(|(_, bucket)| bucket);
-        let common = common.filter(|common| active.clone().all(|(_, bucket)| bucket == *common));
+            step.lanes.iter().enumerate().filter_map(|(i, x)| Some((i, x.as_ref()?.position)));
+        let common = active.clone().next().map(|(_, position)| position);
+        let common =
+            common.filter(|common| active.clone().all(|(_, position)| position == *common));
         match common {
-            Some(bucket) if !self.set[bucket] => {
-                self.values[bucket].copy_from_slice(&self.operand);
-                self.set[bucket] = true;
+            Some(position) if !self.set[position] => {
+                self.values[position].copy_from_slice(&self.operand);
+                self.set[position] = true;
             }
-            Some(bucket) if multiply => {
-                modulus.mul_assign(&mut self.scratch, &mut self.values[bucket], &self.operand);
+            Some(position) if multiply => {
+                modulus.mul_assign(&mut self.scratch, &mut self.values[position], &self.operand);
             }
             _ => {
-                for (_, bucket) in active.clone() {
-                    if !self.set[bucket] {
-                        modulus.gather(&[], [None; LANES], &mut self.values[bucket]);
-                        self.set[bucket] = true;
+                for (_, position) in active.clone() {
+                    if !self.set[position] {
+                        modulus.gather(&[], [None; LANES], &mut self.values[position]);
+                        self.set[position] = true;
                     }
                 }
                 if multiply {
-                    for (lane, bucket) in active.clone() {
-                        modulus.copy_lane(&self.values[bucket], lane, &mut self.gathered);
+                    for (lane, position) in active.clone() {
+                        modulus.copy_lane(&self.values[position], lane, &mut self.gathered);
                     }
                     modulus.mul_assign(&mut self.scratch, &mut self.gathered, &self.operand);
-                    active.for_each(|(lane, bucket)| {
-                        modulus.copy_lane(&self.gathered, lane, &mut self.values[bucket]);
+                    active.for_each(|(lane, position)| {
+                        modulus.copy_lane(&self.gathered, lane, &mut self.values[position]);
                     });
                 } else {
-                    active.for_each(|(lane, bucket)| {
-                        modulus.copy_lane(&self.operand, lane, &mut self.values[bucket]);
+                    active.for_each(|(lane, position)| {
+                        modulus.copy_lane(&self.operand, lane, &mut self.values[position]);
                     });
                 }
             }
@@ -321,7 +356,7 @@ impl Machine for Registers<'_> {
         }
     }
 
-    fn square(&mut self, register: usize, times: usize) {
-        self.modulus.square_assign(&mut self.scratch, &mut self.values[register], times);
+    fn square(&mut self, register: usize) {
+        self.modulus.square_assign(&mut self.scratch, &mut self.values[register], 1);
     }
 }

@@ -98,10 +98,10 @@ fn zero_weights_and_extreme_ones() {
 }
 
 /// With masks: the shares add up to the convolution.
-fn rows(shape: &ConvShape, value_bits: u32, x: &[i64], weights: &[i32]) -> Vec<i64> {
+fn tiles(shape: &ConvShape, value_bits: u32, x: &[i64], weights: &[i32]) -> Vec<i64> {
     let public = key().public();
     let packing = Packing::new(Strength::Bits112, value_bits).unwrap();
-    let layout = Layout::rows(shape, &packing).unwrap();
+    let layout = Layout::tiles(shape, &packing).unwrap();
     let linear = Linear::new(&layout, weights).unwrap();
     let arranged = layout.arrange(x).unwrap();
     let plaintexts = packing.pack(public, layout.input_slots(), &arranged).unwrap();
@@ -125,51 +125,45 @@ fn rows(shape: &ConvShape, value_bits: u32, x: &[i64], weights: &[i32]) -> Vec<i
 }
 
 #[test]
-fn row_by_row() {
+fn tile_by_tile() {
     for (i, (shape, bits)) in shapes().into_iter().enumerate() {
         let (x, w) = (random(shape.input_len(), 20, i as u8), weights(&shape, bits, i as u8 + 60));
-        assert_eq!(rows(&shape, 40, &x, &w), clear(&shape, &x, &w), "{shape:?}");
+        assert_eq!(tiles(&shape, 40, &x, &w), clear(&shape, &x, &w), "{shape:?}");
     }
 }
 
 #[test]
-fn padding_takes_no_slots() {
-    // 48 slots of 42 bits: rows of 46 with two columns of padding.
-    let shape = ConvShape { pads: [1; 4], ..self::shape(1, 2, 46, 1, [3, 3]) };
-    let packing = Packing::new(Strength::Bits112, 1).unwrap();
-    let layout = Layout::rows(&shape, &packing).unwrap();
-    assert_eq!([layout.inputs(), layout.input_slots(), layout.result_slots()], [2, 46, 48]);
-    let (x, w) = (random(shape.input_len(), 8, 1), weights(&shape, 3, 2));
-    assert_eq!(rows(&shape, 16, &x, &w), clear(&shape, &x, &w));
-    let wide = ConvShape { pads: [2, 2, 5, 6], ..shape };
-    let w = weights(&wide, 3, 2);
-    assert_eq!(rows(&wide, 1, &[0; 92], &w), vec![0; clear(&wide, &[0; 92], &w).len()]);
-    let short = ConvShape { pads: [1, 1, 5, 6], w: 3, ..shape };
-    let x = random(short.input_len(), 8, 1);
-    assert_eq!(rows(&short, 20, &x, &w), clear(&short, &x, &w));
-}
-
-#[test]
-fn long_rows_are_cut() {
-    for stride in [1, 2] {
-        let shape =
-            ConvShape { stride: [1, stride], pads: [0, 0, 1, 1], ..shape(1, 2, 75, 2, [1, 3]) };
-        let (x, w) = (random(shape.input_len(), 20, 3), weights(&shape, 4, 4));
-        assert_eq!(rows(&shape, 60, &x, &w), clear(&shape, &x, &w), "stride {stride}");
-    }
+fn tiles_fill_slots() {
+    let packing = Packing::new(Strength::Bits112, 21).unwrap();
+    assert_eq!(packing.slots(), 33);
+    let counts = |shape: &ConvShape| {
+        let layout = Layout::tiles(shape, &packing).unwrap();
+        [layout.inputs(), layout.input_slots(), layout.results(), layout.result_slots()]
+    };
+    let same = |cin, h, cout| ConvShape { pads: [1; 4], ..shape(cin, h, h, cout, [3, 3]) };
+    // 4 x 8 tiles of 8 x 4, whose patches are 10 x 6.
+    assert_eq!(counts(&same(1, 32, 1)), [60, 32, 32, 32]);
+    // Two results to a tile, 3 x 4 patches.
+    assert_eq!(counts(&same(1, 8, 1)), [12, 32, 2, 32]);
+    // 1 x 1 kernels read each element once, also with a stride.
+    assert_eq!(counts(&shape(4, 7, 7, 1, [1, 1])), [4 * 2, 28, 2, 28]);
+    assert_eq!(counts(&ConvShape { stride: [2, 2], ..shape(1, 8, 8, 1, [1, 1]) }), [1, 16, 1, 16]);
+    // 40 values, in two ciphertexts.
+    assert_eq!(counts(&ConvShape::dense(3, 40)), [3, 1, 2, 33]);
+    assert_eq!(counts(&ConvShape::dense(3, 5)), [3, 1, 1, 5]);
 }
 
 #[test]
 fn costs_are_products_of_nonzero_weights() {
-    // Eight outputs of 16 ones: copies into one bucket, then 15 products.
+    // Eight outputs of 16 ones: a copy into one position, then 15 products.
     let layout = Layout::elements(&ConvShape::dense(16, 8)).unwrap();
     let cost = |weights: &[i32]| Linear::new(&layout, weights).unwrap().cost();
     assert_eq!(cost(&[1; 128]), Cost { products: 15, squares: 0 });
     assert_eq!(cost(&[0; 128]), Cost::default());
     // Negative weights need inverses: three products for each of two groups.
     assert_eq!(cost(&[-1; 128]), Cost { products: 15 + 6, squares: 0 });
-    // Two of three buckets are empty, and cost a product each in the fold.
-    assert_eq!(cost(&[3; 128]), Cost { products: 15 + 2, squares: 0 });
+    // Cubes are made once for each of two groups of inputs.
+    assert_eq!(cost(&[3; 128]), Cost { products: 15 + 2, squares: 2 });
     assert_eq!(cost(&[64; 128]), Cost { products: 15, squares: 6 });
     let mut half = [1; 128];
     half.iter_mut().step_by(2).for_each(|w| *w = 0);
@@ -178,13 +172,40 @@ fn costs_are_products_of_nonzero_weights() {
     let mut one = [0; 128];
     one[16..20].fill(1);
     assert_eq!(cost(&one), Cost { products: 3, squares: 0 });
+    let packing = Packing::new(Strength::Bits112, 20).unwrap();
+    let joined = Layout::tiles(&ConvShape::dense(16, 8), &packing).unwrap();
+    let cost = Linear::new(&joined, &[1; 128]).unwrap().cost();
+    assert_eq!(cost, Cost { products: 15 + 8, squares: 7 * 61 });
+}
+
+#[test]
+fn pruning_pays() {
+    // A layer of the size of ResNet-20's, with the weights that magnitude pruning leaves.
+    let shape = ConvShape { pads: [1; 4], ..shape(32, 16, 16, 32, [3, 3]) };
+    let dense: Vec<i32> = random(4 * shape.kernel_len(), 8, 30)
+        .chunks(4)
+        .map(|v| (v.iter().sum::<i64>() / 4) as i32)
+        .collect();
+    let mut sizes: Vec<u32> = dense.iter().map(|w| w.unsigned_abs()).collect();
+    sizes.sort_unstable();
+    let median = sizes[sizes.len() / 2];
+    let pruned: Vec<i32> =
+        dense.iter().map(|w| if w.unsigned_abs() < median { 0 } else { *w }).collect();
+    let layout = Layout::elements(&shape).unwrap();
+    let work = |weights: &[i32]| {
+        let cost = Linear::new(&layout, weights).unwrap().cost();
+        (cost.products + cost.squares) as f64
+    };
+    let ratio = work(&pruned) / work(&dense);
+    println!("half of the weights: {ratio:.3} of the products");
+    // The weights that are left are the longer ones, and tables of multiples are made as before.
+    assert!(ratio < 0.65, "{ratio}");
 }
 
 #[test]
 fn misfits_are_refused() {
-    let packing = Packing::new(Strength::Bits112, 64).unwrap();
-    let wide = shape(1, 1, 40, 1, [1, 12]);
-    assert!(Layout::rows(&wide, &packing).unwrap_err().to_string().contains("larger key"));
+    let long = ConvShape { kernel: [1, 1 << 15], ..shape(1, 1, 1 << 16, 1, [1, 1]) };
+    assert!(Layout::elements(&long).unwrap_err().to_string().contains("taps at"));
     let layout = Layout::elements(&ConvShape::dense(2, 2)).unwrap();
     assert!(Linear::new(&layout, &[1; 3]).is_err());
     assert!(layout.arrange(&[1; 3]).is_err());

@@ -1,0 +1,58 @@
+//! Output rows that are computed together, so that only the input rows they read are in memory.
+
+use std::ops::Range;
+
+use sordino_kernels::bigint::LANES;
+
+use super::layout::Layout;
+
+/// Results of a band, at least: enough for all cores.
+const RESULTS: usize = 512;
+
+/// Rows of the output, in all channels.
+pub(super) struct Band<'a> {
+    layout: &'a Layout,
+    rows: Range<usize>,
+}
+
+/// All bands from top to bottom.
+pub(super) fn bands(layout: &Layout) -> impl Iterator<Item = Band<'_>> {
+    let (channels, height, pieces) = layout.results_by_channel();
+    let mut rows = RESULTS.div_ceil(channels * pieces);
+    // Lanes of one channel go together.
+    while !(rows * pieces).is_multiple_of(LANES) {
+        rows += 1;
+    }
+    (0..height).step_by(rows).map(move |from| {
+        let rows = from..(from + rows).min(height);
+        Band { layout, rows }
+    })
+}
+
+impl Band<'_> {
+    /// Results of one channel, which are consecutive.
+    pub(super) fn of_channel(&self, channel: usize) -> Range<usize> {
+        let (_, height, pieces) = self.layout.results_by_channel();
+        let from = channel * height;
+        (from + self.rows.start) * pieces..(from + self.rows.end) * pieces
+    }
+
+    /// How many results there are.
+    pub(super) fn len(&self) -> usize {
+        self.layout.results_by_channel().0 * self.of_channel(0).len()
+    }
+
+    /// Eight results, channel by channel.
+    pub(super) fn group(&self, group: usize) -> [Option<usize>; LANES] {
+        let each = self.of_channel(0).len();
+        core::array::from_fn(|lane| {
+            let i = group * LANES + lane;
+            (i < self.len()).then(|| self.of_channel(i / each).start + i % each)
+        })
+    }
+
+    /// The input rows that are read.
+    pub(super) fn reads(&self) -> Vec<usize> {
+        self.layout.input_rows(self.rows.clone())
+    }
+}
