@@ -3,8 +3,14 @@
 use super::{LANES, Limbs, Modulus, Scratch};
 use crate::Wiped;
 
-/// Bits of an exponent's digit in [`Modulus::pow`]: 32 entries of eight values each stay in the second-level cache.
-const WINDOW: usize = 5;
+/// Widest digits of exponents in [`Modulus::pow`]: 32 entries of eight values each stay in the second-level cache.
+const WIDEST: usize = 5;
+
+/// The width of digits with which an exponent of so many bits takes the fewest products.
+fn width(bits: usize) -> usize {
+    let products = |width: &usize| bits.div_ceil(*width) + (1 << width);
+    (1..=WIDEST).min_by_key(products).unwrap_or(WIDEST)
+}
 
 /// `width` bits of an exponent from bit `start` on.
 fn digit(exponent: &[u64], start: usize, width: usize) -> u64 {
@@ -17,7 +23,7 @@ fn digit(exponent: &[u64], start: usize, width: usize) -> u64 {
 impl Modulus {
     /// Raises each value of a group to its exponent, all of the same number of words.
     ///
-    /// *Cost*: a square per bit and a product per 5 bits, and 30 products.
+    /// *Cost*: that of [`Self::raise_onto`].
     ///
     /// *Security*: constant time in bases and exponents; their length is public.
     ///
@@ -26,11 +32,35 @@ impl Modulus {
     pub fn pow(&self, scratch: &mut Scratch, base: &mut [Limbs], exponents: [&[u64]; LANES]) {
         let words = exponents[0].len();
         assert!(exponents.iter().all(|e| e.len() == words), "exponents of different lengths");
-        let limbs = self.limbs();
-        let mut table = Wiped::zeros(limbs << WINDOW);
+        let mut power = Wiped::zeros(self.limbs());
+        self.gather(&[], [None; LANES], &mut power);
+        self.raise_onto(scratch, &mut power, base, exponents, 64 * words);
+        base.copy_from_slice(&power);
+    }
+
+    /// `sum = sum^(2^bits) base^exponent`, for each value with the lowest `bits` bits of its own exponent: a step of
+    /// Horner's rule over factors that lie side by side.
+    ///
+    /// *Cost*: a square per bit, a product per digit and 2^w - 2 products, with digits of w bits, at most 5, that make it
+    /// least: 1.2 to 1.35 in all per bit of exponents of 60 to 260 bits.
+    ///
+    /// *Security*: as [`Self::pow`].
+    ///
+    /// # Panics
+    /// As [`Self::pow`].
+    pub fn raise_onto(
+        &self,
+        scratch: &mut Scratch,
+        sum: &mut [Limbs],
+        base: &[Limbs],
+        exponents: [&[u64]; LANES],
+        bits: usize,
+    ) {
+        let (limbs, width) = (self.limbs(), width(bits));
+        let mut table = Wiped::zeros(limbs << width);
         self.gather(&[], [None; LANES], &mut table[..limbs]);
         table[limbs..2 * limbs].copy_from_slice(base);
-        for i in 2..1 << WINDOW {
+        for i in 2..1 << width {
             let (known, next) = table.split_at_mut(i * limbs);
             let half = i / 2 * limbs;
             let next = &mut next[..limbs];
@@ -42,17 +72,15 @@ impl Modulus {
             }
         }
         let mut factor = Wiped::zeros(limbs);
-        let windows = (64 * words).div_ceil(WINDOW);
-        self.gather(&[], [None; LANES], base);
-        for window in (0..windows).rev() {
-            let digits = exponents.map(|e| digit(e, window * WINDOW, WINDOW));
+        let mut left = bits;
+        while left > 0 {
+            // The first digit has what is left over.
+            let own = (left - 1) % width + 1;
+            left -= own;
+            let digits = exponents.map(|e| digit(e, left, own));
             self.select(&table, &digits, &mut factor);
-            if window + 1 == windows {
-                base.copy_from_slice(&factor);
-            } else {
-                self.square_assign(scratch, base, WINDOW);
-                self.mul_assign(scratch, base, &factor);
-            }
+            self.square_assign(scratch, sum, own);
+            self.mul_assign(scratch, sum, &factor);
         }
     }
 }

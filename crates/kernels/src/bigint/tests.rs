@@ -172,6 +172,34 @@ fn powers_equal_repeated_products() {
     }
 }
 
+/// Exponents side by side are one long exponent.
+#[test]
+fn powers_raise_onto_powers() {
+    for isa in isa::available() {
+        let n = modulus(1024, 6);
+        let m = isa::with(isa, || Modulus::new(&n));
+        let mut s = m.scratch();
+        let base = group(&m, &mut s, &eight(&n, 9));
+        let exponents = values(3 * LANES, 10);
+        for bits in [1, 5, 64, 67, 128] {
+            let each: [&[u64]; LANES] = core::array::from_fn(|i| &exponents[3 * i..3 * i + 3]);
+            let joined = each.map(|e| {
+                let low = u128::from(e[0]) | u128::from(e[1]) << 64;
+                let low = low & (u128::MAX >> (128 - bits));
+                let high = [u128::from(e[2]) << (bits % 128), u128::from(e[2]) >> (128 - bits)];
+                let high = if bits == 128 { [0, u128::from(e[2])] } else { high };
+                [low | high[0], high[1]].map(|x| [x as u64, (x >> 64) as u64]).concat()
+            });
+            let (mut expected, mut got) = (base.clone(), base.clone());
+            m.pow(&mut s, &mut expected, core::array::from_fn(|i| &joined[i][..]));
+            m.pow(&mut s, &mut got, each.map(|e| &e[2..]));
+            m.raise_onto(&mut s, &mut got, &base, each, bits);
+            let [got, expected] = [got, expected].map(|x| ungroup(&m, &mut s, &x));
+            assert!(got == expected, "{bits} bits, {}", isa.name());
+        }
+    }
+}
+
 #[test]
 fn fixed_bases_equal_powers() {
     for isa in isa::available() {
