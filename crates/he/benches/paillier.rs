@@ -100,7 +100,7 @@ fn layer(
     let mut pool = filled(key, layout.inputs(), rng);
     let c = public.encrypt(&plaintexts, &mut pool).unwrap();
     let cost = linear.cost();
-    let (_, time) = timed(|| linear.apply(&c).unwrap());
+    let (_, time) = timed(|| linear.apply_to_computed(&c.computed()).unwrap());
     println!(
         "  {name:<44} {time:>10.1} ms, {} in, {} out, {nonzero} weights, {} products and {} squares of 8",
         layout.inputs(),

@@ -131,10 +131,12 @@ impl Plans {
     pub(crate) fn cost(&self, m: &mut Meter, layer: u32, images: usize) -> Result<(), Error> {
         let plan = self.layer(layer)?;
         let size = self.strength.ciphertext_bytes();
-        for (dir, count) in [(Dir::Up, plan.layout.inputs()), (Dir::Down, plan.layout.results())] {
-            for n in (0..images).flat_map(|_| chunks(count)) {
-                m.message(dir, n * size);
-            }
+        for n in (0..images).flat_map(|_| chunks(plan.layout.inputs())) {
+            m.message(Dir::Up, n * size);
+        }
+        let parts = plan.layout.parts();
+        for n in (0..images).flat_map(|_| &parts).flat_map(|part| chunks(part.len())) {
+            m.message(Dir::Down, n * size);
         }
         Ok(())
     }
@@ -161,15 +163,15 @@ impl Plans {
             }
         }
         lane.flush()?;
-        let mut y = vec![0; l.output_len()];
+        let (mut y, parts) = (vec![0; l.output_len()], layout.parts());
         for y in y.chunks_mut(l.output().len()) {
-            let (slots, mut result) = (layout.result_slots(), 0);
-            for n in chunks(layout.results()) {
-                let bytes = lane.recv(RESULT, n * self.strength.ciphertext_bytes())?;
-                let rows = key.decrypt(&Ciphertexts::from_bytes(public, &bytes)?)?;
-                for row in packing.open(public, slots, &rows)?.chunks_exact(slots) {
-                    scatter(layout, result, row, |to, v| y[to] = ring.reduce(v));
-                    result += 1;
+            let slots = layout.result_slots();
+            for results in parts.iter().flat_map(|part| part.chunks(CHUNK)) {
+                let bytes = lane.recv(RESULT, results.len() * self.strength.ciphertext_bytes())?;
+                let masked = key.decrypt(&Ciphertexts::from_bytes(public, &bytes)?)?;
+                let opened = packing.open(public, slots, &masked)?;
+                for (result, slots) in results.iter().zip(opened.chunks_exact(slots)) {
+                    scatter(layout, *result, slots, |to, v| y[to] = ring.reduce(v));
                 }
             }
         }
@@ -192,8 +194,10 @@ impl Plans {
         let FixedOp::Linear { conv, weights: id, .. } = &l.node.op else { return Err(missing()) };
         let layer = weights.layers.get(id.0 as usize).ok_or_else(missing)?;
         let mut y = Vec::with_capacity(l.output_len());
+        let (parts, slots) = (layout.parts(), layout.result_slots());
+        let images = x.chunks(l.input(0).len()).len();
         let mut waiting = Vec::new();
-        for x in x.chunks(l.input(0).len()) {
+        for (image, x) in x.chunks(l.input(0).len()).enumerate() {
             // While the client encrypts.
             let mut pool = Pool::new(key);
             pool.fill(layout.results(), rng);
@@ -202,26 +206,31 @@ impl Plans {
             for n in chunks(layout.inputs()) {
                 bytes.extend(lane.recv(INPUT, n * self.strength.ciphertext_bytes())?);
             }
-            let sums = kernel.apply(&Ciphertexts::from_bytes(key, &bytes)?)?;
-            let (slots, mut result) = (layout.result_slots(), 0);
-            for n in chunks(layout.results()) {
-                let masks = packing.mask(key, slots, n, rng)?;
-                let rows: Vec<usize> = (result..result + n).collect();
-                let masked =
-                    sums.select(&rows)?.add_plain(&masks.plaintexts)?.release(&mut pool)?;
-                waiting.push(masked.to_bytes());
-                for row in masks.shares.chunks_exact(slots) {
-                    scatter(layout, result, row, |to, v| own[to] = own[to].wrapping_add(v));
-                    result += 1;
+            let mut parts = parts.iter();
+            kernel.apply(&Ciphertexts::from_bytes(key, &bytes)?, |sums| {
+                let mut first = 0;
+                for results in parts.next().into_iter().flat_map(|part| part.chunks(CHUNK)) {
+                    let masks = packing.mask(key, slots, results.len(), rng)?;
+                    let rows: Vec<usize> = (first..first + results.len()).collect();
+                    let masked =
+                        sums.select(&rows)?.add_plain(&masks.plaintexts)?.release(&mut pool)?;
+                    waiting.push(masked.to_bytes());
+                    for (result, shares) in results.iter().zip(masks.shares.chunks_exact(slots)) {
+                        scatter(layout, *result, shares, |to, v| own[to] = own[to].wrapping_add(v));
+                    }
+                    first += results.len();
                 }
-            }
+                // The client reads none before it has sent all images.
+                if image + 1 == images {
+                    for message in waiting.drain(..) {
+                        lane.send(RESULT, Cipher::new(&message))?;
+                    }
+                    lane.flush()?;
+                }
+                Ok::<_, Error>(())
+            })?;
             y.extend(own);
         }
-        // The client reads none before it has sent all images.
-        for message in waiting {
-            lane.send(RESULT, Cipher::new(&message))?;
-        }
-        lane.flush()?;
         for (i, y) in y.iter_mut().enumerate() {
             *y = ring.reduce(y.wrapping_add(bias.get(i).copied().unwrap_or_default()));
         }

@@ -1,3 +1,4 @@
+use super::bands::bands;
 use super::tiles::{Tiles, distinct};
 use crate::paillier::Packing;
 use crate::{ConvShape, Error};
@@ -87,6 +88,17 @@ impl Layout {
     /// Ciphertexts of the output.
     pub fn results(&self) -> usize {
         self.separate().div_ceil(self.joined().1)
+    }
+
+    /// The numbers of the results in the order and the parts in which [`super::Linear::apply`] computes them.
+    pub fn parts(&self) -> Vec<Vec<usize>> {
+        if self.packing().is_some() {
+            return vec![(0..self.results()).collect()];
+        }
+        let channels = 0..self.shape.cout as usize;
+        bands(self)
+            .map(|band| channels.clone().flat_map(|c| band.of_channel(c)).collect())
+            .collect()
     }
 
     /// Results before they are joined.

@@ -162,40 +162,56 @@ impl Linear {
         cost.and(table::cost(self), read.len() as u64)
     }
 
-    /// The convolution of encrypted inputs, in the layout's order.
+    /// The convolution of encrypted inputs: `each` takes the results part by part, in the order of [`Layout::parts`].
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if there are not as many ciphertexts as the layout says; what `each` returns.
+    pub fn apply<E: From<Error>>(
+        &self,
+        inputs: &Ciphertexts,
+        each: impl FnMut(Computed) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.run(inputs.key(), inputs.residues(), each)
+    }
+
+    /// The convolution of computed ciphertexts, in the layout's order.
     ///
     /// # Errors
     /// [`Error::Misuse`] if there are not as many ciphertexts as the layout says.
-    pub fn apply(&self, inputs: &Ciphertexts) -> Result<Computed, Error> {
-        self.run(inputs.key(), inputs.residues())
-    }
-
-    /// The same of computed ciphertexts.
-    ///
-    /// # Errors
-    /// As [`Self::apply`].
     pub fn apply_to_computed(&self, inputs: &Computed) -> Result<Computed, Error> {
-        self.run(inputs.key(), inputs.residues())
+        let limbs = inputs.key().0.modulus.limbs();
+        let mut out = vec![0; self.layout.results() * limbs];
+        let mut parts = self.layout.parts().into_iter();
+        self.run(inputs.key(), inputs.residues(), |results| {
+            let places = parts.next().into_iter().flatten();
+            for (place, residue) in places.zip(results.residues().chunks_exact(limbs)) {
+                out[place * limbs..(place + 1) * limbs].copy_from_slice(residue);
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(Computed::new(inputs.key(), out))
     }
 
-    fn run(&self, key: &PublicKey, inputs: &[u64]) -> Result<Computed, Error> {
-        let modulus = &key.0.modulus;
-        let count = inputs.len() / modulus.limbs();
-        if count != self.layout.inputs() {
-            return Err(Error::Misuse(format!(
-                "{count} ciphertexts for a layer of {}",
-                self.layout.inputs()
-            )));
-        }
-        if self.positions == 0 {
-            return Ok(Computed::new(key, modulus.one().repeat(self.layout.results())));
-        }
+    fn run<E: From<Error>>(
+        &self,
+        key: &PublicKey,
+        inputs: &[u64],
+        mut each: impl FnMut(Computed) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (modulus, layout) = (&key.0.modulus, &self.layout);
         let limbs = modulus.limbs();
-        let mut out = vec![0; self.layout.separate() * limbs];
+        let count = inputs.len() / limbs;
+        if count != layout.inputs() {
+            let expected = layout.inputs();
+            return Err(
+                Error::Misuse(format!("{count} ciphertexts for a layer of {expected}")).into()
+            );
+        }
         let mut tables: Vec<Option<Table>> =
-            std::iter::repeat_with(|| None).take(self.layout.line()[1]).collect();
-        for band in bands(&self.layout) {
-            let reads = band.reads();
+            std::iter::repeat_with(|| None).take(layout.line()[1]).collect();
+        let mut joined = Vec::new();
+        for band in bands(layout) {
+            let reads = if self.positions == 0 { Vec::new() } else { band.reads() };
             // Bands go downwards: rows above the first are done with.
             let first = reads.first().copied().unwrap_or(0);
             tables[..first].fill_with(|| None);
@@ -204,38 +220,45 @@ impl Linear {
                     tables[row] = Some(Table::new(self, key, inputs, row)?);
                 }
             }
-            let mut own = vec![0; band.len() * limbs];
-            own.par_chunks_mut(LANES * limbs).enumerate().for_each_init(
+            let mut out = vec![0; band.len() * limbs];
+            out.par_chunks_mut(LANES * limbs).enumerate().for_each_init(
                 || Registers::new(modulus, self, &tables),
-                |registers, (i, out)| {
-                    registers.set.fill(false);
-                    let results = band.group(i);
-                    let end = schedule::run(
-                        &self.layout,
-                        self.positions,
-                        &self.terms,
-                        results,
-                        registers,
-                    );
-                    for (lane, residue) in out.chunks_exact_mut(limbs).enumerate() {
-                        match end {
-                            Some(end) => modulus.scatter(&registers.values[end], lane, residue),
-                            None => residue.copy_from_slice(modulus.one()),
-                        }
-                    }
-                },
+                |registers, (i, out)| self.group(modulus, registers, band.group(i), out),
             );
-            let each = band.of_channel(0).len() * limbs;
-            for (channel, own) in own.chunks_exact(each).enumerate() {
-                let results = band.of_channel(channel);
-                out[results.start * limbs..results.end * limbs].copy_from_slice(own);
+            if layout.packing().is_some() {
+                joined.push((band, out));
+            } else {
+                each(Computed::new(key, out))?;
             }
         }
-        let out = Computed::new(key, out);
-        let (slots, joined) = self.layout.joined();
-        match self.layout.packing() {
-            Some(packing) => packing.join_packed(slots, joined, &out),
-            None => Ok(out),
+        let Some(packing) = layout.packing() else { return Ok(()) };
+        let mut all = vec![0; layout.separate() * limbs];
+        for (band, out) in joined {
+            let own = band.of_channel(0).len() * limbs;
+            for (channel, out) in out.chunks_exact(own).enumerate() {
+                let results = band.of_channel(channel);
+                all[results.start * limbs..results.end * limbs].copy_from_slice(out);
+            }
+        }
+        let (slots, joined) = layout.joined();
+        each(packing.join_packed(slots, joined, &Computed::new(key, all))?)
+    }
+
+    /// Up to eight results.
+    fn group(
+        &self,
+        modulus: &Modulus,
+        registers: &mut Registers<'_>,
+        results: [Option<usize>; LANES],
+        out: &mut [u64],
+    ) {
+        registers.set.fill(false);
+        let end = schedule::run(&self.layout, self.positions, &self.terms, results, registers);
+        for (lane, residue) in out.chunks_exact_mut(modulus.limbs()).enumerate() {
+            match end {
+                Some(end) => modulus.scatter(&registers.values[end], lane, residue),
+                None => residue.copy_from_slice(modulus.one()),
+            }
         }
     }
 }

@@ -70,7 +70,7 @@ fn elements(shape: &ConvShape, x: &[i64], weights: &[i32]) -> Vec<i128> {
     let linear = Linear::new(&layout, weights).unwrap();
     let x: Vec<i128> = layout.arrange(x).unwrap().iter().map(|v| i128::from(*v)).collect();
     assert_eq!(x.len(), layout.inputs());
-    let y = linear.apply(&encrypt(&x)).unwrap();
+    let y = linear.apply_to_computed(&encrypt(&x).computed()).unwrap();
     assert_eq!(y.len(), layout.results());
     release(&y)
 }
@@ -107,7 +107,7 @@ fn tiles(shape: &ConvShape, value_bits: u32, x: &[i64], weights: &[i32]) -> Vec<
     let plaintexts = packing.pack(public, layout.input_slots(), &arranged).unwrap();
     assert_eq!(plaintexts.len(), layout.inputs());
     let c = public.encrypt(&plaintexts, &mut pool(plaintexts.len(), 21)).unwrap();
-    let y = linear.apply(&c).unwrap();
+    let y = linear.apply_to_computed(&c.computed()).unwrap();
     assert_eq!(y.len(), layout.results());
     let slots = layout.result_slots();
     let masks = packing.mask(public, slots, y.len(), &mut rng(22)).unwrap();
@@ -151,6 +151,26 @@ fn tiles_fill_slots() {
     // 40 values, in two ciphertexts.
     assert_eq!(counts(&ConvShape::dense(3, 40)), [3, 1, 2, 33]);
     assert_eq!(counts(&ConvShape::dense(3, 5)), [3, 1, 1, 5]);
+}
+
+#[test]
+fn parts_are_computed_in_their_order() {
+    // Too many results for one band.
+    let shape = ConvShape { pads: [1; 4], ..shape(1, 40, 20, 2, [3, 3]) };
+    let (x, w) = (random(shape.input_len(), 9, 1), weights(&shape, 3, 2));
+    let layout = Layout::elements(&shape).unwrap();
+    let x: Vec<i128> = x.into_iter().map(i128::from).collect();
+    let (linear, c) = (Linear::new(&layout, &w).unwrap(), encrypt(&x));
+    let whole = release(&linear.apply_to_computed(&c.computed()).unwrap());
+    let mut parts = layout.parts().into_iter();
+    assert!(parts.len() > 1);
+    let each = |results: Computed| {
+        let expected: Vec<i128> = parts.next().unwrap().iter().map(|i| whole[*i]).collect();
+        assert_eq!(release(&results), expected);
+        Ok::<_, crate::Error>(())
+    };
+    linear.apply(&c, each).unwrap();
+    assert_eq!(parts.next(), None);
 }
 
 #[test]
@@ -210,5 +230,5 @@ fn misfits_are_refused() {
     assert!(Linear::new(&layout, &[1; 3]).is_err());
     assert!(layout.arrange(&[1; 3]).is_err());
     let linear = Linear::new(&layout, &[1; 4]).unwrap();
-    assert!(linear.apply(&encrypt(&[1, 2, 3])).is_err());
+    assert!(linear.apply_to_computed(&encrypt(&[1, 2, 3]).computed()).is_err());
 }
