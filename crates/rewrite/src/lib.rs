@@ -12,6 +12,7 @@ mod error;
 mod exec;
 pub mod mask;
 mod network;
+pub mod report;
 pub mod train;
 mod unfold;
 

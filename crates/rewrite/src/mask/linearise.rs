@@ -11,10 +11,14 @@ pub struct Search {
     pub granularity: Granularity,
     /// Pressure on each mask at first: the paper's lambda.
     pub pressure: f64,
-    /// What it is multiplied by after a pass in which too few were given up: the paper's kappa.
+    /// What it is multiplied by when too few were given up: the paper's kappa.
     pub growth: f64,
-    /// Share of the rectifiers still to be given up that a pass must give up at least.
+    /// Steps after which that is looked at; the paper does so after each pass over the data.
+    pub interval: u64,
+    /// Share of the rectifiers still to be given up that so many steps must give up at least.
     pub pace: f64,
+    /// Learning rate of the masks as a multiple of that of the weights. The paper has 1.
+    pub mask_speed: f64,
     /// A rectifier counts as long as its mask is above this: the paper's epsilon.
     pub threshold: f32,
     /// Training with soft masks; its passes are the most that the search may take.
@@ -72,8 +76,8 @@ pub fn linearise(
         while let Some(budget) = open.pop_if(|b| left <= *b) {
             let mut network = trainer.network().clone();
             let relus = choose(&mut network, &masks, budget, Choice::Largest)?;
-            let network =
-                fine_tune(network, &masks, teacher(&search.hard), samples, search, watch)?;
+            let teacher = teacher(&search.hard);
+            let network = fine_tune(network, &masks, teacher, samples, &search.hard, watch)?;
             found(Point { budget, relus, network, masks: masks.clone() })?;
         }
         let Some(&next) = open.last() else { return Ok(()) };
@@ -92,11 +96,38 @@ pub fn linearise(
         let extra = masks.iter().map(|mask| {
             let each = -(pressure * mask.each as f64 * cost(mask) / mean) as f32;
             let pressure = Tensor::full([mask.entries], each, device);
-            Extra { value: mask.slope, pressure }
+            Extra { value: mask.slope, pressure, speed: search.mask_speed }
         });
         trainer.press(extra.collect());
-        one_pass(&mut trainer, watch)?;
+        for _ in 0..search.interval.max(1) {
+            if !trainer.is_done() {
+                watch(trainer.advance()?);
+            }
+        }
     }
+}
+
+/// The network with `budget` rectifiers chosen without a search, fine-tuned as `settings` say: what
+/// a search is compared with.
+///
+/// # Errors
+/// As [`choose`]; errors of training.
+pub fn fixed(
+    original: &Network,
+    granularity: Granularity,
+    samples: &Samples,
+    settings: &Settings,
+    budget: usize,
+    choice: Choice,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Point, Error> {
+    let mut graph = original.to_graph()?;
+    let masks = mask_relus(&mut graph, granularity)?;
+    let mut network = Network::new(graph, original.device())?;
+    let relus = choose(&mut network, &masks, budget, choice)?;
+    let teacher = settings.distillation.map(|_| original.clone());
+    let network = fine_tune(network, &masks, teacher, samples, settings, watch)?;
+    Ok(Point { budget, relus, network, masks })
 }
 
 /// Mean cost of a rectifier, so that the pressure means the same in any unit.
@@ -108,24 +139,16 @@ fn mean_cost(masks: &[Mask], cost: &dyn Fn(&Mask) -> f64) -> Result<f64, Error> 
     sound.then_some(mean).ok_or_else(why)
 }
 
-fn one_pass(trainer: &mut Trainer, watch: &mut dyn FnMut(Progress)) -> Result<(), Error> {
-    let steps = trainer.steps_per_epoch();
-    for _ in 0..steps {
-        watch(trainer.advance()?);
-    }
-    Ok(())
-}
-
 fn fine_tune(
     mut network: Network,
     masks: &[Mask],
     teacher: Option<Network>,
     samples: &Samples,
-    search: &Search,
+    settings: &Settings,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Network, Error> {
     network.train_only(|p| masks.iter().all(|m| m.slope != p.value));
-    let mut trainer = Trainer::new(network, teacher, samples, search.hard.clone())?;
+    let mut trainer = Trainer::new(network, teacher, samples, settings.clone())?;
     while !trainer.is_done() {
         watch(trainer.advance()?);
     }

@@ -10,7 +10,7 @@ mod choose;
 mod linearise;
 
 pub use choose::{Choice, choose};
-pub use linearise::{Point, Search, linearise};
+pub use linearise::{Point, Search, fixed, linearise};
 
 use crate::{Error, Network};
 use sordino_graph::ir::{Graph, Op, Tensor, Unary, Value, ValueId};

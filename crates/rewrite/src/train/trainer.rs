@@ -30,6 +30,8 @@ pub(crate) struct Extra {
     pub(crate) value: ValueId,
     /// Derivative of the loss by each element.
     pub(crate) pressure: Tensor<1>,
+    /// Learning rate as a multiple of that of all others.
+    pub(crate) speed: f64,
 }
 
 /// A training in progress.
@@ -233,8 +235,10 @@ impl<'a> Trainer<'a> {
             let own = self.network.tensor(parameter.value)?;
             let decay = if parameter.role == Role::Weight { self.settings.decay } else { 0.0 };
             let gradient = if shrink < 1.0 { gradient.mul_scalar(shrink) } else { gradient };
+            let extra = self.extra.iter().find(|e| e.value == parameter.value);
+            let rate = rate * extra.map_or(1.0, |e| e.speed);
             let mut next = self.optimiser.step(i, own, gradient, rate, decay, self.step);
-            if self.extra.iter().any(|e| e.value == parameter.value) {
+            if extra.is_some() {
                 next = next.clamp(0.0, 1.0);
             }
             self.network.set(parameter.value, next);

@@ -1,0 +1,170 @@
+//! What a search found: accuracy against rectifiers, and where those that are left are, as a table
+//! and as a page that needs nothing else.
+
+mod page;
+mod plot;
+
+use crate::mask::Mask;
+use crate::{Error, Network};
+use serde::Serialize;
+
+/// Rows and columns of the picture of a layer.
+const CELLS: usize = 8;
+
+/// The networks that one search, or several of one network, came up with.
+#[derive(Clone, Debug, Serialize)]
+pub struct Curve {
+    /// Name of the network.
+    pub network: String,
+    /// Names of the test sets.
+    pub tests: Vec<String>,
+    /// The original first.
+    pub points: Vec<CurvePoint>,
+}
+
+/// One network.
+#[derive(Clone, Debug, Serialize)]
+pub struct CurvePoint {
+    /// How its rectifiers were chosen.
+    pub choice: String,
+    /// Rectifiers asked for.
+    pub budget: usize,
+    /// Rectifiers left.
+    pub relus: usize,
+    /// On each test set.
+    pub accuracy: Vec<Accuracy>,
+    /// Rectifiers by layer, in the order of the graph.
+    pub layers: Vec<LayerLeft>,
+}
+
+/// How many inputs are classified as they are labelled.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Accuracy {
+    /// Right ones.
+    pub right: usize,
+    /// All.
+    pub total: usize,
+}
+
+/// What is left of a layer.
+#[derive(Clone, Debug, Serialize)]
+pub struct LayerLeft {
+    /// Name of the node.
+    pub node: String,
+    /// Rectifiers left.
+    pub relus: usize,
+    /// Rectifiers of the original.
+    pub of: usize,
+    /// Share of rectifiers left by place in the picture, rows of [`CELLS`] or of the layer's width
+    /// if that is less; empty for a layer without places.
+    pub places: Vec<Vec<f32>>,
+}
+
+impl Accuracy {
+    /// In percent.
+    pub fn percent(self) -> f64 {
+        100.0 * self.right as f64 / self.total.max(1) as f64
+    }
+}
+
+impl LayerLeft {
+    /// Layers of a masked network whose masks are binary.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when a mask is not of this network.
+    pub fn of(network: &Network, masks: &[Mask]) -> Result<Vec<Self>, Error> {
+        masks.iter().map(|mask| Self::one(network, mask)).collect()
+    }
+
+    fn one(network: &Network, mask: &Mask) -> Result<Self, Error> {
+        let slopes = network.read(mask.slope)?;
+        let kept = slopes.iter().filter(|s| **s == 0.0).count();
+        let places = match network.graph().value(mask.slope).shape[..] {
+            [_, h, w] if h * w > 1 => places(&slopes, h, w),
+            _ => Vec::new(),
+        };
+        let (relus, of) = (kept * mask.each, mask.entries * mask.each);
+        Ok(Self { node: mask.node.clone(), relus, of, places })
+    }
+}
+
+/// Shares of zeros over all channels and the places that a cell covers.
+fn places(slopes: &[f32], h: usize, w: usize) -> Vec<Vec<f32>> {
+    let (rows, columns) = (h.min(CELLS), w.min(CELLS));
+    let mut cells = vec![vec![(0usize, 0usize); columns]; rows];
+    for (i, slope) in slopes.iter().enumerate() {
+        let (y, x) = (i / w % h * rows / h, i % w * columns / w);
+        let (kept, all) = &mut cells[y][x];
+        *kept += usize::from(*slope == 0.0);
+        *all += 1;
+    }
+    let share = |(kept, all): (usize, usize)| kept as f32 / all.max(1) as f32;
+    cells.into_iter().map(|row| row.into_iter().map(share).collect()).collect()
+}
+
+impl Curve {
+    /// A table with a header: how rectifiers were chosen, how many were asked for and are left,
+    /// and for each test set the right ones, all, and percent.
+    pub fn csv(&self) -> String {
+        let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+        let mut out = String::from("choice,budget,relus");
+        for test in &self.tests {
+            for what in ["right", "of", "percent"] {
+                out += &format!(",{}", quoted(&format!("{test} {what}")));
+            }
+        }
+        for p in &self.points {
+            out += &format!("\n{},{},{}", quoted(&p.choice), p.budget, p.relus);
+            for a in &p.accuracy {
+                out += &format!(",{},{},{:.2}", a.right, a.total, a.percent());
+            }
+        }
+        out + "\n"
+    }
+
+    /// A page with plots that needs nothing else.
+    pub fn html(&self) -> String {
+        page::page(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn curve() -> Curve {
+        let places = places(&[0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0], 2, 2);
+        assert_eq!(places, [[1.0, 0.0], [0.0, 0.5]]);
+        let layer = LayerLeft { node: "<a&b>".into(), relus: 3, of: 8, places };
+        let point = |choice: &str, relus, right| CurvePoint {
+            choice: choice.into(),
+            budget: relus,
+            relus,
+            accuracy: vec![Accuracy { right, total: 100 }; 2],
+            layers: vec![layer.clone(); 3],
+        };
+        let points =
+            vec![point("original", 24, 91), point("learnt", 9, 88), point("random", 9, 60)];
+        Curve { network: "net".into(), tests: vec!["a \"b\"".into(), "c".into()], points }
+    }
+
+    #[test]
+    fn tables_have_a_row_for_each_network() {
+        let csv = curve().csv();
+        let lines: Vec<_> = csv.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert!(lines[0].starts_with("choice,budget,relus,\"a \"\"b\"\" right\","));
+        assert_eq!(lines[2], "\"learnt\",9,9,88,100,88.00,88,100,88.00");
+    }
+
+    #[test]
+    fn pages_stand_alone_and_escape_names() {
+        let html = curve().html();
+        assert!(html.contains("&lt;a&amp;b&gt;") && !html.contains("<a&b>"));
+        assert!(!html.contains("http") && !html.contains("<script"));
+        assert_eq!(html.matches("<svg").count(), html.matches("</svg>").count());
+        assert!(html.contains("88.00") && html.contains("random"));
+        assert!(!html.contains("NaN") && !html.contains("inf"));
+    }
+}

@@ -1,0 +1,88 @@
+use super::plot::{Line, cells, escaped, lines};
+use super::{Curve, CurvePoint};
+use std::fmt::Write;
+
+const COLOURS: [&str; 5] = ["#1769aa", "#c2410c", "#15803d", "#7e22ce", "#525252"];
+
+const STYLE: &str = "\
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c1c1c}\
+table{border-collapse:collapse}td,th{padding:.2rem .6rem;text-align:right;border-bottom:1px solid #ddd}\
+td:first-child,th:first-child{text-align:left}svg text{font:12px system-ui,sans-serif;fill:#333}\
+.grid{stroke:#e3e3e3}.masks td{text-align:center;font-size:12px;border:0;padding:.25rem}\
+.scroll{overflow-x:auto}";
+
+/// Side of a layer's picture in pixels.
+const SIDE: usize = 44;
+
+pub(super) fn page(curve: &Curve) -> String {
+    let name = escaped(&curve.network);
+    let mut html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{name}: accuracy and ReLUs</title><style>{STYLE}</style></head><body>\
+         <h1>{name}</h1><h2>Accuracy against ReLUs</h2>"
+    );
+    html += &lines(&series(curve), "ReLUs");
+    html += &table(curve);
+    html += "<h2>Where ReLUs are left</h2><p>One picture per layer, over all channels: \
+             dark where all are left, white where none is.</p>";
+    html += &masks(curve);
+    html + "</body></html>\n"
+}
+
+/// A line for each way of choosing and each test set. All begin at the original.
+fn series(curve: &Curve) -> Vec<Line> {
+    let Some((original, rest)) = curve.points.split_first() else { return Vec::new() };
+    let mut choices: Vec<&str> = Vec::new();
+    for p in rest {
+        if !choices.contains(&p.choice.as_str()) {
+            choices.push(&p.choice);
+        }
+    }
+    let mut all = Vec::new();
+    for (t, test) in curve.tests.iter().enumerate() {
+        let of = |p: &CurvePoint| Some((p.relus as f64, p.accuracy.get(t)?.percent()));
+        for (c, choice) in choices.iter().enumerate() {
+            let chosen = rest.iter().filter(|p| p.choice == *choice);
+            let mut points: Vec<_> =
+                std::iter::once(original).chain(chosen).filter_map(of).collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let (name, colour) = (format!("{choice}, {test}"), COLOURS[c % COLOURS.len()]);
+            all.push(Line { name, points, colour, dashed: t > 0 });
+        }
+    }
+    all
+}
+
+fn table(curve: &Curve) -> String {
+    let mut html = String::from("<table><tr><th>chosen</th><th>asked for</th><th>ReLUs</th>");
+    for test in &curve.tests {
+        let _ = write!(html, "<th>{}</th>", escaped(test));
+    }
+    for p in &curve.points {
+        let choice = escaped(&p.choice);
+        let _ = write!(html, "</tr><tr><td>{choice}</td><td>{}</td><td>{}</td>", p.budget, p.relus);
+        for a in &p.accuracy {
+            let _ = write!(html, "<td>{:.2} % ({} of {})</td>", a.percent(), a.right, a.total);
+        }
+    }
+    html + "</tr></table>"
+}
+
+fn masks(curve: &Curve) -> String {
+    let mut html = String::from("<div class=\"scroll\"><table class=\"masks\">");
+    for p in curve.points.iter().skip(1) {
+        let _ = write!(html, "<tr><td>{}<br>{}</td>", escaped(&p.choice), p.relus);
+        for layer in &p.layers {
+            let share = layer.relus as f32 / layer.of.max(1) as f32;
+            let picture = match layer.places.is_empty() {
+                true => cells(&[vec![share]], SIDE),
+                false => cells(&layer.places, SIDE),
+            };
+            let title = escaped(&format!("{}: {} of {}", layer.node, layer.relus, layer.of));
+            let _ = write!(html, "<td title=\"{title}\">{picture}<br>{:.0} %</td>", 100.0 * share);
+        }
+        html += "</tr>";
+    }
+    html + "</table></div>"
+}
