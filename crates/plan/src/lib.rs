@@ -3,13 +3,17 @@
 #![forbid(unsafe_code)]
 
 mod garbled;
+mod popcorn;
 mod supply;
+mod twoparty;
 
 pub use garbled::{GarbledPlan, LayerTables};
+pub use popcorn::PopcornPlan;
 pub use supply::supply;
+pub use twoparty::TwoPartyPlan;
 
 use serde::Serialize;
-use sordino_engine::session::{Reveal, SupplyChoice};
+use sordino_engine::session::Reveal;
 use sordino_engine::twoparty::LinearPlan;
 use sordino_engine::{BACKENDS, Backend};
 use sordino_graph::fixed::{FixedGraph, FixedNode};
@@ -58,7 +62,8 @@ pub struct LayerCost {
     pub kind: &'static str,
     /// How a linear layer is computed.
     pub method: Option<String>,
-    /// Products of a linear layer: of ciphertexts by kernel polynomials, or of ring elements by weights.
+    /// Products of a linear layer: of ciphertexts by kernel polynomials, of ring elements by weights, or of
+    /// ciphertexts by ciphertexts with no weight of zero.
     pub products: u64,
     /// Without the input.
     pub offline: Cost,
@@ -113,8 +118,6 @@ pub fn support(graph: &FixedGraph) -> Vec<Support> {
 /// What one session with one inference sends, layer by layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {
-    /// Where transfers come from.
-    pub supply: String,
     /// Once per session.
     pub setup: Cost,
     /// Per inference, outside layers: the request and the result.
@@ -129,7 +132,6 @@ impl Plan {
     /// are taken as outside layers. `linear` says how a linear layer is computed.
     pub fn new(
         graph: &FixedGraph,
-        supply: SupplyChoice,
         counts: impl IntoIterator<Item = (Part, Option<u32>, Cost)>,
         linear: impl Fn(u32) -> Option<LinearPlan>,
     ) -> Self {
@@ -145,7 +147,6 @@ impl Plan {
             }
         };
         let mut plan = Self {
-            supply: supply.to_string(),
             setup: Cost::default(),
             frame: Cost::default(),
             layers: graph.nodes.iter().enumerate().map(none).collect(),
@@ -228,7 +229,6 @@ mod tests {
         let cost = |up| Cost { up, down: 2 * up, messages: 1, rounds: 1 };
         let plan = Plan::new(
             &graph(),
-            SupplyChoice::Ferret,
             [
                 (Part::Setup, None, cost(100)),
                 (Part::Online, None, cost(1)),

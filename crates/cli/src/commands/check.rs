@@ -1,4 +1,5 @@
-use super::args::{self, ModelArgs, Private, ProtocolArgs};
+use super::args::{self, ModelArgs};
+use super::protocol::{Private, ProtocolArgs};
 use super::quantise::QuantiseArgs;
 use super::{forecast, output};
 use crate::model::Model;
@@ -83,7 +84,7 @@ struct Comparison {
 
 impl Check {
     pub(super) fn run(&self) -> Result<()> {
-        self.quantise.check(self.backend == Private::Garbled)?;
+        self.quantise.check([self.backend.into()])?;
         let act_bits = self.quantise.act_bits()?;
         let wish = self.protocol.wish(self.backend.into())?;
         let model = self.model.load()?;
@@ -121,13 +122,13 @@ impl Check {
 
     /// Whether the backend runs these integers, and at what cost.
     fn plan(&self, fixed: &FixedModel, wish: Wish) -> (Vec<Support>, Option<Forecast>) {
-        let other = match self.backend {
-            Private::Twoparty => Private::Garbled,
-            Private::Garbled => Private::Twoparty,
+        let others: &[Private] = match self.backend {
+            Private::Garbled => &[Private::Twoparty, Private::Popcorn, Private::PopcornPaper],
+            _ => &[Private::Garbled],
         };
         let mut support = support(&fixed.graph);
-        // The other backend has integers of its own.
-        support.retain(|s| s.backend != other.backend().name());
+        // The others have integers of their own.
+        support.retain(|s| others.iter().all(|other| s.backend != other.backend().name()));
         match forecast::of(self.backend, fixed, wish, self.protocol.batch()) {
             Ok(plan) => (support, Some(plan)),
             Err(why) => {

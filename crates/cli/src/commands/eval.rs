@@ -1,5 +1,6 @@
-use super::args::{self, ModelArgs, ProtocolArgs};
+use super::args::{self, ModelArgs};
 use super::output;
+use super::protocol::ProtocolArgs;
 use super::quantise::QuantiseArgs;
 use super::runner::{Backend, Runner, Settings};
 use crate::data::Sample;
@@ -11,7 +12,6 @@ use clap::Args;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
-use sordino_engine::session::BackendChoice;
 use sordino_wire::Network;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -66,8 +66,7 @@ struct Score {
 
 impl Eval {
     pub(super) fn run(&self) -> Result<()> {
-        let garbled = |b: &Backend| b.integers() == Some(BackendChoice::Garbled);
-        self.quantise.check(self.backend.iter().any(garbled))?;
+        self.quantise.check(self.backend.iter().filter_map(|b| b.integers()))?;
         for b in self.backend.iter().filter(|b| b.private()) {
             b.integers().map(|i| self.protocol.wish(i)).transpose()?;
         }

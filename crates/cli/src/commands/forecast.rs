@@ -1,4 +1,4 @@
-use super::args::Private;
+use super::protocol::Private;
 use super::quantise::QuantiseArgs;
 use crate::model::Model;
 use crate::report::Forecast;
@@ -17,8 +17,8 @@ pub(super) fn of(
     images: usize,
 ) -> Result<Forecast, Error> {
     match backend {
-        Private::Twoparty => Forecast::two_party(&fixed.graph, wish, images),
         Private::Garbled => Ok(Forecast::garbled(&Circuit::new(fixed)?)),
+        _ => Forecast::public(&fixed.graph, wish, images),
     }
 }
 

@@ -1,6 +1,7 @@
-use super::args::{self, PictureArgs, Private, ProtocolArgs};
+use super::args::{self, PictureArgs};
 use super::client::{ServerArgs, Session, never_agreed, refused};
 use super::output;
+use super::protocol::{Private, ProtocolArgs};
 use crate::data::{Classes, Dataset, Prepare};
 use crate::model::Card;
 use crate::predict::{Prediction, Scores};
@@ -57,6 +58,9 @@ struct Answer<'a> {
 impl Infer {
     pub(super) fn run(&self) -> Result<()> {
         let ask = self.protocol.ask(self.backend.into())?;
+        if self.store.is_some() {
+            self.backend.check_store("--store")?;
+        }
         let security = self.server.security()?;
         // Files that are missing are noticed before the server is bothered.
         for image in &self.images {
@@ -138,7 +142,7 @@ impl Infer {
             output::link(terms);
             let forecast = match circuit {
                 Some(circuit) => Forecast::garbled(circuit),
-                None => Forecast::two_party(&terms.graph, terms.wish, batch)?,
+                None => Forecast::public(&terms.graph, terms.wish, batch)?,
             };
             output::cost(&forecast, batch);
         }

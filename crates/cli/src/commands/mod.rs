@@ -11,6 +11,7 @@ mod keygen;
 mod output;
 mod plan;
 mod prepare;
+mod protocol;
 mod quantise;
 mod rewrite;
 mod run;

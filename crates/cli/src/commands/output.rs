@@ -7,7 +7,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use sordino_engine::session::Terms;
-use sordino_plan::{Cost, GarbledPlan, Plan, Promise};
+use sordino_plan::{Cost, GarbledPlan, Plan, PopcornPlan, Promise, TwoPartyPlan};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -76,8 +76,15 @@ pub(super) fn link(terms: &Terms) {
 /// Says on stderr what a session will cost, with so many images at once.
 pub(super) fn cost(forecast: &Forecast, images: usize) {
     match forecast {
-        Forecast::TwoParty(plan) => two_party(plan, images),
+        Forecast::TwoParty(TwoPartyPlan { supply, plan }) => {
+            eprintln!("transfers from  {supply}");
+            layered(plan, images);
+        }
         Forecast::Garbled(plan) => garbled(plan),
+        Forecast::Popcorn(PopcornPlan { key_bits, plan }) => {
+            eprintln!("Paillier key    {key_bits} bits");
+            layered(plan, 1);
+        }
     }
 }
 
@@ -86,9 +93,8 @@ fn unit(one: &str, images: usize) -> String {
     if images == 1 { format!("per {one}") } else { format!("per {images} {one}s") }
 }
 
-fn two_party(plan: &Plan, images: usize) {
+fn layered(plan: &Plan, images: usize) {
     let (setup, each) = (plan.setup, plan.inference());
-    eprintln!("transfers from  {}", plan.supply);
     eprintln!("once            {} up, {} down", bytes(setup.up), bytes(setup.down));
     eprintln!(
         "{:<16}{} up, {} down, {} rounds",
@@ -142,10 +148,15 @@ pub(super) fn forecast(plan: &Forecast, images: usize) -> Result<()> {
         ))
     };
     match plan {
-        Forecast::TwoParty(plan) => {
-            line(format!("Predicted cost of twoparty, transfers from {}:", plan.supply))?;
+        Forecast::TwoParty(TwoPartyPlan { supply, plan }) => {
+            line(format!("Predicted cost of twoparty, transfers from {supply}:"))?;
             say("set-up", &plan.setup)?;
             say(&unit("inference", images), &plan.inference())
+        }
+        Forecast::Popcorn(PopcornPlan { key_bits, plan }) => {
+            line(format!("Predicted cost of popcorn, a Paillier key of {key_bits} bits:"))?;
+            say("set-up", &plan.setup)?;
+            say("inference", &plan.inference())
         }
         Forecast::Garbled(plan) => {
             line(format!("Predicted cost of garbled, lambda {:.0}:", plan.lambda.floor()))?;

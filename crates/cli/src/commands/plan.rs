@@ -1,4 +1,5 @@
-use super::args::{ModelArgs, Private, ProtocolArgs};
+use super::args::ModelArgs;
+use super::protocol::{Private, ProtocolArgs};
 use super::quantise::QuantiseArgs;
 use super::{forecast, output};
 use crate::report::{Forecast, bytes, counted};
@@ -36,7 +37,7 @@ struct Planned {
 
 impl PlanCommand {
     pub(super) fn run(&self) -> Result<()> {
-        self.quantise.check(self.backend == Private::Garbled)?;
+        self.quantise.check([self.backend.into()])?;
         let act_bits = self.quantise.act_bits()?;
         let wish = self.protocol.wish(self.backend.into())?;
         let model = self.model.load()?;
@@ -56,8 +57,9 @@ impl Planned {
     fn print(&self, images: usize) -> Result<()> {
         output::line(format!("{}, calibrated on {}", self.name, self.calibrated_on))?;
         match &self.plan {
-            Forecast::TwoParty(plan) => output::line(layers(plan))?,
+            Forecast::TwoParty(plan) => output::line(layers(&plan.plan))?,
             Forecast::Garbled(plan) => output::line(output::tables(plan))?,
+            Forecast::Popcorn(plan) => output::line(layers(&plan.plan))?,
         }
         output::line("")?;
         output::forecast(&self.plan, images)?;
@@ -65,7 +67,7 @@ impl Planned {
     }
 }
 
-/// Every layer that sends something, and the sum.
+/// Every layer that sends something or multiplies, and the sum.
 fn layers(plan: &Plan) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header([
@@ -97,7 +99,7 @@ fn layers(plan: &Plan) -> Table {
     let none = Cost::default();
     let (mut offline, mut online, mut silent) = (none, plan.frame, 0);
     for l in &plan.layers {
-        if l.offline == none && l.online == none {
+        if l.offline == none && l.online == none && l.products == 0 {
             silent += 1;
             continue;
         }

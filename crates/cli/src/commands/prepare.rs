@@ -1,6 +1,7 @@
-use super::args::{self, Private, ProtocolArgs};
+use super::args;
 use super::client::{ServerArgs, Session, never_agreed, refused};
 use super::output;
+use super::protocol::{Private, ProtocolArgs};
 use crate::exit::{Exit, Failure};
 use crate::model::Card;
 use crate::report::{Account, Forecast, Watch, counted};
@@ -47,6 +48,7 @@ struct Answer<'a> {
 
 impl Prepare {
     pub(super) fn run(&self) -> Result<()> {
+        self.backend.check_store("prepare")?;
         let ask = self.protocol.ask(self.backend.into())?;
         let security = self.server.security()?;
         let store = args::open_store(&self.store)?;
@@ -105,7 +107,7 @@ impl Prepare {
             output::link(terms);
             let forecast = match circuit {
                 Some(circuit) => Forecast::garbled(circuit),
-                None => Forecast::two_party(&terms.graph, terms.wish, batch)?,
+                None => Forecast::public(&terms.graph, terms.wish, batch)?,
             };
             output::cost(&forecast, batch);
         }

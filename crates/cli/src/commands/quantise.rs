@@ -1,6 +1,7 @@
 //! Options for turning a network into integers.
 
 use super::args;
+use super::protocol::lacks;
 use crate::exit::{Exit, Failure};
 use crate::model::Model;
 use crate::residue::{self, Gadgets, Integers, WEIGHT_BITS};
@@ -77,12 +78,29 @@ enum RangeArg {
 
 impl QuantiseArgs {
     /// # Errors
-    /// [`Exit::Usage`] for options that only garbled circuits have, unless there are some.
-    pub(super) fn check(&self, garbled: bool) -> Result<(), Failure> {
+    /// [`Exit::Usage`] for options that none of these backends has, or one that one of them cannot have.
+    pub(super) fn check(
+        &self,
+        backends: impl IntoIterator<Item = BackendChoice>,
+    ) -> Result<(), Failure> {
         let usage = |text: &str| Err(Failure::new(Exit::Usage, text));
         let on_shares = self.nonlinear == NonlinearArg::Garbled;
-        if garbled && on_shares {
-            return usage("--nonlinear is for --backend twoparty; --backend garbled garbles all");
+        let mut garbled = false;
+        for backend in backends {
+            match backend {
+                BackendChoice::TwoParty => {}
+                BackendChoice::Garbled if on_shares => {
+                    return usage(
+                        "--nonlinear is for --backend twoparty; --backend garbled garbles all",
+                    );
+                }
+                BackendChoice::Garbled => garbled = true,
+                BackendChoice::Popcorn(_) if on_shares => {
+                    let why = "it has no shares to garble tables on";
+                    return Err(lacks(backend, "--nonlinear garbled", why));
+                }
+                BackendChoice::Popcorn(_) => {}
+            }
         }
         if on_shares && matches!(self.style, Some(StyleArg::DashCompat)) {
             return usage("--nonlinear garbled has tables only: leave out --style dash-compat");

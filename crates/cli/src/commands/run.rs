@@ -1,5 +1,6 @@
-use super::args::{self, ModelArgs, ProtocolArgs};
+use super::args::{self, ModelArgs};
 use super::output;
+use super::protocol::ProtocolArgs;
 use super::quantise::QuantiseArgs;
 use super::runner::{Backend, Runner, Settings};
 use crate::exit::{Exit, Failure};
@@ -8,7 +9,6 @@ use crate::report::{Account, Watch};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use sordino_engine::session::BackendChoice;
 use sordino_wire::Network;
 use std::path::PathBuf;
 
@@ -49,10 +49,10 @@ struct Answer<'a> {
 impl Run {
     pub(super) fn run(&self) -> Result<()> {
         if self.network.is_some() && !self.backend.private() {
-            let text = "--network only makes sense with --backend twoparty or garbled";
+            let text = "--network only makes sense with a --backend of two parties: twoparty, garbled or popcorn";
             return Err(Failure::new(Exit::Usage, text).into());
         }
-        self.quantise.check(self.backend.integers() == Some(BackendChoice::Garbled))?;
+        self.quantise.check(self.backend.integers())?;
         let act_bits = self.quantise.act_bits()?;
         if self.backend.private() {
             self.backend.integers().map(|b| self.protocol.wish(b)).transpose()?;

@@ -1,7 +1,7 @@
 //! One network behind every way of running it in this process.
 
-use super::args::ProtocolArgs;
 use super::client::Session;
+use super::protocol::ProtocolArgs;
 use super::quantise::QuantiseArgs;
 use crate::exit::{Exit, Failure};
 use crate::model::Model;

@@ -1,9 +1,10 @@
 mod served;
 mod sessions;
 
-use super::args::{self, ModelArgs, Private, RevealArg};
+use super::args::{self, ModelArgs};
 use super::client::read_text;
 use super::output;
+use super::protocol::{self, Private, RevealArg};
 use super::quantise::QuantiseArgs;
 use crate::exit::{Exit, Failure};
 use crate::report::Forecast;
@@ -13,7 +14,8 @@ use serde::Serialize;
 use served::Served;
 use sessions::{Inbox, Limits, Service};
 use sordino_engine::garbled::EvaluatorModel;
-use sordino_engine::session::Wish;
+use sordino_engine::popcorn::PopcornModel;
+use sordino_engine::session::{PopcornMode, Wish};
 use sordino_engine::twoparty::{MAX_BATCH, ServerModel};
 use sordino_plan::Promise;
 use sordino_wire::{Identity, Listener, ServerSecurity, Trust};
@@ -90,6 +92,10 @@ struct LimitArgs {
     /// server's time and memory for the weights once more in each session
     #[arg(long)]
     paillier: bool,
+    /// Let clients choose popcorn-paper (popcorn): it TELLS THEM ENOUGH TO EXTRACT THE MODEL. For comparison with
+    /// the literature only
+    #[arg(long)]
+    allow_extraction: bool,
     /// Bytes of a session, both ways, such as 20GB
     #[arg(long, value_name = "SIZE", default_value = "64GB", value_parser = size)]
     max_bytes: u64,
@@ -141,7 +147,7 @@ impl Serve {
         let mut card = model.card();
         card.keeps_material = store.is_some();
         let reveal = self.reveal.into();
-        let wish = Wish { reveal, ..args::wish(self.backend.into()) };
+        let wish = Wish { reveal, ..protocol::wish(self.backend.into()) };
         let (served, forecast) = match self.backend {
             Private::Twoparty => {
                 let model = ServerModel::new(fixed.model)?;
@@ -151,6 +157,13 @@ impl Serve {
                 let (model, batch) = (Box::new(model), self.limits.max_batch.into());
                 let paillier = self.limits.paillier;
                 (Served::TwoParty { model, label_only, paillier, store, prepared, batch }, forecast)
+            }
+            Private::Popcorn | Private::PopcornPaper => {
+                let forecast = Forecast::popcorn(&fixed.model.graph, wish)?;
+                let model = Box::new(PopcornModel::new(fixed.model)?);
+                let mut modes = vec![PopcornMode::Affine];
+                modes.extend(self.limits.allow_extraction.then_some(PopcornMode::Paper));
+                (Served::Popcorn { model, modes }, forecast)
             }
             Private::Garbled => {
                 let model = EvaluatorModel::new(&fixed.model)?;
@@ -195,9 +208,22 @@ impl Serve {
 
     /// What does not fit together on the command line.
     fn check(&self) -> Result<()> {
-        let garbled = self.backend == Private::Garbled;
-        self.quantise.check(garbled)?;
-        self.reveal.check(self.backend.into())?;
+        let backend = self.backend.into();
+        self.quantise.check([backend])?;
+        self.reveal.check(backend)?;
+        if self.store.is_some() {
+            self.backend.check_store("--store")?;
+        }
+        let usage = |text: &str| Err(Failure::new(Exit::Usage, text).into());
+        if self.backend == Private::PopcornPaper {
+            return usage(
+                "--backend popcorn-paper tells every client enough to extract the model; an owner who accepts \
+                 that for a comparison serves with --backend popcorn --allow-extraction, and clients choose",
+            );
+        }
+        if self.limits.allow_extraction && self.backend != Private::Popcorn {
+            return usage("--allow-extraction only makes sense with --backend popcorn");
+        }
         Ok(())
     }
 
@@ -215,6 +241,13 @@ impl Serve {
             if let Some(bits) = act_bits {
                 eprintln!("activations     {bits} bits");
             }
+        }
+        if let Served::Popcorn { modes, .. } = served
+            && modes.contains(&PopcornMode::Paper)
+        {
+            eprintln!(
+                "warning: clients who choose popcorn-paper learn enough to extract the model"
+            );
         }
         output::cost(forecast, 1);
         if let Some((own, foreign)) = served.stored()? {

@@ -1,11 +1,12 @@
 use serde::Serialize;
 use sordino_engine::Error;
 use sordino_engine::garbled::{Circuit, GarbledCost};
-use sordino_engine::session::Wish;
-use sordino_engine::twoparty::{CostModel, Settings};
-use sordino_graph::fixed::FixedGraph;
-use sordino_plan::{Cost, GarbledPlan, Part, Plan};
-use sordino_wire::{Count, Phase, Role};
+use sordino_engine::popcorn::PopcornCost;
+use sordino_engine::session::{BackendChoice, Wish};
+use sordino_engine::twoparty::{CostModel, LinearPlan, Method, Settings};
+use sordino_graph::fixed::{FixedGraph, FixedOp};
+use sordino_plan::{Cost, GarbledPlan, Part, Plan, PopcornPlan, TwoPartyPlan};
+use sordino_wire::{Count, Meter, Phase, Role};
 
 /// What a session with one inference, of one image or a batch, will send; what the client meters afterwards is equal to it,
 /// byte for byte.
@@ -13,12 +14,47 @@ use sordino_wire::{Count, Phase, Role};
 #[serde(untagged)]
 pub enum Forecast {
     /// By the two-party backend.
-    TwoParty(Plan),
+    TwoParty(TwoPartyPlan),
     /// By the garbled backend.
     Garbled(GarbledPlan),
+    /// By the popcorn backend, in either mode.
+    Popcorn(PopcornPlan),
 }
 
 impl Forecast {
+    /// Of the backend that is wished for, one of those that need to know no more than the public graph, for so many
+    /// images at once.
+    ///
+    /// # Errors
+    /// When it cannot run the network, not so many images, or needs more than the graph.
+    pub fn public(graph: &FixedGraph, wish: Wish, images: usize) -> Result<Self, Error> {
+        match wish.backend {
+            BackendChoice::TwoParty => Self::two_party(graph, wish, images),
+            BackendChoice::Popcorn(_) => Self::popcorn(graph, wish),
+            BackendChoice::Garbled => {
+                Err(Error::Config("tables of a garbled circuit depend on its weights".into()))
+            }
+        }
+    }
+
+    /// Of the popcorn backend, for one image.
+    ///
+    /// # Errors
+    /// When it cannot run the network.
+    pub fn popcorn(graph: &FixedGraph, wish: Wish) -> Result<Self, Error> {
+        let mut model = PopcornCost::new(graph, &wish, Role::Client)?;
+        model.infer()?;
+        let linear = |layer: u32| {
+            let node = graph.nodes.get(layer as usize)?;
+            let outputs = graph.edges[node.output.0 as usize].len() as u64;
+            let linear = matches!(node.op, FixedOp::Linear { .. });
+            let products = node.op.macs(outputs);
+            linear.then_some(LinearPlan { method: Method::Paillier, products })
+        };
+        let plan = Plan::new(graph, counts(model.meter()), linear);
+        Ok(Self::Popcorn(PopcornPlan::new(&wish, plan)))
+    }
+
     /// Of the two-party backend, for so many images at once.
     ///
     /// # Errors
@@ -26,9 +62,8 @@ impl Forecast {
     pub fn two_party(graph: &FixedGraph, wish: Wish, images: usize) -> Result<Self, Error> {
         let mut model = CostModel::new(graph, &Settings::from(wish), Role::Client)?;
         model.infer_batch(images)?;
-        let counts = model.meter().counts().iter();
-        let counts = counts.map(|(&(phase, layer), c)| (part(phase), layer, cost(c)));
-        Ok(Self::TwoParty(Plan::new(graph, wish.supply, counts, |layer| model.linear(layer))))
+        let plan = Plan::new(graph, counts(model.meter()), |layer| model.linear(layer));
+        Ok(Self::TwoParty(TwoPartyPlan::new(&wish, plan)))
     }
 
     /// Of the garbled backend, the circuit being garbled in the session.
@@ -36,10 +71,14 @@ impl Forecast {
         let mut model = GarbledCost::new(circuit, Role::Client);
         model.prepare();
         model.infer();
-        let counts = model.meter().counts().iter();
-        let counts = counts.map(|(&(phase, _), c)| (part(phase), cost(c)));
+        let counts = counts(model.meter()).map(|(part, _, cost)| (part, cost));
         Self::Garbled(GarbledPlan::new(circuit, counts))
     }
+}
+
+/// What is sent in each part of a session and each layer.
+fn counts(meter: &Meter) -> impl Iterator<Item = (Part, Option<u32>, Cost)> {
+    meter.counts().iter().map(|(&(phase, layer), c)| (part(phase), layer, cost(c)))
 }
 
 fn part(phase: Phase) -> Part {

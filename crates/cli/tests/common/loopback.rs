@@ -1,7 +1,7 @@
 //! Real networks from the data folder, prepared and run between two parties over TCP and TLS.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use super::common::data;
+use super::common::{data, digits};
 use sordino::data::{Classes, Dataset};
 use sordino::engine::Silent;
 use sordino::engine::session::{
@@ -11,28 +11,49 @@ use sordino::engine::twoparty::{ClientSession, Offer, ServerModel, Unobserved, s
 use sordino::graph::fixed::residue::RangeMode;
 use sordino::graph::fixed::{Calibration, FixedModel, QuantiseOptions, encode_input, quantise};
 use sordino::graph::ir::Tensor;
-use sordino::graph::zoo::{self, ImageNet};
+use sordino::graph::zoo::{self, ImageNet, Network};
 use sordino::image::{Channels, Settings};
 use sordino::model::{Model, Source};
 use sordino::residue::{self, Gadgets};
 use sordino::store::Store;
-use sordino::wire::{ClientSecurity, Identity, Listener, Meter, ServerSecurity, Trust, connect};
+use sordino::wire::{
+    ClientSecurity, Identity, Lane, Listener, Meter, ServerSecurity, Trust, connect,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Where a network comes from.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// The data folder.
+    Data,
+    /// This project.
+    Digits,
+    /// Built with random weights.
+    Dash(Network),
+    ImageNet(ImageNet),
+}
+
 /// A network with how its inputs are made and where they are.
 pub(crate) struct Case {
     pub(crate) model: &'static str,
-    /// Built with random weights instead of read from the data folder.
-    zoo: Option<ImageNet>,
+    origin: Origin,
     settings: Settings,
     calibrate: &'static str,
     inputs: &'static str,
     /// Activation and weight bits: the fewest that keep float's top-1 on the data folder's images
     /// of the network or, without trained weights, of its kind; as fitted where left out.
     bits: Option<(u32, u32)>,
+}
+
+impl Case {
+    /// The same with so many bits of activations and weights.
+    pub(crate) fn with_bits(&self, activations: u32, weights: u32) -> Self {
+        let bits = Some((activations, weights));
+        Self { settings: self.settings.clone(), bits, ..*self }
+    }
 }
 
 fn normalised(mean: &[f32], std: &[f32]) -> Settings {
@@ -42,7 +63,7 @@ fn normalised(mean: &[f32], std: &[f32]) -> Settings {
 pub(crate) fn mnist_network_b() -> Case {
     Case {
         model: "mnist_network_b",
-        zoo: None,
+        origin: Origin::Data,
         settings: normalised(&[0.1307], &[0.3081]),
         calibrate: "mnist/train-images-idx3-ubyte.gz",
         inputs: "mnist/t10k-images-idx3-ubyte.gz",
@@ -54,10 +75,41 @@ pub(crate) fn mnist_mlp_a() -> Case {
     Case { model: "mnist_mlp_a", ..mnist_network_b() }
 }
 
+pub(crate) fn mnist_cnn_cntk() -> Case {
+    let settings = Settings { scale: Some(1.0), ..Settings::default() };
+    Case { model: "mnist_cnn_cntk", settings, ..mnist_network_b() }
+}
+
+/// One convolution and two dense layers, the shape of the smallest CNN of MiniONN.
+pub(crate) fn mnist_dash_c() -> Case {
+    Case { model: "mnist_dash_c", origin: Origin::Dash(Network::C), ..mnist_network_b() }
+}
+
+/// The network that this project ships, which needs no data folder.
+pub(crate) fn digits_cnn() -> Case {
+    Case {
+        model: "digits",
+        origin: Origin::Digits,
+        settings: Settings::default(),
+        calibrate: "drawn-images-idx3-ubyte.gz",
+        inputs: "drawn-images-idx3-ubyte.gz",
+        bits: None,
+    }
+}
+
+pub(crate) fn cifar10_minionn() -> Case {
+    Case {
+        model: "cifar10_minionn_relu6",
+        settings: Settings::default(),
+        bits: None,
+        ..cifar10_resnet20()
+    }
+}
+
 pub(crate) fn cifar10_resnet20() -> Case {
     Case {
         model: "cifar10_resnet20",
-        zoo: None,
+        origin: Origin::Data,
         settings: normalised(&[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]),
         calibrate: "cifar10/train_4000.bin",
         inputs: "cifar10/test_500.bin",
@@ -68,7 +120,7 @@ pub(crate) fn cifar10_resnet20() -> Case {
 pub(crate) fn squeezenet() -> Case {
     Case {
         model: "squeezenet1.1",
-        zoo: None,
+        origin: Origin::Data,
         settings: Settings {
             resize: Some(256),
             channels: Some(Channels::Bgr),
@@ -85,7 +137,7 @@ pub(crate) fn squeezenet() -> Case {
 pub(crate) fn mobilenet_v1() -> Case {
     Case {
         model: "mobilenet_v1_0.5_160",
-        zoo: None,
+        origin: Origin::Data,
         settings: Settings { resize: Some(183), ..normalised(&[0.5], &[0.5]) },
         calibrate: "photos",
         inputs: "photos",
@@ -122,7 +174,7 @@ pub(crate) fn imagenet(network: ImageNet) -> Case {
     });
     Case {
         model: network.name(),
-        zoo: Some(network),
+        origin: Origin::ImageNet(network),
         settings: Settings {
             resize: Some(if xray { 320 } else { 256 }),
             ..normalised(&mean, &std)
@@ -178,11 +230,17 @@ fn prepare_with(
     samples: usize,
     quantise: impl FnOnce(&Model, &Calibration, &[Tensor]) -> FixedModel,
 ) -> Option<Prepared> {
-    let path = match case.zoo {
-        Some(network) => built(network),
-        None => data(&format!("models/{}/model.onnx", case.model))?,
+    let path = match case.origin {
+        Origin::Data => data(&format!("models/{}/model.onnx", case.model))?,
+        Origin::Digits => digits("digits.onnx"),
+        Origin::Dash(network) => built(case.model, &zoo::dash(network)),
+        Origin::ImageNet(network) => built(case.model, &zoo::imagenet(network).unwrap()),
     };
-    let (calibrate, inputs) = (data(case.calibrate)?, data(case.inputs)?);
+    let file = |name| match case.origin {
+        Origin::Digits => Some(digits(name)),
+        _ => data(name),
+    };
+    let (calibrate, inputs) = (file(case.calibrate)?, file(case.inputs)?);
     let source = Source { path, overrides: case.settings.clone(), ..Source::default() };
     let model = Model::load(&source).unwrap();
     let classes = Classes::new(FINDINGS.map(str::to_owned).into());
@@ -201,11 +259,11 @@ fn prepare_with(
 }
 
 /// A network of the zoo as a file.
-fn built(network: ImageNet) -> PathBuf {
+fn built(name: &str, model: &[u8]) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     std::fs::create_dir_all(folder).unwrap();
-    let path = folder.join(format!("{}.onnx", network.name()));
-    std::fs::write(&path, zoo::imagenet(network).unwrap()).unwrap();
+    let path = folder.join(format!("{name}.onnx"));
+    std::fs::write(&path, model).unwrap();
     path
 }
 
@@ -255,24 +313,35 @@ pub(crate) fn session_over_tls<T>(
     stores: Option<&Stores>,
     client: impl FnOnce(ClientSession<'_>) -> T,
 ) -> (T, Meter) {
+    let serve = |mut lane: Lane| {
+        let store = stores.map(|s| &s.server);
+        let (max_prepared, max_batch) = (usize::MAX, usize::MAX);
+        let offer = Offer { store, max_prepared, max_batch, ..Offer::new(model, b"") };
+        serve(&mut lane, &offer, &mut Unobserved).unwrap().0
+    };
+    both_over_tls(serve, |lane| {
+        let store = stores.map(|s| &s.client);
+        client(ClientSession::connect(lane, wish, store, |_| Ok(())).unwrap())
+    })
+}
+
+/// What two parties that are connected come to.
+pub(crate) fn both_over_tls<C, S: Send>(
+    server: impl FnOnce(Lane) -> S + Send,
+    client: impl FnOnce(Lane) -> C,
+) -> (C, S) {
     let identity = Identity::self_signed(["localhost"]).unwrap();
     let trust = Trust::certificates(identity.certificate_pem()).unwrap();
     let security = ServerSecurity::tls(&identity, None).unwrap();
     let listener = Listener::bind("127.0.0.1:0", security).unwrap();
     let addr = listener.local_addr().unwrap().to_string();
     std::thread::scope(|s| {
-        let server = s.spawn(|| {
+        let server = s.spawn(move || {
             let link = listener.accept().unwrap().establish(TIMEOUT).unwrap().unwrap();
-            let mut lane = link.into_lane();
-            let store = stores.map(|s| &s.server);
-            let (max_prepared, max_batch) = (usize::MAX, usize::MAX);
-            let offer = Offer { store, max_prepared, max_batch, ..Offer::new(model, b"") };
-            serve(&mut lane, &offer, &mut Unobserved).unwrap().0
+            server(link.into_lane())
         });
         let security = ClientSecurity::tls(&trust, None).unwrap();
-        let lane = connect(&addr, &security, TIMEOUT).unwrap();
-        let store = stores.map(|s| &s.client);
-        let done = client(ClientSession::connect(lane, wish, store, |_| Ok(())).unwrap());
+        let done = client(connect(&addr, &security, TIMEOUT).unwrap());
         (done, server.join().unwrap())
     })
 }

@@ -1,5 +1,7 @@
 use sordino_engine::Error;
 use sordino_engine::garbled::{self, EvaluatorModel, GarbledLimits, GarbledOffer, TableMemory};
+use sordino_engine::popcorn::{self, PopcornModel, PopcornOffer};
+use sordino_engine::session::PopcornMode;
 use sordino_engine::twoparty::{self, Observer, Offer, ServerModel};
 use sordino_store::Store;
 use sordino_wire::{Lane, Meter};
@@ -21,6 +23,11 @@ pub(super) enum Served {
         store: Option<Store>,
         /// Most circuits kept.
         circuits: usize,
+    },
+    Popcorn {
+        model: Box<PopcornModel>,
+        /// Those that clients may choose.
+        modes: Vec<PopcornMode>,
     },
 }
 
@@ -52,20 +59,26 @@ impl Served {
                 let offer = GarbledOffer { model, card, store: store.as_ref(), limits };
                 garbled::serve(lane, &offer, observer)
             }
+            Self::Popcorn { model, modes } => {
+                let offer = PopcornOffer { model, card, modes, max_inferences: inferences };
+                popcorn::serve(lane, &offer, observer)
+            }
         }
     }
 
     /// Stored entries for this network, and others; `None` where nothing is stored.
     pub(super) fn stored(&self) -> Result<Option<(usize, usize)>, Error> {
-        let (Self::TwoParty { store, .. } | Self::Garbled { store, .. }) = self;
-        let Some(store) = store else { return Ok(None) };
-        let list = store.list()?;
-        let count = match self {
-            Self::TwoParty { model, .. } => model.prepared(store)?,
-            Self::Garbled { model, .. } => {
-                list.iter().filter(|i| i.label == *model.circuit().fingerprint()).count()
+        let (count, all) = match self {
+            Self::TwoParty { model, store: Some(store), .. } => {
+                (model.prepared(store)?, store.list()?.len())
             }
+            Self::Garbled { model, store: Some(store), .. } => {
+                let (list, label) = (store.list()?, model.circuit().fingerprint());
+                (list.iter().filter(|i| i.label == *label).count(), list.len())
+            }
+            _ => return Ok(None),
         };
-        Ok(Some((count, list.len() - count)))
+        // Another session may have used some in between.
+        Ok(Some((count, all.saturating_sub(count))))
     }
 }
