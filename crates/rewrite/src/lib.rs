@@ -4,10 +4,12 @@
 //! No code is generated from a network: [`Network`] holds an imported graph together with its
 //! constants as tensors of a device, and one executor walks the nodes. Whatever changes a network
 //! (a trained weight, a batch normalisation put back, a rectifier that became the identity)
-//! changes that graph, so the float executor, the quantiser and the exporter see it as well.
+//! changes that graph, so the float executor, the quantiser and the exporter see it as well. So does
+//! [`compress`], which takes no training and no derivatives.
 #![forbid(unsafe_code)]
 
 mod array;
+pub mod compress;
 mod error;
 mod exec;
 pub mod mask;

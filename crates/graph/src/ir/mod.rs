@@ -7,9 +7,11 @@
 
 mod op;
 mod tensor;
+mod weight;
 
 pub use op::*;
 pub use tensor::{DType, Tensor, TensorData};
+pub use weight::Weight;
 
 use std::sync::Arc;
 

@@ -103,7 +103,7 @@ impl<'a> Builder<'a> {
     }
 
     /// A linear layer over `factor` times the operand. The kernel is quantised to `weight_bits`
-    /// with the largest power-of-two scale that fits.
+    /// with the largest power-of-two scale that fits, or to fewer where they hold it exactly.
     pub(super) fn linear(
         &mut self,
         name: &str,
@@ -111,7 +111,7 @@ impl<'a> Builder<'a> {
         factor: f64,
         l: RealLinear<'_>,
     ) -> Result<EdgeId, Error> {
-        let weight_bits = self.options.weight_bits;
+        let mut weight_bits = self.options.weight_bits;
         let factor = factor / f64::from(self.edge(x).divisor);
         let largest = l.kernel.iter().fold(0f64, |m, k| m.max((k * factor).abs()));
         if l.kernel.iter().any(|k| !k.is_finite()) || !largest.is_finite() {
@@ -119,10 +119,20 @@ impl<'a> Builder<'a> {
                 "layer '{name}' has a weight that is not a number"
             )));
         }
-        let weight_frac = frac_for(largest, weight_bits);
+        let mut weight_frac = frac_for(largest, weight_bits);
         let scale = f64::from(weight_frac).exp2() * factor;
-        let kernel = l.kernel.iter().map(|k| (k * scale).round() as i32).collect();
-        let frac = self.edge(x).frac + weight_frac;
+        let mut kernel: Vec<i32> = l.kernel.iter().map(|k| (k * scale).round() as i32).collect();
+        let mut frac = self.edge(x).frac + weight_frac;
+        if l.kernel.iter().zip(&kernel).all(|(k, &q)| k * scale == f64::from(q)) {
+            // A bias stays as precise as the result is going to be.
+            let kept = frac_for(l.range.magnitude(), self.options.act_bits);
+            let most = if l.bias.is_empty() { u32::MAX } else { (frac - kept).max(0) as u32 };
+            let spare = spare_bits(&kernel).min(most);
+            kernel.iter_mut().for_each(|q| *q >>= spare);
+            weight_frac -= spare as i32;
+            frac -= spare as i32;
+            weight_bits -= spare;
+        }
         let bias = integers(name, l.bias, f64::from(frac).exp2())?;
         let weights = self.secrets(LayerWeights { kernel, bias });
         let op = FixedOp::Linear { conv: l.conv, weights, weight_bits, weight_frac };
@@ -356,6 +366,19 @@ pub(super) enum Relu {
 
 /// Surplus bits an operand may carry into a linear layer instead of being rounded.
 const MAX_SURPLUS: u64 = 12;
+
+/// Entries that are not zero in a kernel whose spare bits are used: as many kernel entries happen
+/// to end in zeros only if they were made so, which is no secret then.
+const MADE_COARSE: usize = 32;
+
+/// Zeros in which every entry ends.
+fn spare_bits(kernel: &[i32]) -> u32 {
+    let filled = kernel.iter().filter(|q| **q != 0);
+    if filled.clone().count() < MADE_COARSE {
+        return 0;
+    }
+    filled.map(|q| q.trailing_zeros()).min().unwrap_or(0)
+}
 
 /// Reals at a scale, as integers that stay clear of 64-bit overflow.
 fn integers(name: &str, values: &[f64], unit: f64) -> Result<Vec<i64>, Error> {

@@ -1,7 +1,8 @@
 //! [`Graph`]s to ONNX files that any runtime loads: operators of the default domain, static
-//! shapes, weights inside the file.
+//! shapes, weights inside the file. Weights that are small integers times a scale are written so.
 
 mod attributes;
+mod integers;
 mod node;
 
 use super::parts;
@@ -9,19 +10,33 @@ use super::proto::tensor_proto::DataType;
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
 use crate::Error;
 use crate::ir::{DType, Graph, Node, Op, Tensor, TensorData, Unary, ValueId};
+use integers::Integers;
 use prost::Message;
+use std::collections::BTreeMap;
 
 /// The graph as an ONNX file, of the oldest operator set from 13 on that has its operators.
+///
+/// Weights of linear layers that are integers of at most 16 bits times a scale, one for all or one
+/// per output channel, are written as the smallest such integers with a `DequantizeLinear` behind
+/// them: `INT8` where that holds them, else `INT16`, which takes operator set 21. Whoever loads the
+/// file computes with the very same floats.
 ///
 /// # Errors
 /// [`Error::Unsupported`] for quantised operators: their integer types are gone after import.
 pub fn export(graph: &Graph) -> Result<Vec<u8>, Error> {
-    let mut writer = Writer { graph, proto: GraphProto::default(), opset: opset(graph), extra: 0 };
+    let weights = integer_weights(graph);
+    let wide = weights.values().any(|w| w.data_type() == DataType::Int16);
+    let opset = opset(graph).max(if wide { 21 } else { 0 });
+    let mut writer = Writer { graph, proto: GraphProto::default(), opset, extra: 0 };
     writer.proto.name = Some(graph.name.clone());
     writer.proto.input = graph.inputs.iter().map(|&id| writer.described(id)).collect();
     for (id, constant) in used_constants(graph) {
-        let tensor = stored(&graph.value(id).name, constant);
-        writer.proto.initializer.push(tensor);
+        match weights.get(&id) {
+            Some(integers) => writer.integers(id, integers),
+            None => {
+                writer.proto.initializer.push(stored(&graph.value(id).name, constant));
+            }
+        }
     }
     for node in &graph.nodes {
         writer.node(node)?;
@@ -38,7 +53,8 @@ pub fn export(graph: &Graph) -> Result<Vec<u8>, Error> {
         writer.proto.output.push(output);
     }
     let model = ModelProto {
-        ir_version: Some(8),
+        // The first that knows the operator set.
+        ir_version: Some(if writer.opset >= 21 { 10 } else { 8 }),
         opset_import: vec![OperatorSetIdProto {
             domain: Some(String::new()),
             version: Some(writer.opset),
@@ -69,6 +85,17 @@ fn used_constants(graph: &Graph) -> Vec<(ValueId, &Tensor)> {
     operands.chain(&graph.outputs).for_each(|id| used[id.0] = true);
     let ids = (0..used.len()).filter(|&i| used[i]).map(ValueId);
     ids.filter_map(|id| Some((id, graph.constant(id)?))).collect()
+}
+
+/// Weights that are integers times a scale.
+fn integer_weights(graph: &Graph) -> BTreeMap<ValueId, Integers> {
+    let weights = graph.nodes.iter().filter_map(|n| graph.weight(n));
+    let of = |w: crate::ir::Weight| {
+        let tensor = graph.constant(w.value)?;
+        let integers = Integers::of(tensor.as_f32().ok()?, tensor.shape(), w.axis)?;
+        Some((w.value, integers))
+    };
+    weights.filter_map(of).collect()
 }
 
 fn stored(name: &str, tensor: &Tensor) -> super::proto::TensorProto {
@@ -103,6 +130,19 @@ impl Writer<'_> {
     fn described(&self, id: ValueId) -> super::proto::ValueInfoProto {
         let value = self.graph.value(id);
         parts::value(&value.name, kind(value.dtype), &value.shape)
+    }
+
+    /// A weight as integers and what turns them into floats.
+    fn integers(&mut self, id: ValueId, integers: &Integers) {
+        let value = self.graph.value(id);
+        let (codes, scale) = (self.fresh("integers"), self.fresh("scale"));
+        let kind = integers.data_type();
+        self.proto.initializer.push(parts::raw(&codes, &value.shape, kind, integers.bytes()));
+        let shape: &[usize] = if integers.axis.is_some() { &[integers.scale.len()] } else { &[] };
+        self.proto.initializer.push(parts::floats(&scale, shape, &integers.scale));
+        let axis = integers.axis.map(|axis| parts::int("axis", axis as i64));
+        let axis = axis.into_iter().collect();
+        self.emit("DequantizeLinear", vec![codes, scale], value.name.clone(), axis);
     }
 
     fn fresh(&mut self, what: &str) -> String {

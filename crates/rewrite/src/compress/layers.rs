@@ -1,0 +1,104 @@
+use crate::Error;
+use sordino_graph::ir::{Graph, Op, Tensor, ValueId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The weights of a linear layer, or of several that share them.
+pub(super) struct Layer {
+    value: ValueId,
+    pub(super) weights: Vec<f64>,
+    pub(super) channels: usize,
+    /// Weights in a row that belong to one channel.
+    run: usize,
+}
+
+impl Layer {
+    /// The output channel of a weight.
+    pub(super) fn channel(&self, weight: usize) -> usize {
+        weight / self.run % self.channels
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(weights: &[f64], channels: usize) -> Self {
+        let run = weights.len() / channels;
+        Self { value: ValueId(0), weights: weights.to_vec(), channels, run }
+    }
+}
+
+/// The layers to compress, in the graph's order. A factor that a layer has beside its weights goes
+/// into them.
+pub(super) fn find(graph: &mut Graph, except: &[String]) -> Result<Vec<Layer>, Error> {
+    let names = || -> Vec<&str> {
+        let linear = graph.nodes.iter().filter(|n| graph.weight(n).is_some());
+        linear.map(|n| n.name.as_str()).collect()
+    };
+    if let Some(unknown) = except.iter().find(|e| !names().contains(&e.as_str())) {
+        let text = format!("no layer '{unknown}' with weights; there are: {}", names().join(", "));
+        return Err(Error::Config(text));
+    }
+    let mut kept = Vec::new();
+    let mut found = BTreeMap::new();
+    let mut factors: BTreeMap<ValueId, Vec<usize>> = BTreeMap::new();
+    for (i, node) in graph.nodes.iter().enumerate() {
+        let Some(weight) = graph.weight(node) else { continue };
+        if except.contains(&node.name) {
+            kept.push(weight.value);
+            continue;
+        }
+        factors.entry(weight.value).or_default().push(i);
+        found.entry(weight.value).or_insert((i, weight.axis));
+    }
+    // A layer left as it is keeps the weights it shares.
+    found.retain(|value, _| !kept.contains(value));
+    if found.is_empty() {
+        let text = if kept.is_empty() {
+            "the network has no linear layer with constant weights: there is nothing to compress"
+        } else {
+            "every layer with weights is excepted: there is nothing to compress"
+        };
+        return Err(Error::Config(text.into()));
+    }
+    let mut order: Vec<_> = found.into_iter().collect();
+    order.sort_by_key(|(_, (node, _))| *node);
+    let mut layers = Vec::with_capacity(order.len());
+    for (value, (node, axis)) in order {
+        let factor = absorb_factor(graph, &factors[&value]);
+        let Some(tensor) = graph.constant(value) else { continue };
+        let weights: Vec<f64> = tensor.as_f32()?.iter().map(|&w| f64::from(w * factor)).collect();
+        if weights.iter().any(|w| !w.is_finite()) {
+            let name = &graph.nodes[node].name;
+            return Err(Error::Data(format!("layer '{name}' has a weight that is not a number")));
+        }
+        let run = tensor.shape()[axis + 1..].iter().product();
+        layers.push(Layer { value, weights, channels: tensor.shape()[axis], run });
+    }
+    Ok(layers)
+}
+
+/// Takes the factor of matrix products out of them, if it is the same for all that share the weights.
+fn absorb_factor(graph: &mut Graph, nodes: &[usize]) -> f32 {
+    let factor = |i: &usize| match graph.nodes[*i].op {
+        Op::Gemm { alpha, .. } => alpha,
+        _ => 1.0,
+    };
+    let first = nodes.first().map_or(1.0, factor);
+    if nodes.iter().any(|i| factor(i) != first) {
+        return 1.0;
+    }
+    for &i in nodes {
+        if let Op::Gemm { alpha, .. } = &mut graph.nodes[i].op {
+            *alpha = 1.0;
+        }
+    }
+    first
+}
+
+/// Puts compressed weights into the graph.
+pub(super) fn put(graph: &mut Graph, layers: Vec<Layer>) -> Result<(), Error> {
+    for layer in layers {
+        let weights = layer.weights.iter().map(|&w| w as f32).collect();
+        let value = &mut graph.values[layer.value.0];
+        value.constant = Some(Arc::new(Tensor::f32(value.shape.clone(), weights)?));
+    }
+    Ok(())
+}

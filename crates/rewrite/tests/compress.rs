@@ -1,0 +1,320 @@
+//! What compression promises of any weights, and what becomes of them in files and in integers.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use sordino_graph::fixed::{Calibration, FixedModel, FixedOp, QuantiseOptions, quantise};
+use sordino_graph::ir::{DType, Graph, Node, Op, Tensor, Unary, Value, ValueId, Window};
+use sordino_graph::onnx::export;
+use sordino_graph::{float, load};
+use sordino_rewrite::Error;
+use sordino_rewrite::compress::{
+    GRID_BITS, Method, Scale, Scope, Settings, compress, correct_biases, summary,
+};
+use std::sync::Arc;
+
+const INPUT: [usize; 4] = [1, 3, 6, 6];
+
+/// A convolution of 8 channels, a rectifier and a dense layer of 5.
+fn network(seed: u64) -> Graph {
+    let constant = |shape: &[usize], scale: f32, at: u64| {
+        let values = noise(seed * 7 + at, shape.iter().product());
+        Tensor::f32(shape.to_vec(), values.iter().map(|v| v * scale).collect()).unwrap()
+    };
+    let value = |name: &str, shape: &[usize], constant: Option<Tensor>| Value {
+        name: name.into(),
+        dtype: DType::F32,
+        shape: shape.to_vec(),
+        constant: constant.map(Arc::new),
+    };
+    let weight = |name: &str, shape: &[usize], scale: f32, at: u64| {
+        value(name, shape, Some(constant(shape, scale, at)))
+    };
+    let values = vec![
+        value("x", &INPUT, None),
+        weight("kernel", &[8, 3, 3, 3], 0.4, 0),
+        weight("offset", &[8], 0.1, 1),
+        value("sum", &[1, 8, 4, 4], None),
+        value("positive", &[1, 8, 4, 4], None),
+        value("flat", &[1, 128], None),
+        weight("matrix", &[128, 5], 0.05, 2),
+        value("y", &[1, 5], None),
+    ];
+    let window =
+        Window { kernel: vec![3; 2], stride: vec![1; 2], dilation: vec![1; 2], pads: vec![(0, 0); 2] };
+    let node = |name: &str, op: Op, inputs: &[usize], output: usize| Node {
+        name: name.into(),
+        op,
+        inputs: inputs.iter().map(|&i| Some(ValueId(i))).collect(),
+        outputs: vec![ValueId(output)],
+    };
+    Graph {
+        name: "test".into(),
+        opset: 13,
+        inputs: vec![ValueId(0)],
+        outputs: vec![ValueId(7)],
+        nodes: vec![
+            node("conv", Op::Conv { window, groups: 1 }, &[0, 1, 2], 3),
+            node("relu", Op::Unary(Unary::Relu), &[3], 4),
+            node("flatten", Op::Reshape { shape: vec![1, 128] }, &[4], 5),
+            node(
+                "dense",
+                Op::Gemm { alpha: 1.0, beta: 1.0, trans_a: false, trans_b: false },
+                &[5, 6],
+                7,
+            ),
+        ],
+        values,
+    }
+}
+
+/// Numbers in -1 to 1 with more small ones than large.
+fn noise(seed: u64, n: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut unit = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| unit() * unit().abs()).collect()
+}
+
+fn samples(n: usize) -> Vec<Tensor> {
+    let one = |i| Tensor::f32(INPUT.to_vec(), noise(1000 + i as u64, 108)).unwrap();
+    (0..n).map(one).collect()
+}
+
+fn weights(graph: &Graph) -> Vec<Vec<f32>> {
+    let of = |name: &str| {
+        let value = graph.values.iter().find(|v| v.name == name).unwrap();
+        value.constant.as_ref().unwrap().as_f32().unwrap().to_vec()
+    };
+    vec![of("kernel"), of("matrix")]
+}
+
+fn distinct(weights: &[f32]) -> usize {
+    let mut bits: Vec<u32> = weights.iter().map(|w| (w + 0.0).to_bits()).collect();
+    bits.sort_unstable();
+    bits.dedup();
+    bits.len()
+}
+
+fn zeros(weights: &[f32]) -> usize {
+    weights.iter().filter(|w| **w == 0.0).count()
+}
+
+fn fixed(graph: &Graph, weight_bits: u32) -> FixedModel {
+    let calibration = Calibration::run(graph, &samples(8)).unwrap();
+    let options = QuantiseOptions { weight_bits, ..Default::default() };
+    quantise(graph, &calibration, &options).unwrap()
+}
+
+fn compressed(graph: &Graph, settings: &Settings) -> Graph {
+    let mut graph = graph.clone();
+    compress(&mut graph, settings).unwrap();
+    graph
+}
+
+fn method() -> impl Strategy<Value = Method> {
+    let scale = || prop_oneof![Just(Scale::Layer), Just(Scale::Channel)];
+    let scope = prop_oneof![Just(Scope::Layer), Just(Scope::Network)];
+    prop_oneof![
+        (0.0..=1.0, scope).prop_map(|(sparsity, scope)| Method::Prune {
+            sparsity,
+            scope,
+            keep_floats: false
+        }),
+        (2usize..40).prop_map(|values| Method::Cluster { values }),
+        scale().prop_map(Method::Ternary),
+        scale().prop_map(Method::Binary),
+        (2u32..=8, scale()).prop_map(|(bits, scale)| Method::Quantise { bits, scale }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn integers_are_the_same_everywhere(seed in 0u64..1000, method in method(), grid_bits in 8u32..=10) {
+        let original = network(seed);
+        let settings = Settings { grid_bits, ..Settings::new(method.clone()) };
+        let graph = compressed(&original, &settings);
+        // In the file.
+        let bytes = export(&graph).unwrap();
+        let loaded = load(&bytes).unwrap();
+        let (own, read) = (weights(&graph), weights(&loaded));
+        prop_assert_eq!(&own, &read);
+        // In fixed point, each times one power of two.
+        let model = fixed(&loaded, 10);
+        for (layer, w) in summary(&loaded, &model).iter().zip(&own) {
+            prop_assert_eq!(layer.exact, Some(true), "{:?}", layer);
+            prop_assert!(layer.bits <= grid_bits);
+            prop_assert_eq!(layer.zeros, zeros(w));
+            let exact_bits = match method {
+                Method::Ternary(Scale::Layer) => Some(2),
+                Method::Quantise { bits, scale: Scale::Layer } => Some(bits),
+                _ => None,
+            };
+            if let Some(bits) = exact_bits {
+                prop_assert!(layer.bits <= bits, "{:?}", layer);
+            }
+        }
+        for (before, after) in weights(&original).iter().zip(&own) {
+            match method {
+                Method::Cluster { values } => prop_assert!(distinct(after) <= values),
+                Method::Ternary(Scale::Layer) => prop_assert!(distinct(after) <= 3),
+                Method::Binary(Scale::Layer) => prop_assert_eq!(distinct(after), 2),
+                Method::Quantise { bits, scale: Scale::Layer } => {
+                    prop_assert!(distinct(after) < 1 << bits);
+                }
+                _ => {}
+            }
+            // No weight changes sides, unless into a cluster.
+            let same_side = before.iter().zip(after).all(|(b, a)| a * b >= 0.0);
+            prop_assert!(same_side || matches!(method, Method::Cluster { .. }));
+        }
+    }
+
+    #[test]
+    fn zeros_stay_through_every_tool(seed in 0u64..1000, method in method(), sparsity in 0.2f64..0.9) {
+        let prune = Method::Prune { sparsity, scope: Scope::Layer, keep_floats: true };
+        let pruned = compressed(&network(seed), &Settings::new(prune));
+        let graph = compressed(&pruned, &Settings::new(method));
+        for (before, after) in weights(&pruned).iter().zip(weights(&graph)) {
+            prop_assert_eq!(zeros(before), (sparsity * before.len() as f64).round() as usize);
+            prop_assert!(before.iter().zip(&after).all(|(b, a)| *b != 0.0 || *a == 0.0));
+        }
+        // And in the integers of a private inference.
+        for (layer, w) in summary(&graph, &fixed(&graph, 10)).iter().zip(weights(&graph)) {
+            prop_assert_eq!(layer.zeros, zeros(&w));
+        }
+    }
+
+    #[test]
+    fn sparsity_is_what_was_asked_for(seed in 0u64..1000, sparsity in 0.0f64..=1.0) {
+        for scope in [Scope::Layer, Scope::Network] {
+            let method = Method::Prune { sparsity, scope, keep_floats: true };
+            let graph = compressed(&network(seed), &Settings::new(method));
+            let found: usize = weights(&graph).iter().map(|w| zeros(w)).sum();
+            // Each of two layers is rounded.
+            prop_assert!((found as f64 - sparsity * 856.0).abs() <= 1.0, "{found}");
+            // What is left is as it was.
+            for (before, after) in weights(&network(seed)).iter().zip(weights(&graph)) {
+                prop_assert!(before.iter().zip(&after).all(|(b, a)| *a == 0.0 || a == b));
+            }
+        }
+    }
+}
+
+#[test]
+fn files_hold_small_integers() {
+    let original = network(3);
+    let whole = export(&original).unwrap().len();
+    let ternary = compressed(&original, &Settings::new(Method::Ternary(Scale::Channel)));
+    let bytes = export(&ternary).unwrap();
+    // A byte for each of 856 weights instead of four, and a scale per channel.
+    assert!(bytes.len() + 3 * 856 < whole + 400, "{} of {whole}", bytes.len());
+    assert!(bytes.windows(16).any(|w| w == b"DequantizeLinear"));
+    assert!(!export(&original).unwrap().windows(16).any(|w| w == b"DequantizeLinear"));
+    let wide = Settings { grid_bits: 12, ..Settings::new(Method::Cluster { values: 200 }) };
+    let wide = compressed(&original, &wide);
+    let loaded = load(&export(&wide).unwrap()).unwrap();
+    assert_eq!((loaded.opset, weights(&loaded)), (21, weights(&wide)));
+}
+
+#[test]
+fn fewer_bits_make_smaller_rings() {
+    let original = network(4);
+    let four = Method::Quantise { bits: 4, scale: Scale::Layer };
+    let graph = compressed(&original, &Settings::new(four));
+    let (before, after) = (fixed(&original, 10), fixed(&graph, 10));
+    let rings = |m: &FixedModel| m.graph.edges.iter().map(|e| e.ring).sum::<u32>();
+    assert!(rings(&after) < rings(&before));
+    let bits = |m: &FixedModel| -> Vec<u32> {
+        let of = |n: &sordino_graph::fixed::FixedNode| match n.op {
+            FixedOp::Linear { weight_bits, .. } => Some(weight_bits),
+            _ => None,
+        };
+        m.graph.nodes.iter().filter_map(of).collect()
+    };
+    assert_eq!((bits(&before), bits(&after)), (vec![10, 10], vec![4, 4]));
+}
+
+#[test]
+fn layers_can_be_excepted() {
+    let original = network(5);
+    let mut settings = Settings::new(Method::Ternary(Scale::Layer));
+    settings.except = vec!["dense".into()];
+    let graph = compressed(&original, &settings);
+    let (before, after) = (weights(&original), weights(&graph));
+    assert_eq!(before[1], after[1]);
+    assert_eq!(distinct(&after[0]), 3);
+}
+
+#[test]
+fn corrected_biases_restore_means() {
+    let original = network(6);
+    let mut graph = compressed(&original, &Settings::new(Method::Binary(Scale::Layer)));
+    let inputs = samples(40);
+    let means = |g: &Graph| {
+        let mut sums = [0.0; 5];
+        for x in &inputs {
+            let y = float::run(g, std::slice::from_ref(x)).unwrap();
+            sums.iter_mut().zip(y[0].as_f32().unwrap()).for_each(|(s, y)| *s += f64::from(*y));
+        }
+        sums.map(|s| s / inputs.len() as f64)
+    };
+    let off = |g: &Graph| {
+        means(g).iter().zip(means(&original)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    };
+    let before = off(&graph);
+    assert_eq!(correct_biases(&mut graph, &original, &inputs).unwrap(), 2);
+    assert!(before > 0.01 && off(&graph) < 1e-5, "{before} {}", off(&graph));
+    // The dense layer had no bias; what it has now survives the file.
+    assert_eq!(means(&load(&export(&graph).unwrap()).unwrap()), means(&graph));
+}
+
+#[test]
+fn wrong_settings_are_refused() {
+    let refused = |settings: Settings, text: &str| {
+        let mut graph = network(1);
+        let error = compress(&mut graph, &settings).unwrap_err();
+        assert!(matches!(error, Error::Config(_)));
+        assert!(error.to_string().contains(text), "{error}");
+        assert_eq!(weights(&graph), weights(&network(1)));
+    };
+    let prune = |sparsity| Method::Prune { sparsity, scope: Scope::Layer, keep_floats: false };
+    refused(Settings::new(prune(1.5)), "between 0 and 1");
+    refused(Settings::new(prune(f64::NAN)), "between 0 and 1");
+    refused(Settings::new(Method::Cluster { values: 1 }), "between 2 and 256");
+    let bits = Method::Quantise { bits: 9, scale: Scale::Layer };
+    refused(Settings::new(bits), "bits = 9");
+    let coarse = Settings { grid_bits: 17, ..Settings::new(prune(0.5)) };
+    refused(coarse, "grid_bits = 17");
+    assert_eq!(GRID_BITS, 2..=16);
+    let except = |names: &[&str]| Settings {
+        except: names.iter().map(|n| (*n).to_owned()).collect(),
+        ..Settings::new(prune(0.5))
+    };
+    refused(except(&["conv1"]), "'conv1'");
+    refused(except(&["conv1"]), "conv, dense");
+    refused(except(&["conv", "dense"]), "every layer");
+
+    let mut graph = network(1);
+    graph.nodes.truncate(0);
+    let error = compress(&mut graph, &Settings::new(prune(0.5))).unwrap_err();
+    assert!(error.to_string().contains("no linear layer"), "{error}");
+}
+
+#[test]
+fn wrong_samples_are_refused() {
+    let original = network(2);
+    let mut graph = original.clone();
+    let odd = Tensor::f32(vec![1, 3], vec![0.0; 3]).unwrap();
+    let error = correct_biases(&mut graph, &original, &[odd]).unwrap_err();
+    assert!(error.to_string().contains("[1, 3]"), "{error}");
+    assert!(correct_biases(&mut graph, &original, &[]).is_err());
+    let mut other = original.clone();
+    other.nodes.pop();
+    assert!(correct_biases(&mut other, &original, &samples(1)).is_err());
+}
