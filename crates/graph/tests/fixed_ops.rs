@@ -8,7 +8,9 @@ mod fixed_common;
 use fixed_common::net::{Net, noise, window};
 use fixed_common::{clear, float};
 use sordino_graph::Error;
-use sordino_graph::fixed::{Calibration, Finish, FixedModel, QuantiseOptions, quantise};
+use sordino_graph::fixed::{
+    Calibration, Finish, FixedModel, FixedOp, Function, QuantiseOptions, quantise,
+};
 use sordino_graph::ir::*;
 
 impl Net {
@@ -337,6 +339,33 @@ fn batch_norm_and_prelu_left_over() {
     let slope = net.noise(&[4, 1, 1], 6);
     net.node(Op::PRelu, &[y, slope], &IMAGE);
     net.agrees(0.01);
+}
+
+#[test]
+fn masked_rectifiers_compare_only_what_they_rectify() {
+    let conv = Op::Conv { window: window([3, 3], 1, 1), groups: 1 };
+    let element: Vec<f32> = (0..4 * 36).map(|i| f32::from(u8::from(i % 5 < 2))).collect();
+    for (shape, slopes, rectified) in [
+        (&[4, 6, 6][..], &element[..], 4 * 36 - element.iter().sum::<f32>() as usize),
+        (&[4, 1, 1], &[0.0, 1.0, 1.0, 0.0], 2 * 36),
+        (&[4, 1, 1], &[1.0; 4], 0),
+        (&[1], &[0.0], 4 * 36),
+    ] {
+        let mut net = Net::new(&IMAGE);
+        let w = net.noise(&[4, 4, 3, 3], 1);
+        let y = net.node(conv.clone(), &[X, w], &IMAGE);
+        let slope = net.floats(shape, slopes);
+        let y = net.node(Op::PRelu, &[y, slope], &IMAGE);
+        let w = net.noise(&[4, 4, 3, 3], 2);
+        net.node(conv.clone(), &[y, w], &IMAGE);
+        let m = net.agrees(0.005);
+        let compared = m.graph.nodes.iter().filter_map(|n| match n.op {
+            FixedOp::Activate { function: Function::Relu, .. } => Some(n.output),
+            _ => None,
+        });
+        let compared = compared.map(|e| m.graph.edges[e.0 as usize].len());
+        assert_eq!(compared.sum::<usize>(), rectified, "{shape:?}");
+    }
 }
 
 #[test]

@@ -113,8 +113,11 @@ impl Lower<'_> {
         let slope = self.tensor(n, 1)?;
         let shape = &self.g.value(n.outputs[0]).shape;
         let slope = super::arithmetic::broadcast(slope, shape)?;
-        let y = self.leaky(n, x, &slope)?;
-        self.set(n.outputs[0], y.secret());
+        let y = match super::mask::mask(&slope) {
+            Some(rectified) => self.masked(n, x, &rectified)?,
+            None => self.leaky(n, x, &slope)?.secret(),
+        };
+        self.set(n.outputs[0], y);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ mod affine;
 mod arithmetic;
 mod curve;
 mod gate;
+mod mask;
 mod matrix;
 mod movement;
 mod plan;
