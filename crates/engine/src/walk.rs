@@ -6,6 +6,9 @@ use sordino_graph::fixed::{FixedGraph, FixedOp};
 pub trait Progress {
     /// Layer `index` of `of` begins.
     fn layer(&mut self, index: usize, of: usize, name: &str);
+
+    /// So many of its parts are done. Only backends whose layers take long say so.
+    fn part(&mut self, _done: usize, _of: usize) {}
 }
 
 /// Reports nothing.

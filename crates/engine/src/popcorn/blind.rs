@@ -1,84 +1,103 @@
 //! Factors and offsets that leave a value's sign alone, or a coin of it.
 
 use crate::session::PopcornMode;
-use sordino_he::Error;
-use sordino_he::paillier::{Computed, Plaintexts};
 use sordino_secret::SecretRng;
 use zeroize::Zeroizing;
 
-/// Bits that the logarithm of a factor ranges over, at least.
+/// Bits that the logarithm of a factor ranges over.
 const SPREAD: u32 = 192;
 /// Bits by which the least factor exceeds the values, so that rounding factors to integers tells next to nothing.
 const FLOOR: u32 = 10;
 
 /// How values of a public bound are blinded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Blinding {
     mode: PopcornMode,
+    bits: u32,
     /// Factors are in \[2^low, 2^high).
     low: u32,
     high: u32,
 }
 
-/// Blinded values and what the server keeps of them.
-pub(super) struct Blinded {
-    pub(super) values: Computed,
-    /// 1 where the sign is turned around.
-    pub(super) turned: Zeroizing<Vec<u64>>,
-}
-
-/// The most that `affine`'s blinded values tell of two integers v of magnitudes at most 2^(bits - 1), as a statistical
-/// distance per value: `ratio_bits` is by how many bits |2v - 1| differs between them, at most.
-pub fn distance(bits: u32, ratio_bits: f64) -> f64 {
-    let blinding = Blinding::new(PopcornMode::Affine, bits);
-    let spread = f64::from(blinding.high - blinding.low);
-    (ratio_bits + 2.0) / spread + f64::from(bits as i32 + 4 - blinding.low as i32).exp2()
+/// What blinds values: in a value's slot comes its product with the factor, plus the offset.
+pub(super) struct Blinds {
+    /// [`Blinding::factor_bits`] bits each, in whole words.
+    pub(super) factors: Zeroizing<Vec<u64>>,
+    /// [`Blinding::slot_bits`] bits each in two's complement, in whole words.
+    pub(super) offsets: Zeroizing<Vec<u64>>,
+    /// 1 where it is not the value but its negative that is multiplied. Absent in `paper`.
+    pub(super) turned: Option<Zeroizing<Vec<u64>>>,
 }
 
 impl Blinding {
+    /// For values of magnitude at most 2^(bits - 1).
     pub(super) fn new(mode: PopcornMode, bits: u32) -> Self {
-        match mode {
-            PopcornMode::Affine => {
-                let low = bits + 1 + FLOOR;
-                // All of the words that an exponent has, twice the factor.
-                Self { mode, low, high: (low + SPREAD + 1).next_multiple_of(64) - 1 }
-            }
-            PopcornMode::Paper => Self { mode, low: 0, high: 64 },
+        let (low, high) = match mode {
+            PopcornMode::Affine => (bits + 1 + FLOOR, bits + 1 + FLOOR + SPREAD),
+            PopcornMode::Paper => (0, 64),
+        };
+        Self { mode, bits, low, high }
+    }
+
+    /// Bits of a factor.
+    pub(super) fn factor_bits(self) -> usize {
+        match self.mode {
+            // Twice r.
+            PopcornMode::Affine => self.high as usize + 1,
+            PopcornMode::Paper => self.high as usize,
         }
     }
 
-    /// Words of an exponent.
-    fn words(self) -> usize {
-        (self.high as usize).div_ceil(64)
+    /// Bits of a blinded value, its sign included.
+    pub(super) fn slot_bits(self) -> usize {
+        match self.mode {
+            // r (|2v - 1| + 1/2) < 2^(high + bits + 1).
+            PopcornMode::Affine => (self.high + self.bits) as usize + 2,
+            PopcornMode::Paper => (self.high + self.bits) as usize,
+        }
     }
 
-    /// Blinds values; *cost*: 1.2 products per bit of the factors, 5 more in `affine`.
-    pub(super) fn apply(self, v: &Computed, rng: &mut SecretRng) -> Result<Blinded, Error> {
-        let (count, words) = (v.len(), self.words());
+    /// The statistical distance, at most, of the blinded values of two integers, of which |2v - 1| differs by a factor of
+    /// 2^ratio_bits at most.
+    pub(super) fn distance(self, ratio_bits: f64) -> f64 {
+        (1.0 + self.roughness()) * (ratio_bits + 1.23) / self.spread() + 2.0 * self.roughness()
+    }
+
+    /// Bits that a blinded value tells of its value, at most, whatever is known of it.
+    pub(super) fn information(self) -> f64 {
+        let range = self.spread() + f64::from(self.bits) + 2.0;
+        ((1.0 + self.roughness()) * range / self.spread()).log2()
+    }
+
+    fn spread(self) -> f64 {
+        f64::from(self.high - self.low)
+    }
+
+    /// By what factor, less one, a law of integers exceeds that of real numbers, or falls short of it, at most.
+    fn roughness(self) -> f64 {
+        f64::from(self.bits as i32 + 2 - self.low as i32).exp2()
+    }
+
+    pub(super) fn draw(self, count: usize, rng: &mut SecretRng) -> Blinds {
+        let words = self.factor_bits().div_ceil(64);
         let mut factors = Zeroizing::new(Vec::with_capacity(count * words));
+        let space = self.slot_bits().div_ceil(64);
+        let mut offsets = Zeroizing::new(Vec::with_capacity(count * space));
         if self.mode == PopcornMode::Paper {
             factors.extend((0..count).map(|_| rng.next_u64().max(1)));
-            let turned = Zeroizing::new(vec![0; count]);
-            return Ok(Blinded { values: v.multiply(&factors, words)?, turned });
+            offsets.resize(count * space, 0);
+            return Blinds { factors, offsets, turned: None };
         }
-        let n = v.key().modulus();
-        let mut offsets = Vec::with_capacity(count * n.len());
         let mut turned = Zeroizing::new(Vec::with_capacity(count));
         for _ in 0..count {
             let r = self.factor(rng);
             let turn = rng.next_u64() & 1;
-            // z = s (2 r v - (r - r')).
-            let offset = offset(&r, rng);
-            offsets.extend(signed(&offset, turn ^ 1, n).iter());
+            factors.extend(shifted_up(&r).iter());
+            // s (r (2v - 1) + r') = 2 r (s v) - s (r - r').
+            offsets.extend(negated(&offset(&r, rng), turn ^ 1, space).iter());
             turned.push(turn);
-            let doubled = (0..words).map(|i| r[i] << 1 | if i > 0 { r[i - 1] >> 63 } else { 0 });
-            factors.extend(doubled);
         }
-        let scaled = v.multiply(&factors, words)?;
-        let both = Computed::chain(&[&scaled, &scaled.negate()?])?;
-        let chosen = both.select(&choice(&turned))?;
-        let offsets = Plaintexts::from_words(v.key(), offsets)?;
-        Ok(Blinded { values: chosen.add_plain(&offsets)?, turned })
+        Blinds { factors, offsets, turned: Some(turned) }
     }
 
     /// The integer part of a real number whose logarithm is uniform.
@@ -92,7 +111,7 @@ impl Blinding {
                 break top;
             }
         };
-        let mut r = Zeroizing::new(vec![0; self.words()]);
+        let mut r = Zeroizing::new(vec![0; self.factor_bits().div_ceil(64)]);
         rng.fill_words(&mut r);
         // The leading one goes to bit `exponent`, its 63 followers below it.
         clear_from(&mut r, exponent + 1);
@@ -103,11 +122,6 @@ impl Blinding {
         }
         r
     }
-}
-
-/// Indices that take element i of the first or of the second half.
-pub(super) fn choice(second: &[u64]) -> Vec<usize> {
-    second.iter().enumerate().map(|(i, bit)| i + *bit as usize * second.len()).collect()
 }
 
 /// Clears the bits from `bit` on.
@@ -121,14 +135,11 @@ fn clear_from(x: &mut [u64], bit: u32) {
 /// r - r' for r' uniform in (-r/2, r/2): r - h + u with h = floor((r - 1) / 2) and u uniform in \[0, 2h\].
 fn offset(r: &[u64], rng: &mut SecretRng) -> Zeroizing<Vec<u64>> {
     let mut h = Zeroizing::new(r.to_vec());
-    let one = unit(r.len());
-    subtract(&mut h, &one);
+    subtract(&mut h, &[1]);
     for i in 0..h.len() {
         h[i] = h[i] >> 1 | h.get(i + 1).copied().unwrap_or(0) << 63;
     }
-    let twice: Zeroizing<Vec<u64>> = Zeroizing::new(
-        (0..h.len()).map(|i| h[i] << 1 | if i > 0 { h[i - 1] >> 63 } else { 0 }).collect(),
-    );
+    let twice = shifted_up(&h);
     let bits = (0..twice.len()).rev().find(|i| twice[*i] != 0);
     let bits = bits.map_or(0, |i| 64 * i as u32 + 64 - twice[i].leading_zeros());
     let mut u = Zeroizing::new(vec![0; r.len()]);
@@ -145,20 +156,19 @@ fn offset(r: &[u64], rng: &mut SecretRng) -> Zeroizing<Vec<u64>> {
     out
 }
 
-fn unit(len: usize) -> Vec<u64> {
-    let mut one = vec![0; len];
-    one[0] = 1;
-    one
+/// Twice a number that leaves room for it.
+fn shifted_up(x: &[u64]) -> Zeroizing<Vec<u64>> {
+    let low = |i: usize| if i > 0 { x[i - 1] >> 63 } else { 0 };
+    Zeroizing::new((0..x.len()).map(|i| x[i] << 1 | low(i)).collect())
 }
 
-fn subtract(a: &mut [u64], b: &[u64]) -> u64 {
+fn subtract(a: &mut [u64], b: &[u64]) {
     let mut borrow = 0;
     for (i, a) in a.iter_mut().enumerate() {
         let (d, first) = a.overflowing_sub(b.get(i).copied().unwrap_or(0));
         let (d, second) = d.overflowing_sub(borrow);
         (*a, borrow) = (d, u64::from(first) | u64::from(second));
     }
-    borrow
 }
 
 fn add(a: &mut [u64], b: &[u64]) {
@@ -170,15 +180,16 @@ fn add(a: &mut [u64], b: &[u64]) {
     }
 }
 
-/// x modulo n, or n - x where `negative` is 1.
-fn signed(x: &[u64], negative: u64, n: &[u64]) -> Zeroizing<Vec<u64>> {
-    let mut minus = Zeroizing::new(n.to_vec());
-    subtract(&mut minus, x);
-    let mask = negative.wrapping_neg();
-    for (i, word) in minus.iter_mut().enumerate() {
-        *word = *word & mask | x.get(i).copied().unwrap_or(0) & !mask;
-    }
-    minus
+/// x, or -x where `negative` is 1, in two's complement of so many words.
+fn negated(x: &[u64], negative: u64, words: usize) -> Zeroizing<Vec<u64>> {
+    let (mask, mut carry) = (negative.wrapping_neg(), negative);
+    let word = |i: usize| x.get(i).copied().unwrap_or(0);
+    let complement = (0..words).map(|i| {
+        let (sum, over) = (word(i) ^ mask).overflowing_add(carry);
+        carry = u64::from(over);
+        sum
+    });
+    Zeroizing::new(complement.collect())
 }
 
 #[cfg(test)]
@@ -186,6 +197,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use proptest::prelude::*;
 
     fn value(x: &[u64]) -> f64 {
         x.iter().rev().fold(0.0, |sum, word| sum * 2f64.powi(64) + *word as f64)
@@ -223,10 +235,80 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn negatives_cancel(x in any::<u64>(), y in any::<u64>()) {
+            let mut sum = negated(&[x, y], 1, 3);
+            add(&mut sum, &negated(&[x, y], 0, 3));
+            prop_assert_eq!(&*sum, &[0, 0, 0]);
+        }
+    }
+
+    /// The law of |z| for |2v - 1| = m: what it gives every integer.
+    fn law(blinding: Blinding, m: usize) -> Vec<f64> {
+        let end = (m + 1) << blinding.high;
+        let mut steps = vec![0.0; end + 1];
+        for r in 1_usize << blinding.low..1 << blinding.high {
+            let p = ((r + 1) as f64 / r as f64).log2() / blinding.spread();
+            let h = (r - 1) / 2;
+            let each = p / (2 * h + 1) as f64;
+            steps[r * m - h] += each;
+            steps[r * m + h + 1] -= each;
+        }
+        let mut sum = 0.0;
+        steps
+            .iter()
+            .map(|step| {
+                sum += step;
+                sum
+            })
+            .collect()
+    }
+
+    /// The bounds, against laws of narrow factors that are summed up integer by integer.
+    #[test]
+    fn laws_are_within_their_bounds() {
+        let (bits, low, high) = (3, 14, 19);
+        let blinding = Blinding { mode: PopcornMode::Affine, bits, low, high };
+        let laws = [1_usize, 3, 5, 9].map(|m| (m, law(blinding, m)));
+        let at = |law: &[f64], z: usize| law.get(z).copied().unwrap_or(0.0);
+        for (m, first) in &laws {
+            assert!((first.iter().sum::<f64>() - 1.0).abs() < 1e-6);
+            let even = 1.0 / (blinding.spread() * std::f64::consts::LN_2);
+            for (z, p) in first.iter().enumerate().skip(1) {
+                let ratio = p * z as f64 / even;
+                assert!(ratio < 1.0 + blinding.roughness(), "{m}: {ratio} at {z}");
+                let whole = (m + 1) << low < z && z < (m - 1) << high;
+                assert!(!whole || ratio > 1.0 - blinding.roughness(), "{m}: {ratio} at {z}");
+            }
+            for (n, second) in laws.iter().filter(|(n, _)| n > m) {
+                let difference = |z| (at(first, z) - at(second, z)).abs();
+                let distance = (0..second.len()).map(difference).sum::<f64>() / 2.0;
+                let ratio_bits = (*n as f64 / *m as f64).log2();
+                let bound = blinding.distance(ratio_bits);
+                assert!(distance < bound, "{m} and {n}: {distance} above {bound}");
+                // What it is without rounding: no bound could be much lower.
+                let least = ratio_bits / blinding.spread();
+                assert!(distance > 0.95 * least, "{m} and {n}: {distance} below {least}");
+            }
+        }
+        // Relative entropy to the mean of the laws: what a value that is uniform among them tells.
+        let mean = |z| laws.iter().map(|(_, law)| at(law, z)).sum::<f64>() / laws.len() as f64;
+        let means: Vec<f64> = (0..laws[3].1.len()).map(mean).collect();
+        let told = laws.iter().map(|(_, law)| {
+            let terms = law.iter().zip(&means).filter(|(p, _)| **p > 1e-300);
+            terms.map(|(p, q)| p * (p / q).log2()).sum::<f64>()
+        });
+        let told = told.sum::<f64>() / laws.len() as f64;
+        let bound = blinding.information();
+        assert!(told < bound && told > bound / 3.0, "{told} bits of {bound}");
+    }
+
     #[test]
     fn distances() {
-        assert!(distance(16, 1.0) < 0.03);
-        assert!(distance(16, 16.0) < 0.11);
+        let distance = |bits, ratio| Blinding::new(PopcornMode::Affine, bits).distance(ratio);
+        assert!(distance(16, 1.0) < 0.025 && distance(16, 16.0) < 0.103);
         assert!(distance(16, 16.0) > distance(16, 1.0));
+        assert!(Blinding::new(PopcornMode::Affine, 24).information() < 0.2);
     }
 }

@@ -1,12 +1,13 @@
-use super::exchange::Answerer;
-use super::messages::{INPUT, OUTPUT, PUBLIC_KEY, receive};
+use super::answer::Answerer;
+use super::messages::{BATCH, INPUT, OUTPUT, PUBLIC_KEY, WORKING};
 use super::plan::Plan;
+use super::supply::Supply;
 use crate::request::Request;
 use crate::session::{self, Terms, Wish};
 use crate::walk::Progress;
 use crate::{Clock, Error};
 use sordino_graph::fixed::semantics::{encode, wrap};
-use sordino_he::paillier::SecretKey;
+use sordino_he::paillier::{Pool, SecretKey};
 use sordino_secret::{Disclosure, Ledger, SecretRng};
 use sordino_wire::{Lane, Meter, Phase, Public};
 use zeroize::Zeroizing;
@@ -17,7 +18,6 @@ pub struct PopcornSession {
     terms: Terms,
     plan: Plan,
     key: SecretKey,
-    rng: SecretRng,
     ledger: Ledger,
     clock: Clock,
 }
@@ -49,7 +49,7 @@ impl PopcornSession {
         lane.send(PUBLIC_KEY, Public::new(&key.public().to_bytes()))?;
         lane.flush()?;
         clock.stop();
-        Ok(Self { lane, terms, plan, key, rng, ledger: Ledger::default(), clock })
+        Ok(Self { lane, terms, plan, key, ledger: Ledger::default(), clock })
     }
 
     /// What was agreed.
@@ -90,30 +90,16 @@ impl PopcornSession {
         }
         let values: Zeroizing<Vec<i128>> =
             Zeroizing::new(input.iter().map(|w| wrap(*w, edge.ring).into()).collect());
-        self.clock.enter(Phase::Online, None);
-        self.lane.meter_mut().set(Phase::Online, None);
-        Request::Infer(1).send(&mut self.lane)?;
-        let mut party =
-            Answerer { lane: &mut self.lane, plan: &self.plan, key: &self.key, rng: &mut self.rng };
-        party.send(INPUT, &values)?;
-        party.lane.flush()?;
-        for (i, node) in graph.nodes.iter().enumerate() {
-            progress.layer(i, graph.nodes.len(), &node.name);
-            let layer = i as u32;
-            self.clock.enter(Phase::Online, Some(layer));
-            party.lane.meter_mut().set(Phase::Online, Some(layer));
-            for step in self.plan.steps(layer) {
-                party.answer(step)?;
-            }
-        }
-        self.clock.enter(Phase::Online, None);
-        self.lane.meter_mut().set(Phase::Online, None);
-        let public = self.key.public();
-        let scores = receive(&mut self.lane, OUTPUT, public, self.plan.output_len())?;
-        let scores = self.key.decrypt(&scores)?.to_signed(public)?;
-        let ring = graph.edges[graph.output.0 as usize].ring;
-        self.ledger.note(Disclosure::Logits, scores.len() as u64);
-        self.clock.stop();
+        let Self { lane, plan, key, ledger, clock, .. } = self;
+        let fill = |pool: &mut Pool, count, rng: &mut SecretRng| Ok(key.fill(pool, count, rng)?);
+        let [_, ciphertexts] = plan.ciphertexts()?;
+        let scores = Supply::run(key.public(), ciphertexts, fill, |zeros| {
+            let party = Answerer { lane, plan, key, zeros };
+            answer_all(party, &values, clock, progress)
+        })?;
+        ledger.note(Disclosure::Logits, scores.len() as u64);
+        clock.stop();
+        let ring = plan.graph.edges[plan.graph.output.0 as usize].ring;
         Ok(scores.iter().map(|v| encode(*v as i64, ring)).collect())
     }
 
@@ -123,4 +109,35 @@ impl PopcornSession {
         Request::Bye.send(&mut self.lane)?;
         Ok(meter)
     }
+}
+
+/// An inference: the input up, all questions answered, the scores down.
+fn answer_all(
+    mut party: Answerer<'_>,
+    input: &[i128],
+    clock: &mut Clock,
+    progress: &mut dyn Progress,
+) -> Result<Zeroizing<Vec<i128>>, Error> {
+    let plan = party.plan;
+    clock.enter(Phase::Online, None);
+    party.lane.meter_mut().set(Phase::Online, None);
+    Request::Infer(1).send(party.lane)?;
+    party.send(INPUT, input, BATCH)?;
+    for (i, node) in plan.graph.nodes.iter().enumerate() {
+        progress.layer(i, plan.graph.nodes.len(), &node.name);
+        let layer = i as u32;
+        clock.enter(Phase::Online, Some(layer));
+        party.lane.meter_mut().set(Phase::Online, Some(layer));
+        let signs = plan.signs_of_life(layer);
+        for sign in 0..signs {
+            party.lane.recv(WORKING, 0)?;
+            progress.part(sign + 1, signs + 1);
+        }
+        for exchange in plan.exchanges(layer) {
+            party.run(exchange, progress)?;
+        }
+    }
+    clock.enter(Phase::Online, None);
+    party.lane.meter_mut().set(Phase::Online, None);
+    Ok(party.receive(OUTPUT, plan.output_len())?.to_signed(party.key.public())?)
 }

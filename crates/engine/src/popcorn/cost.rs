@@ -1,8 +1,9 @@
 use super::messages::replay;
-use super::plan::{Plan, Step};
+use super::plan::{Exchange, Plan};
+use super::schedule::{Event, schedule};
 use crate::Error;
 use crate::request::REQUEST_LEN;
-use crate::session::Wish;
+use crate::session::{PopcornMode, Wish};
 use sordino_graph::fixed::FixedGraph;
 use sordino_wire::{Dir, Meter, Phase, Role};
 
@@ -38,26 +39,11 @@ impl PopcornCost {
         replay(meter, Dir::Up, plan.input_len(), size);
         for layer in 0..plan.graph.nodes.len() as u32 {
             meter.set(Phase::Online, Some(layer));
-            for step in plan.steps(layer) {
-                match *step {
-                    Step::Truncate { values, bits, .. } => {
-                        replay(meter, Dir::Down, plan.packed(values, bits)?.count, size);
-                        replay(meter, Dir::Up, values, size);
-                        replay(meter, Dir::Up, values, size);
-                    }
-                    Step::Compare { values, .. } => {
-                        let asked = plan.asked(values);
-                        replay(meter, Dir::Down, asked, size);
-                        replay(meter, Dir::Up, asked, size);
-                    }
-                    Step::Rectify { values, bits } => {
-                        let asked = plan.asked(values);
-                        replay(meter, Dir::Down, asked, size);
-                        replay(meter, Dir::Down, plan.packed(asked, bits)?.count, size);
-                        replay(meter, Dir::Up, asked, size);
-                        replay(meter, Dir::Up, asked, size);
-                    }
-                }
+            for _ in 0..plan.signs_of_life(layer) {
+                meter.message(Dir::Down, 0);
+            }
+            for exchange in plan.exchanges(layer) {
+                replay_exchange(meter, plan, exchange)?;
             }
         }
         meter.set(Phase::Online, None);
@@ -65,8 +51,69 @@ impl PopcornCost {
         Ok(())
     }
 
+    /// What an inference tells the client about intermediate values; none in `paper`, which has no such bound.
+    pub fn exposure(&self) -> Option<Exposure> {
+        if self.plan.mode == PopcornMode::Paper {
+            return None;
+        }
+        let mut exposure = Exposure::default();
+        for (round, values) in self.plan.rounds() {
+            let Some((tests, bits)) = round.blinded() else { continue };
+            let (blinding, values) = (self.plan.blinding(bits), (values * tests) as u64);
+            exposure.values += values;
+            exposure.distance = exposure.distance.max(blinding.distance(f64::from(bits + 1)));
+            exposure.bits += values as f64 * blinding.information();
+        }
+        Some(exposure)
+    }
+
     /// What was predicted so far.
     pub fn meter(&self) -> &Meter {
         &self.meter
     }
+}
+
+/// What the blinded values of one inference in `affine` tell, at most, beside the output: about the model, together with
+/// the client's own input. Proofs stand at [`crate::popcorn`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Exposure {
+    /// Blinded values that the client sees.
+    pub values: u64,
+    /// The statistical distance between the blinded values of any two values in range, for the values of most bits.
+    pub distance: f64,
+    /// Bits of information about intermediate values in all of an inference, whatever the client knows already. More of them
+    /// than the weights have does not say that the weights are given away, only that this bound does not exclude it.
+    pub bits: f64,
+}
+
+fn replay_exchange(meter: &mut Meter, plan: &Plan, exchange: &Exchange) -> Result<(), Error> {
+    let size = plan.strength.ciphertext_bytes();
+    let tiles = plan.tiles(exchange);
+    let question = |meter: &mut Meter, tile: usize, round: usize| -> Result<(), Error> {
+        for count in plan.question(exchange.rounds[round], tiles[tile].len())? {
+            replay(meter, Dir::Down, count, size);
+        }
+        Ok(())
+    };
+    let answer = |meter: &mut Meter, tile: usize, round: usize| {
+        for (_, each) in exchange.rounds[round].answers() {
+            replay(meter, Dir::Up, each * tiles[tile].len(), size);
+        }
+    };
+    for event in schedule(tiles.len(), exchange.rounds.len()) {
+        match event {
+            Event::Ask { tile, round } => {
+                question(meter, tile, round)?;
+                // The client answers at once, the server reads later.
+                if meter.role() == Role::Client {
+                    answer(meter, tile, round);
+                }
+            }
+            Event::Read { tile, round } if meter.role() == Role::Server => {
+                answer(meter, tile, round);
+            }
+            Event::Read { .. } => {}
+        }
+    }
+    Ok(())
 }

@@ -1,13 +1,12 @@
-use super::blind::choice;
-use super::exchange::Asker;
-use super::plan::Step;
+use super::ask::Asker;
+use super::messages::WORKING;
 use super::server::Kernels;
 use crate::evaluator::Linear;
 use crate::{Error, Evaluator, Layer};
 use sordino_graph::fixed::semantics::{Next, Tournament, fill_value, index_map, windows};
 use sordino_graph::fixed::{FixedOp, Function, PoolShape, Rearrange, WeightId, Weights};
 use sordino_he::paillier::Computed;
-use sordino_wire::Phase;
+use sordino_wire::{Phase, Public};
 
 /// The server's walk over encrypted tensors, a ciphertext per element.
 pub(super) struct Server<'a> {
@@ -29,20 +28,31 @@ fn gather(x: &Computed, fill: &Computed, index: &[Option<usize>]) -> Result<Comp
 }
 
 impl Server<'_> {
-    fn kernel(&self, l: &Layer<'_>, x: &Computed) -> Result<Computed, Error> {
-        let kernel = self.kernels.layer(l.index).ok_or_else(|| mismatch(l))?;
-        Ok(kernel.apply_to_computed(x)?)
+    /// A convolution, block by block, with a sign of life after each but the last.
+    fn kernel(&mut self, l: &Layer<'_>, x: &Computed) -> Result<Computed, Error> {
+        let blocks = self.kernels.layer(l.index);
+        let mut parts = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            if !parts.is_empty() {
+                self.asker.lane.send(WORKING, Public::new(&[]))?;
+                self.asker.lane.flush()?;
+                self.asker.observer.part(parts.len(), blocks.len());
+            }
+            parts.push(block.apply_to_computed(x)?);
+        }
+        if parts.is_empty() {
+            return Err(mismatch(l));
+        }
+        Ok(Computed::chain(&parts.iter().collect::<Vec<_>>())?)
     }
 
-    /// min(t, 0) = t - max(t, 0) instead of max(t, 0) where the owner's signs say so.
-    fn flipped(&self, l: &Layer<'_>, t: &Computed, kept: Computed) -> Result<Computed, Error> {
-        let FixedOp::Activate { flips: Some(id), .. } = &l.node.op else { return Ok(kept) };
+    /// For each value 1 where the owner's signs want min(t, 0) instead of max(t, 0).
+    fn flips(&self, l: &Layer<'_>) -> Result<Option<Vec<u64>>, Error> {
+        let FixedOp::Activate { flips: Some(id), .. } = &l.node.op else { return Ok(None) };
         let flips = self.layer_bias(l, *id)?;
-        let plane = (t.len() / flips.len().max(1)).max(1);
-        let second: Vec<u64> =
-            flips.iter().flat_map(|flip| std::iter::repeat_n(*flip as u64, plane)).collect();
-        let rest = self.asker.subtract(t, &kept)?;
-        Ok(Computed::chain(&[&kept, &rest])?.select(&choice(&second))?)
+        let plane = (l.input(0).len() / flips.len().max(1)).max(1);
+        let each = flips.iter().flat_map(|flip| std::iter::repeat_n(*flip as u64, plane));
+        Ok(Some(each.collect()))
     }
 
     fn layer_bias(&self, l: &Layer<'_>, id: WeightId) -> Result<Vec<i128>, Error> {
@@ -56,6 +66,7 @@ impl Evaluator for Server<'_> {
 
     fn begin(&mut self, l: &Layer<'_>) -> Result<(), Error> {
         self.asker.lane.meter_mut().set(Phase::Online, Some(l.index));
+        self.asker.observer.layer(l.index as usize, l.graph.nodes.len(), &l.node.name);
         Ok(())
     }
 
@@ -78,32 +89,17 @@ impl Evaluator for Server<'_> {
         &mut self,
         l: &Layer<'_>,
         _: u32,
-        f: Function,
+        _: Function,
         x: &Computed,
     ) -> Result<Computed, Error> {
-        let plan = self.asker.plan;
-        let mut y = x.select(&(0..x.len()).collect::<Vec<_>>())?;
-        for step in plan.steps(l.index) {
-            match *step {
-                Step::Truncate { bits, shift, .. } => y = self.asker.truncate(&y, bits, shift)?,
-                // The truncation has done it.
-                Step::Compare { .. } => {}
-                Step::Rectify { bits, .. } => {
-                    let Function::ReluMax { hi } = f else {
-                        let kept = self.asker.rectify(&y, bits)?;
-                        y = self.flipped(l, &y, kept)?;
-                        continue;
-                    };
-                    // min(max(t, 0), hi) = max(t, 0) - max(t - hi, 0).
-                    let n = y.len();
-                    let above = self.asker.add_plain(&y, &vec![-i128::from(hi); n])?;
-                    let both = self.asker.rectify(&Computed::chain(&[&y, &above])?, bits)?;
-                    let part = |from: usize| both.select(&(from..from + n).collect::<Vec<_>>());
-                    y = self.asker.subtract(&part(0)?, &part(n)?)?;
-                }
+        match self.asker.plan.exchanges(l.index) {
+            [] => Ok(x.range(0..x.len())?),
+            [exchange] => {
+                let flips = self.flips(l)?;
+                self.asker.run(exchange, x, flips.as_deref())
             }
+            _ => Err(mismatch(l)),
         }
-        Ok(y)
     }
 
     fn sum_pool(&mut self, l: &Layer<'_>, _: &PoolShape, x: &Computed) -> Result<Computed, Error> {
@@ -128,11 +124,12 @@ impl Evaluator for Server<'_> {
         let leaves: Vec<Option<u32>> = bracket.leaves.iter().copied().map(Some).collect();
         let mut values = pick(x, (pool.h * pool.w) as usize, &leaves)?;
         let mut size = leaves.len();
-        for level in &bracket.levels {
+        let exchanges = self.asker.plan.exchanges(l.index);
+        for (level, exchange) in bracket.levels.iter().zip(exchanges) {
             let side = |i: usize| level.pairs.iter().map(|p| Some(p[i])).collect::<Vec<_>>();
             let (a, b) = (pick(&values, size, &side(0))?, pick(&values, size, &side(1))?);
             let difference = self.asker.subtract(&a, &b)?;
-            let best = self.asker.rectify(&difference, l.input(0).ring)?.add(&b)?;
+            let best = self.asker.run(exchange, &difference, None)?.add(&b)?;
             let (pairs, won) = (level.pairs.len(), best.len());
             let next = (0..channels).flat_map(|c| {
                 level.next.iter().map(move |n| match *n {

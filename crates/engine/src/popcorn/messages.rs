@@ -8,16 +8,21 @@ pub(super) const PUBLIC_KEY: Kind = Kind::new(0x0500, "Paillier public key");
 pub(super) const INPUT: Kind = Kind::new(0x0501, "encrypted input");
 pub(super) const BLINDED: Kind = Kind::new(0x0502, "blinded values");
 pub(super) const MASKED: Kind = Kind::new(0x0503, "masked values");
-pub(super) const PARTS: Kind = Kind::new(0x0504, "encrypted parts");
+pub(super) const PARTS: Kind = Kind::new(0x0504, "encrypted upper parts");
 pub(super) const BITS: Kind = Kind::new(0x0505, "encrypted bits");
 pub(super) const PRODUCTS: Kind = Kind::new(0x0506, "encrypted products");
 pub(super) const OUTPUT: Kind = Kind::new(0x0507, "encrypted output");
+/// Empty: the server is at a long layer, and alive.
+pub(super) const WORKING: Kind = Kind::new(0x0508, "sign of life");
 
 /// Ciphertexts of a message.
-pub(super) const CHUNK: usize = 64;
+const CHUNK: usize = 64;
+/// Ciphertexts of input and output that are converted at a time.
+pub(super) const BATCH: usize = 1024;
 
-fn chunks(count: usize) -> impl Iterator<Item = usize> {
-    (0..count).step_by(CHUNK).map(move |i| CHUNK.min(count - i))
+/// Numbers up to `count` in pieces.
+pub(super) fn pieces(count: usize, size: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..count).step_by(size).map(move |from| from..(from + size).min(count))
 }
 
 /// Sends ciphertexts, without flushing.
@@ -37,15 +42,15 @@ pub(super) fn receive(
 ) -> Result<Ciphertexts, Error> {
     let size = key.strength().ciphertext_bytes();
     let mut bytes = Vec::new();
-    for n in chunks(count) {
-        bytes.extend(lane.recv(kind, n * size)?);
+    for piece in pieces(count, CHUNK) {
+        bytes.extend(lane.recv(kind, piece.len() * size)?);
     }
     Ok(Ciphertexts::from_bytes(key, &bytes)?)
 }
 
 /// Replays the messages of so many ciphertexts of `size` bytes.
 pub(super) fn replay(meter: &mut Meter, dir: Dir, count: usize, size: usize) {
-    for n in chunks(count) {
-        meter.message(dir, n * size);
+    for piece in pieces(count, CHUNK) {
+        meter.message(dir, piece.len() * size);
     }
 }

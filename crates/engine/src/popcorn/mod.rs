@@ -76,20 +76,24 @@
 //! inference", arXiv 2107.01786 (linear layers, blinding, permutation, dummies, pooling before activation); the affine
 //! blinding, masked rectifier and exact truncation are ours.
 
+mod answer;
+mod ask;
 mod blind;
 mod client;
 mod cost;
 mod evaluator;
-mod exchange;
-mod messages;
-mod plan;
-mod server;
-mod support;
 #[cfg(test)]
-mod tests;
+mod leaks;
+mod messages;
+mod order;
+mod plan;
+mod round;
+mod schedule;
+mod server;
+mod supply;
+mod support;
 
-pub use blind::distance;
 pub use client::PopcornSession;
-pub use cost::PopcornCost;
+pub use cost::{Exposure, PopcornCost};
 pub use server::{PopcornModel, PopcornOffer, serve};
 pub use support::PopcornBackend;

@@ -1,10 +1,16 @@
 use super::blind::Blinding;
+use super::messages::pieces;
+use super::round::Round;
 use super::support::refuse;
 use crate::Error;
-use crate::session::{BackendChoice, LinearChoice, PaillierBits, PopcornMode, Reveal, Wish};
+use crate::session::{
+    BackendChoice, LinearChoice, PaillierBits, PopcornMode, Reveal, Truncation, Wish,
+};
 use sordino_graph::fixed::semantics::{Tournament, windows};
 use sordino_graph::fixed::{ConvShape, FixedGraph, FixedNode, FixedOp, Function, PoolShape};
-use sordino_he::paillier::{Packing, Strength};
+use sordino_he::paillier::{Packing, Slots, Strength};
+use sordino_kernels::bigint::LANES;
+use std::ops::Range;
 
 /// Values that the exchanges of an inference are about, at most: hours of a core.
 const MAX_VALUES: usize = 1 << 24;
@@ -12,30 +18,39 @@ const MAX_VALUES: usize = 1 << 24;
 const MAX_WEIGHTS: usize = 1 << 25;
 /// Ciphertexts of an edge, each of some 2 KiB as it is computed with.
 const MAX_EDGE: usize = 1 << 22;
+/// Values that are blinded in a tile, about: some hundred milliseconds of a core, a few MiB of answers.
+const TILE: usize = 1024;
+/// Products of weights and values that a server may compute without a sign of life: less than a minute of a core without
+/// vectors, half of one with them.
+const SILENT: u64 = 1 << 21;
 
 /// What both parties derive from the graph and the wish.
 pub(super) struct Plan {
     pub(super) graph: FixedGraph,
     pub(super) mode: PopcornMode,
     pub(super) strength: Strength,
-    layers: Vec<Vec<Step>>,
+    layers: Vec<Vec<Exchange>>,
 }
 
-/// One exchange about `values` integers of magnitude at most 2^(bits - 1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Split at `shift` bits.
-    Truncate { values: usize, bits: u32, shift: u32 },
-    /// Whether each is positive.
-    Compare { values: usize, bits: u32 },
-    /// max(v, 0).
-    Rectify { values: usize, bits: u32 },
+/// Questions about the same values, round after round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Exchange {
+    pub(super) values: usize,
+    pub(super) rounds: Vec<Round>,
 }
 
-/// How values lie in packed ciphertexts.
-pub(super) struct Packed {
+/// How a tile's values are masked.
+pub(super) struct Masked {
     pub(super) packing: Packing,
     pub(super) slots: usize,
+    pub(super) count: usize,
+}
+
+/// How a tile's values are blinded.
+pub(super) struct Blinded {
+    pub(super) blinding: Blinding,
+    pub(super) slots: Slots,
+    pub(super) values: usize,
     pub(super) count: usize,
 }
 
@@ -62,10 +77,14 @@ impl Plan {
                     .into(),
             ));
         }
-        let layers: Vec<Vec<Step>> =
-            graph.nodes.iter().map(|node| steps(graph, node)).collect::<Result<_, _>>()?;
-        let values: usize =
-            layers.iter().flatten().map(Step::values).fold(0, usize::saturating_add);
+        let exchanges = |node| exchanges(graph, node, wish.truncation);
+        let layers: Vec<Vec<Exchange>> =
+            graph.nodes.iter().map(exchanges).collect::<Result<_, _>>()?;
+        let asked = layers.iter().flatten().flat_map(|exchange| {
+            let tests = exchange.rounds.iter().map(|round| round.tests().max(1));
+            tests.map(|tests| exchange.values.saturating_mul(tests))
+        });
+        let values = asked.fold(0, usize::saturating_add);
         let weights: usize = graph.nodes.iter().map(kernel_len).fold(0, usize::saturating_add);
         let widest = graph.edges.iter().map(|edge| edge.len()).max().unwrap_or(0);
         if values > MAX_VALUES || weights > MAX_WEIGHTS || widest > MAX_EDGE {
@@ -78,23 +97,81 @@ impl Plan {
     }
 
     /// The exchanges of a layer, in order.
-    pub(super) fn steps(&self, layer: u32) -> &[Step] {
-        self.layers.get(layer as usize).map_or(&[], |steps| steps)
+    pub(super) fn exchanges(&self, layer: u32) -> &[Exchange] {
+        self.layers.get(layer as usize).map_or(&[], |exchanges| exchanges)
     }
 
-    /// How values of so many bits are masked together.
-    pub(super) fn packed(&self, values: usize, bits: u32) -> Result<Packed, Error> {
-        let packing = Packing::new(self.strength, bits)?;
-        let slots = packing.slots().min(values).max(1);
-        Ok(Packed { packing, slots, count: values.div_ceil(slots) })
-    }
-
-    /// Values of an exchange together with its dummies.
-    pub(super) fn asked(&self, values: usize) -> usize {
-        match self.mode {
-            PopcornMode::Affine => values,
-            PopcornMode::Paper => values + values.div_ceil(4),
+    /// Signs of life that the server gives while it computes a layer.
+    pub(super) fn signs_of_life(&self, layer: u32) -> usize {
+        match self.graph.nodes.get(layer as usize).map(|node| &node.op) {
+            Some(FixedOp::Linear { conv, .. }) => blocks(conv).len() - 1,
+            _ => 0,
         }
+    }
+
+    /// The values of an exchange together with its dummies.
+    pub(super) fn asked(&self, exchange: &Exchange) -> usize {
+        match self.mode {
+            PopcornMode::Affine => exchange.values,
+            PopcornMode::Paper => exchange.values + exchange.values.div_ceil(4),
+        }
+    }
+
+    /// The tiles of an exchange, which fill the ciphertexts of blinded values.
+    pub(super) fn tiles(&self, exchange: &Exchange) -> Vec<Range<usize>> {
+        let filled = exchange.rounds.iter().find_map(|round| {
+            let (tests, bits) = round.blinded()?;
+            let slots = Slots::most(self.strength, self.blinding(bits).slot_bits());
+            Some(((slots.max(1) * LANES).div_ceil(tests), tests))
+        });
+        let (unit, tests) = filled.unwrap_or((1, 1));
+        let size = (TILE / tests / unit).max(1) * unit;
+        pieces(self.asked(exchange), size).collect()
+    }
+
+    /// How the values of a round are masked together.
+    pub(super) fn masked(&self, round: Round, elements: usize) -> Result<Option<Masked>, Error> {
+        let Some(bits) = round.masked() else { return Ok(None) };
+        let packing = Packing::new(self.strength, bits)?;
+        let slots = balanced(elements, packing.slots());
+        Ok(Some(Masked { packing, slots, count: elements.div_ceil(slots) }))
+    }
+
+    /// How the values of a round are blinded together.
+    pub(super) fn blinded(&self, round: Round, elements: usize) -> Result<Option<Blinded>, Error> {
+        let Some((tests, bits)) = round.blinded() else { return Ok(None) };
+        let (blinding, values) = (self.blinding(bits), tests * elements);
+        let bits = blinding.slot_bits();
+        let slots = balanced(values, Slots::most(self.strength, bits));
+        let slots = Slots::new(self.strength, bits, slots)?;
+        Ok(Some(Blinded { blinding, slots, values, count: slots.count(values) }))
+    }
+
+    /// Ciphertexts of a round's question about so many elements: blinded and masked.
+    pub(super) fn question(&self, round: Round, elements: usize) -> Result<[usize; 2], Error> {
+        let blinded = self.blinded(round, elements)?.map_or(0, |blinded| blinded.count);
+        Ok([blinded, self.masked(round, elements)?.map_or(0, |masked| masked.count)])
+    }
+
+    /// Ciphertexts that the server and the client make in an inference: all questions and the output, and the input and
+    /// all answers.
+    pub(super) fn ciphertexts(&self) -> Result<[usize; 2], Error> {
+        let (mut server, mut client) = (self.output_len(), self.input_len());
+        for exchange in self.layers.iter().flatten() {
+            for tile in self.tiles(exchange) {
+                for round in &exchange.rounds {
+                    server += self.question(*round, tile.len())?.iter().sum::<usize>();
+                    client += round.answers().iter().map(|(_, n)| n * tile.len()).sum::<usize>();
+                }
+            }
+        }
+        Ok([server, client])
+    }
+
+    /// Every round of an inference, with the number of values that it is about.
+    pub(super) fn rounds(&self) -> impl Iterator<Item = (Round, usize)> {
+        let exchanges = self.layers.iter().flatten();
+        exchanges.flat_map(|e| e.rounds.iter().map(|round| (*round, e.values)))
     }
 
     /// How values of so many bits are blinded.
@@ -111,14 +188,11 @@ impl Plan {
     }
 }
 
-impl Step {
-    fn values(&self) -> usize {
-        match *self {
-            Self::Truncate { values, .. }
-            | Self::Compare { values, .. }
-            | Self::Rectify { values, .. } => values,
-        }
-    }
+/// Slots of a ciphertext, at most `most`, with which as few groups of ciphertexts as possible are about equally full: work
+/// goes with the slots of a group, whether or not all its lanes are used.
+fn balanced(values: usize, most: usize) -> usize {
+    let groups = values.div_ceil(most.max(1) * LANES).max(1);
+    values.div_ceil(groups * LANES).max(1)
 }
 
 fn kernel_len(node: &FixedNode) -> usize {
@@ -131,32 +205,37 @@ fn kernel_len(node: &FixedNode) -> usize {
     }
 }
 
+/// Output channels of a convolution that are computed without a sign of life between.
+pub(super) fn blocks(conv: &ConvShape) -> Vec<Range<usize>> {
+    let (rows, columns) = conv.output();
+    let taps = u64::from(conv.cin / conv.groups) * u64::from(conv.kernel[0] * conv.kernel[1]);
+    let channel = taps.saturating_mul(u64::from(rows) * u64::from(columns)).max(1);
+    let all = conv.cout as usize;
+    // Channels of different groups read different inputs.
+    let size = if conv.groups == 1 { (SILENT / channel).max(1) as usize } else { all };
+    pieces(all, size.min(all).max(1)).collect()
+}
+
 /// Checks a layer and lists its exchanges.
-pub(super) fn steps(graph: &FixedGraph, node: &FixedNode) -> Result<Vec<Step>, Error> {
+pub(super) fn exchanges(
+    graph: &FixedGraph,
+    node: &FixedNode,
+    truncation: Truncation,
+) -> Result<Vec<Exchange>, Error> {
     let input = &graph.edges[node.inputs[0].0 as usize];
     Ok(match &node.op {
         FixedOp::Activate { shift, function, .. } => {
-            let (values, mut bits, mut steps) = (input.len(), input.ring, Vec::new());
-            if *shift > 0 {
-                steps.push(Step::Truncate { values, bits, shift: *shift });
-                steps.push(Step::Compare { values, bits: shift + 1 });
-                // Rounded up at the most.
-                bits = (bits - shift + 1).min(64);
-            }
-            match function {
-                Function::Identity => {}
-                Function::Relu => steps.push(Step::Rectify { values, bits }),
-                Function::ReluMax { hi } => {
-                    let bits = (bits.max(65 - hi.leading_zeros()) + 1).min(64);
-                    steps.push(Step::Rectify { values: 2 * values, bits });
-                }
-            }
-            steps
+            let rounds = activation(input.ring, *shift, *function, truncation);
+            let asks = !rounds.is_empty();
+            asks.then(|| Exchange { values: input.len(), rounds }).into_iter().collect()
         }
         FixedOp::MaxPool(pool) => {
+            // Differences of two values.
+            let bits = (input.ring + 1).min(64);
+            let rounds = vec![Round::Rectify { bits, shift: 0, bound: None }];
             let levels = Tournament::new(&windows(pool)).levels;
             let pairs = levels.iter().map(|level| level.pairs.len() * pool.channels as usize);
-            pairs.map(|values| Step::Rectify { values, bits: input.ring }).collect()
+            pairs.map(|values| Exchange { values, rounds: rounds.clone() }).collect()
         }
         FixedOp::Mul => {
             return Err(refuse(
@@ -177,6 +256,27 @@ pub(super) fn steps(graph: &FixedGraph, node: &FixedNode) -> Result<Vec<Step>, E
         | FixedOp::Concat { .. }
         | FixedOp::Rearrange(_) => Vec::new(),
     })
+}
+
+fn activation(ring: u32, shift: u32, function: Function, truncation: Truncation) -> Vec<Round> {
+    // What no value reaches is no bound.
+    let bound = match function {
+        Function::ReluMax { hi } if ring - shift > u64::BITS - hi.leading_zeros() => Some(hi),
+        _ => None,
+    };
+    let rectifies = function != Function::Identity;
+    if rectifies && (shift == 0 || truncation == Truncation::OneLsb) {
+        return vec![Round::Rectify { bits: ring, shift, bound }];
+    }
+    if shift == 0 {
+        return Vec::new();
+    }
+    let exact = truncation == Truncation::Exact;
+    let split = [Round::Split { bits: ring, shift, exact }];
+    let carry = exact.then_some(Round::Carry { shift });
+    // Rounded up at the most.
+    let rectify = Round::Rectify { bits: (ring - shift + 1).min(64), shift: 0, bound };
+    split.into_iter().chain(carry).chain(rectifies.then_some(rectify)).collect()
 }
 
 /// A convolution as the encryption names it.

@@ -1,17 +1,20 @@
+use super::ask::Asker;
 use super::evaluator::Server;
-use super::exchange::Asker;
-use super::messages::{INPUT, OUTPUT, PUBLIC_KEY, receive};
-use super::plan::{Plan, shape, steps, sum_shape};
+use super::messages::{BATCH, INPUT, OUTPUT, PUBLIC_KEY, pieces, receive};
+use super::plan::{Plan, blocks, exchanges, shape, sum_shape};
+use super::supply::Supply;
 use crate::Error;
 use crate::request::Request;
-use crate::session::{self, BackendChoice, PopcornMode, Refusal, Wish};
+use crate::session::{self, BackendChoice, PopcornMode, Refusal, Truncation, Wish};
 use crate::twoparty::Observer;
-use crate::walk::walk;
+use crate::walk::{Silent, walk};
 use sordino_graph::fixed::{FixedModel, FixedOp};
-use sordino_he::paillier::{Layout, Linear, PublicKey};
+use sordino_he::ConvShape;
+use sordino_he::paillier::{Computed, Layout, Linear, Pool, PublicKey};
 use sordino_secret::SecretRng;
 use sordino_wire::{AbortCode, Lane, Meter, Phase};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A model made ready to be served.
 pub struct PopcornModel {
@@ -19,31 +22,38 @@ pub struct PopcornModel {
     kernels: Kernels,
 }
 
-/// Weights sorted by layer number.
-pub(super) struct Kernels(BTreeMap<u32, Linear>);
+/// Weights sorted by layer number, in blocks of output channels.
+pub(super) struct Kernels(BTreeMap<u32, Vec<Linear>>);
 
 impl Kernels {
     fn new(model: &FixedModel) -> Result<Self, Error> {
         let mut kernels = BTreeMap::new();
         for (i, node) in model.graph.nodes.iter().enumerate() {
-            let kernel = match &node.op {
+            let blocks = match &node.op {
                 FixedOp::Linear { conv, weights, .. } => {
-                    let kernel = &model.weights.layers[weights.0 as usize].kernel;
-                    Linear::new(&Layout::elements(&shape(conv))?, kernel)?
+                    let (all, kernel) =
+                        (shape(conv), &model.weights.layers[weights.0 as usize].kernel);
+                    let taps = all.kernel_len() / (all.cout as usize).max(1);
+                    let block = |channels: Range<usize>| {
+                        let shape = ConvShape { cout: channels.len() as u32, ..all };
+                        let kernel = &kernel[channels.start * taps..channels.end * taps];
+                        Linear::new(&Layout::elements(&shape)?, kernel)
+                    };
+                    blocks(conv).into_iter().map(block).collect::<Result<_, _>>()?
                 }
                 FixedOp::SumPool(pool) => {
                     let shape = sum_shape(pool);
-                    Linear::new(&Layout::elements(&shape)?, &vec![1; shape.kernel_len()])?
+                    vec![Linear::new(&Layout::elements(&shape)?, &vec![1; shape.kernel_len()])?]
                 }
                 _ => continue,
             };
-            kernels.insert(i as u32, kernel);
+            kernels.insert(i as u32, blocks);
         }
         Ok(Self(kernels))
     }
 
-    pub(super) fn layer(&self, layer: u32) -> Option<&Linear> {
-        self.0.get(&layer)
+    pub(super) fn layer(&self, layer: u32) -> &[Linear] {
+        self.0.get(&layer).map_or(&[], |blocks| blocks)
     }
 }
 
@@ -55,7 +65,7 @@ impl PopcornModel {
     pub fn new(model: FixedModel) -> Result<Self, Error> {
         model.validate()?;
         for node in &model.graph.nodes {
-            steps(&model.graph, node)?;
+            exchanges(&model.graph, node, Truncation::Exact)?;
         }
         let kernels = Kernels::new(&model)?;
         Ok(Self { model, kernels })
@@ -152,12 +162,25 @@ fn infer(
     rng: &mut SecretRng,
     observer: &mut dyn Observer,
 ) -> Result<(), Error> {
-    let input = receive(lane, INPUT, key, plan.input_len())?.computed();
-    let asker = Asker { lane, plan, key, rng };
-    let mut server = Server { asker, kernels, weights: &model.weights };
-    let output = walk(&plan.graph, &mut server, input, observer)?;
-    let Server { mut asker, .. } = server;
-    asker.lane.meter_mut().set(Phase::Online, None);
-    asker.send(OUTPUT, &output)?;
-    Ok(asker.lane.flush()?)
+    let fill = |pool: &mut Pool, count, rng: &mut SecretRng| {
+        pool.fill(count, rng);
+        Ok(())
+    };
+    let [ciphertexts, _] = plan.ciphertexts()?;
+    Supply::run(key, ciphertexts, fill, |zeros| {
+        let input = pieces(plan.input_len(), BATCH)
+            .map(|piece| Ok(receive(lane, INPUT, key, piece.len())?.computed()))
+            .collect::<Result<Vec<_>, Error>>()?;
+        let input = Computed::chain(&input.iter().collect::<Vec<_>>())?;
+        let asker = Asker { lane, plan, key, rng, zeros, observer };
+        let mut server = Server { asker, kernels, weights: &model.weights };
+        let output = walk(&plan.graph, &mut server, input, &mut Silent)?;
+        let Server { mut asker, .. } = server;
+        asker.lane.meter_mut().set(Phase::Online, None);
+        for piece in pieces(output.len(), BATCH) {
+            asker.send(OUTPUT, &output.range(piece)?)?;
+            asker.lane.flush()?;
+        }
+        Ok(())
+    })
 }

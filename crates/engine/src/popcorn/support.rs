@@ -1,5 +1,5 @@
-use super::plan::steps;
-use crate::session::PopcornMode;
+use super::plan::exchanges;
+use crate::session::{PopcornMode, Truncation};
 use crate::{Backend, Error, Threat};
 use sordino_graph::fixed::{FixedGraph, FixedNode};
 
@@ -36,7 +36,8 @@ impl Backend for PopcornBackend {
 
     fn supports(&self, graph: &FixedGraph) -> Result<(), Error> {
         graph.validate()?;
-        graph.nodes.iter().try_for_each(|node| steps(graph, node).map(drop))
+        let check = |node| exchanges(graph, node, Truncation::Exact).map(drop);
+        graph.nodes.iter().try_for_each(check)
     }
 }
 

@@ -3,7 +3,9 @@ use super::number::{is_below, product, remainder};
 use super::public::is_unit;
 use super::{Plaintexts, Pool, PublicKey, wire};
 use crate::Error;
-use sordino_kernels::bigint::Limbs;
+use sordino_kernels::Wiped;
+use sordino_kernels::bigint::{LANES, Limbs};
+use std::ops::Range;
 use zeroize::Zeroizing;
 
 /// Ciphertexts under one key that may be sent: fresh encryptions, re-randomised results, or a peer's.
@@ -158,6 +160,41 @@ impl Computed {
         Ok(Self::new(&self.key, residues.collect()))
     }
 
+    /// Those of a range of numbers.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if there are not so many.
+    pub fn range(&self, range: Range<usize>) -> Result<Self, Error> {
+        let limbs = self.key.0.modulus.limbs();
+        let part = self.residues.get(range.start * limbs..range.end * limbs);
+        let part =
+            part.ok_or_else(|| Error::Misuse(format!("ciphertexts {range:?} of {}", self.len())))?;
+        Ok(Self::new(&self.key, part.to_vec()))
+    }
+
+    /// This one where its bit is 0, the other one where it is 1, in the same time for both.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if keys or numbers differ.
+    pub fn choose(&self, other: &Self, bits: &[u64]) -> Result<Self, Error> {
+        if self.key != other.key || self.len() != other.len() || self.len() != bits.len() {
+            return Err(Error::Misuse(format!(
+                "{} bits to choose of {} ciphertexts and {}, under one key or two",
+                bits.len(),
+                self.len(),
+                other.len()
+            )));
+        }
+        let limbs = self.key.0.modulus.limbs();
+        let pairs = self.residues.chunks_exact(limbs).zip(other.residues.chunks_exact(limbs));
+        let mut residues = Vec::with_capacity(self.residues.len());
+        for ((a, b), bit) in pairs.zip(bits) {
+            let mask = (bit & 1).wrapping_neg();
+            residues.extend(a.iter().zip(b).map(|(a, b)| a ^ ((a ^ b) & mask)));
+        }
+        Ok(Self::new(&self.key, residues))
+    }
+
     /// Encryptions of plaintexts that are known to whoever sees them: without randomness.
     ///
     /// # Errors
@@ -234,26 +271,28 @@ impl Computed {
         Ok(Self::new(&self.key, inverses.ok_or(Error::PeerMisbehaved { what })?))
     }
 
-    /// Multiplies by non-negative factors of `words` words each, least significant first.
+    /// Multiplies by non-negative factors of `bits` bits each, in whole words, least significant first.
     ///
-    /// *Cost*: 1.2 products per bit, in the same time for all factors of a length.
+    /// *Cost*: 1.3 products per bit, in the same time for all factors of a length.
     ///
     /// # Errors
     /// [`Error::Misuse`] if there are not as many factors as ciphertexts.
-    pub fn multiply(&self, factors: &[u64], words: usize) -> Result<Self, Error> {
-        let (modulus, count) = (&self.key.0.modulus, self.len());
-        if words == 0 || factors.len() != words * count {
+    pub fn multiply(&self, factors: &[u64], bits: usize) -> Result<Self, Error> {
+        let (modulus, count, words) = (&self.key.0.modulus, self.len(), bits.div_ceil(64));
+        if bits == 0 || factors.len() != words * count {
             return Err(Error::Misuse(format!(
-                "{} words of factors, {words} each, for {count} ciphertexts",
+                "{} words of factors of {bits} bits for {count} ciphertexts",
                 factors.len()
             )));
         }
         let zero = vec![0; words];
         let residues = batch::build(modulus, count, |scratch, i, group: &mut [Limbs]| {
             let index = batch::lanes(i, count);
-            modulus.gather(&self.residues, index, group);
+            let mut base = Wiped::zeros(modulus.limbs());
+            modulus.gather(&self.residues, index, &mut base);
+            modulus.gather(&[], [None; LANES], group);
             let exponents = index.map(|i| i.map_or(&zero[..], |i| &factors[i * words..][..words]));
-            modulus.pow(scratch, group, exponents);
+            modulus.raise_onto(scratch, group, &base, exponents, bits);
         });
         Ok(Self::new(&self.key, residues))
     }

@@ -3,6 +3,7 @@ use sordino_secret::SecretRng;
 use zeroize::Zeroizing;
 
 use super::number::difference;
+use super::plain::{deposit, extract};
 use super::{Computed, Plaintexts, PublicKey, Strength, batch};
 use crate::Error;
 
@@ -145,19 +146,14 @@ impl Packing {
         let mut out = Zeroizing::new(Vec::with_capacity(masked.len() * slots));
         for i in 0..masked.len() {
             let words = masked.words(i);
-            let word = |i: usize| u128::from(words.get(i).copied().unwrap_or(0));
-            let excess = words.iter().enumerate().fold(0, |rest, (i, word)| {
-                let keep = used.saturating_sub(64 * i).min(64) as u32;
-                rest | word.checked_shr(keep).unwrap_or(0)
-            });
-            if excess != 0 {
+            if !masked.is_within(i, used) {
                 return Err(Error::PeerMisbehaved { what: "Paillier result: more than its slots" });
             }
             out.extend((0..slots).map(|slot| {
-                let (at, shift) = (slot * width / 64, slot * width % 64);
-                let low = (word(at) | word(at + 1) << 64) >> shift;
-                let high = word(at + 2) << 1 << (127 - shift);
-                (low | high) & (u128::MAX >> (128 - width))
+                let at = slot * width;
+                let value =
+                    u128::from(extract(words, at)) | u128::from(extract(words, at + 64)) << 64;
+                value & (u128::MAX >> (128 - width))
             }));
         }
         Ok(out)
@@ -215,15 +211,8 @@ impl Packing {
     fn join(&self, slots: usize, values: impl Iterator<Item = u128>) -> Zeroizing<Vec<u64>> {
         let mut out = Zeroizing::new(vec![0; self.strength.words()]);
         for (slot, value) in values.take(slots).enumerate() {
-            let (at, shift) = (slot * self.slot_bits() / 64, slot * self.slot_bits() % 64);
-            let parts = [value << shift, value >> 1 >> (127 - shift)];
-            for (i, part) in parts.into_iter().enumerate() {
-                for (j, word) in [part as u64, (part >> 64) as u64].into_iter().enumerate() {
-                    if let Some(out) = out.get_mut(at + 2 * i + j) {
-                        *out |= word;
-                    }
-                }
-            }
+            let parts = [value as u64, (value >> 64) as u64];
+            deposit(&mut out, slot * self.slot_bits(), &parts);
         }
         out
     }

@@ -94,23 +94,31 @@ impl Plaintexts {
         Ok(values)
     }
 
-    /// For each plaintext 1 if it is positive, 0 if it is zero or negative, in the same time for all.
-    pub fn positive(&self, key: &PublicKey) -> Zeroizing<Vec<u64>> {
-        let n = key.modulus();
-        let of = |x: &[u64]| {
-            // Twice a positive number is below n.
-            let (mut borrow, mut top, mut any) = (0, 0, 0);
-            for (word, n) in x.iter().zip(n) {
-                let twice = word << 1 | top;
-                top = word >> 63;
-                any |= word;
-                let (d, first) = twice.overflowing_sub(*n);
-                let (_, second) = d.overflowing_sub(borrow);
-                borrow = u64::from(first) | u64::from(second);
+    /// Whether one of them is below 2^bits, in the same time for all.
+    pub(super) fn is_within(&self, i: usize, bits: usize) -> bool {
+        let excess = self.words(i).iter().enumerate().fold(0, |rest, (i, word)| {
+            let keep = bits.saturating_sub(64 * i).min(64) as u32;
+            rest | word.checked_shr(keep).unwrap_or(0)
+        });
+        excess == 0
+    }
+}
+
+/// 64 bits of a number from bit `at` on.
+pub(super) fn extract(x: &[u64], at: usize) -> u64 {
+    let word = |i: usize| x.get(i).copied().unwrap_or(0);
+    let (i, shift) = (at / 64, at % 64);
+    word(i) >> shift | word(i + 1) << 1 << (63 - shift)
+}
+
+/// Puts a number from bit `at` on where there are zeros. Nothing of it may lie beyond the end but zeros.
+pub(super) fn deposit(out: &mut [u64], at: usize, value: &[u64]) {
+    let (first, shift) = (at / 64, at % 64);
+    for (i, word) in value.iter().enumerate() {
+        for (i, part) in [(first + i, word << shift), (first + i + 1, word >> 1 >> (63 - shift))] {
+            if let Some(out) = out.get_mut(i) {
+                *out |= part;
             }
-            let below = borrow & (top ^ 1);
-            below & ((any | any.wrapping_neg()) >> 63)
-        };
-        Zeroizing::new((0..self.len()).map(|i| of(self.words(i))).collect())
+        }
     }
 }

@@ -59,6 +59,18 @@ impl Pool {
         wipe(&mut residues);
     }
 
+    /// Takes all of another pool's.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if it is for another key.
+    pub fn append(&mut self, other: Self) -> Result<(), Error> {
+        if self.key != other.key {
+            return Err(Error::Misuse("the pool is for another key".into()));
+        }
+        self.put(&other.residues);
+        Ok(())
+    }
+
     pub(super) fn put(&mut self, residues: &[u64]) {
         // Growing in place would leave copies behind.
         let mut all = Vec::with_capacity(self.residues.len() + residues.len());

@@ -97,7 +97,7 @@ fn pools_run_out_and_keys_do_not_mix() {
     assert!(ours.add(&c.computed()).is_err());
     assert!(ours.add(&encrypt(&[1, 2]).computed()).is_err());
     assert!(ours.select(&[1]).is_err());
-    assert!(ours.multiply(&[1, 2], 1).is_err());
+    assert!(ours.multiply(&[1, 2], 64).is_err());
     assert!(ours.multiply(&[], 0).is_err());
     assert!(Plaintexts::from_words(public, public.modulus().to_vec()).is_err());
     assert!(Plaintexts::from_words(public, vec![0; 31]).is_err());

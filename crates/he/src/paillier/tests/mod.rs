@@ -3,6 +3,7 @@
 mod layers;
 mod misuse;
 mod scheme;
+mod slots;
 
 use std::sync::OnceLock;
 
