@@ -103,11 +103,11 @@ impl Blinding {
     /// The integer part of a real number whose logarithm is uniform.
     fn factor(self, rng: &mut SecretRng) -> Zeroizing<Vec<u64>> {
         let span = u128::from(self.high - self.low);
-        let exponent = self.low + (u128::from(rng.next_u64()) * span >> 64) as u32;
+        let exponent = self.low + ((u128::from(rng.next_u64()) * span) >> 64) as u32;
         // The leading bits of 1 <= mu < 2 with density 1 / mu: a uniform mu is taken with probability 1 / mu.
         let top = loop {
             let top = rng.next_u64() | 1 << 63;
-            if u128::from(rng.next_u64()) * u128::from(top) >> 127 == 0 {
+            if (u128::from(rng.next_u64()) * u128::from(top)) >> 127 == 0 {
                 break top;
             }
         };
