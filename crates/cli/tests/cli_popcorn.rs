@@ -76,6 +76,8 @@ fn private_and_clear_scores_are_equal_at_the_predicted_cost() {
         assert_eq!(top(&private), top(&clear), "{backend:?}");
         let planned = net.plan(&[&backend[..], &SMALL_KEY].concat());
         assert_eq!(planned["plan"]["key_bits"], 2048);
+        let distance = planned["plan"]["exposed"]["distance"].as_f64();
+        assert_eq!(distance.is_some_and(|d| (1e-3..0.5).contains(&d)), backend == POPCORN);
         assert_eq!(private["promise"], planned["promise"]);
         let layers = || planned["plan"]["layers"].as_array().unwrap().iter();
         let expected = sum(layers()
@@ -126,7 +128,9 @@ fn plans_show_layers_and_leaks() {
     let model = model.to_str().unwrap();
     let of = |options: &[&str]| ok(&[&["plan", model][..], options].concat());
     let affine = of(&POPCORN);
-    for part in ["paillier", "Activate", "3072 bits", "rounds", "semi-honest", "a little about"] {
+    for part in
+        ["paillier", "Activate", "3072 bits", "rounds", "semi-honest", "advantage of at most"]
+    {
         assert!(affine.contains(part), "'{part}' is not in {affine}");
     }
     let paper = of(&[&PAPER[..], &SMALL_KEY].concat());

@@ -13,15 +13,12 @@ use loopback::{Case, prepare};
 use popcorn::{name, predicted, session, wishes};
 use sordino::engine::run_clear;
 use sordino::engine::session::{PaillierBits, Wish};
-use sordino::report::cpu_seconds;
 use sordino::wire::Role;
 
 fn equal(case: &Case, wishes: &[Wish], count: usize) {
     let Some(p) = prepare(case, count) else { return };
     for wish in wishes {
-        let start = cpu_seconds();
         let got = session(&p.fixed, *wish, &p.words);
-        let spent = start.and_then(|start| Some(cpu_seconds()? - start)).unwrap_or(f64::NAN);
         for (x, y) in p.words.iter().zip(&got.outputs) {
             assert_eq!(*y, run_clear(&p.fixed, x).unwrap(), "{} {}", case.model, name(wish));
         }
@@ -38,13 +35,12 @@ fn equal(case: &Case, wishes: &[Wish], count: usize) {
         }
         let total = got.client.total();
         println!(
-            "{:<22} {} {count} images, each {:.2} MB up, {:.2} MB down, {} rounds, {:.2} CPU-s",
+            "{:<22} {} {count} images, each {:.2} MB up, {:.2} MB down, {} rounds",
             case.model,
             name(wish),
             total.up as f64 / 1e6 / count as f64,
             total.down as f64 / 1e6 / count as f64,
-            total.rounds / count as u64,
-            spent / count as f64
+            total.rounds / count as u64
         );
     }
 }

@@ -8,7 +8,7 @@ mod supply;
 mod twoparty;
 
 pub use garbled::{GarbledPlan, LayerTables};
-pub use popcorn::PopcornPlan;
+pub use popcorn::{Exposed, PopcornPlan};
 pub use supply::supply;
 pub use twoparty::TwoPartyPlan;
 
@@ -257,12 +257,16 @@ mod tests {
             found.and_then(|s| s.refusal)
         };
         let rings = graph();
-        assert_eq!(refusal(&rings, "twoparty"), None);
+        for name in ["twoparty", "popcorn", "popcorn-paper"] {
+            assert_eq!(refusal(&rings, name), None);
+        }
         assert!(refusal(&rings, "garbled").is_some_and(|why| why.contains("relu")));
         let residues = tables();
         assert_eq!(refusal(&residues.graph, "garbled"), None);
         assert_eq!(refusal(&residues.graph, "clear"), None);
-        assert!(refusal(&residues.graph, "twoparty").is_some_and(|why| why.contains("table")));
+        for name in ["twoparty", "popcorn", "popcorn-paper"] {
+            assert!(refusal(&residues.graph, name).is_some_and(|why| why.contains("table")));
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ use sordino::engine::session::{
     BackendChoice, LinearChoice, PaillierBits, PopcornMode, SupplyChoice, Truncation, Wish,
 };
 use sordino::graph::fixed::decode_output;
+use sordino::graph::float;
 use sordino::wire::Role;
 use weights::{Variant, prepared};
 
@@ -127,7 +128,10 @@ impl Wanted {
     }
 
     fn wishes(&self) -> Vec<Wish> {
-        let of = |bits: &PaillierBits| self.modes.iter().map(|mode| mode.wish(*bits));
+        let of = |bits: &PaillierBits| {
+            let bits = *bits;
+            self.modes.iter().map(move |mode| mode.wish(bits))
+        };
         self.bits.iter().flat_map(of).collect()
     }
 }
@@ -168,22 +172,24 @@ fn measure(case: &Case, variant: Variant, wishes: &[Wish]) {
     let Some(p) = prepared(case, variant) else { return };
     let want = run_clear(&p.fixed, &p.words[0]).unwrap();
     let scores = |words: &[u64]| decode_output(&p.fixed.graph, words).unwrap();
+    let float = float::run(&p.model.graph, &[p.model.tensor(&p.samples[0]).unwrap()]).unwrap();
+    let float = best(float[0].as_f32().unwrap());
     for wish in wishes {
         let run = peer.infer(*wish, &p.words[0]);
-        let mut note = String::new();
+        let (got, exact) = (scores(&run.output), scores(&want));
+        assert_eq!(best(&got), best(&exact), "{} {}", case.model, name(wish));
+        let mut note = format!("class {} (float {float})", best(&got));
         if wish.truncation == Truncation::Exact {
             assert_eq!(run.output, want, "{} {}", case.model, name(wish));
         } else {
-            let (got, want) = (scores(&run.output), scores(&want));
-            assert_eq!(best(&got), best(&want), "{} {}", case.model, name(wish));
-            let off = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            note = format!(", scores off by {off:.4} at most");
+            let off = got.iter().zip(&exact).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            note += &format!(", scores off by {off:.4} at most");
         }
         let total = run.meter.total();
         assert_eq!(total, predicted(&p.fixed.graph, *wish, Role::Client, 1).total());
         println!(
             "{:<22} {:<9} {} {:>8.2} MB up {:>8.2} MB down {:>5} rounds | client {:>7.2} CPU-s, server {:>7.2} (+{:.2} to \
-             load) | {:>7.2} s | {:.0} and {:.0} MB held{note}",
+             load) | {:>7.2} s | {:.0} and {:.0} MB held | {note}",
             case.model,
             variant.name(),
             name(wish),

@@ -1,14 +1,14 @@
 //! Networks with fewer and smaller weights: what that saves, not what it costs in accuracy.
 
-use super::loopback::{Case, Prepared, prepare};
-use sordino::graph::fixed::{FixedModel, FixedOp};
+use super::loopback::{Case, Prepared, prepare_changed};
+use sordino::rewrite::compress::{Method, Scale, Scope, Settings, compress};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Variant {
     Dense,
     /// The smallest half of each layer's weights is zero.
     Pruned,
-    /// And the rest of 4 bits.
+    /// And the rest has 4 bits.
     Quantised,
 }
 
@@ -19,28 +19,21 @@ impl Variant {
     pub(super) fn name(self) -> &'static str {
         Self::ALL[self as usize].0
     }
+
+    fn methods(self) -> &'static [Method] {
+        static METHODS: [Method; 2] = [
+            Method::Prune { sparsity: 0.5, scope: Scope::Layer, keep_floats: false },
+            Method::Quantise { bits: 4, scale: Scale::Layer },
+        ];
+        &METHODS[..self as usize]
+    }
 }
 
 /// A network and one of its inputs.
 pub(super) fn prepared(case: &Case, variant: Variant) -> Option<Prepared> {
-    let mut p = match variant {
-        Variant::Quantised => prepare(&case.with_bits(8, 4), 1)?,
-        _ => prepare(case, 1)?,
-    };
-    if variant != Variant::Dense {
-        prune(&mut p.fixed);
-    }
-    Some(p)
-}
-
-fn prune(model: &mut FixedModel) {
-    for node in &model.graph.nodes {
-        let FixedOp::Linear { weights, .. } = node.op else { continue };
-        let kernel = &mut model.weights.layers[weights.0 as usize].kernel;
-        let mut order: Vec<usize> = (0..kernel.len()).collect();
-        order.sort_by_key(|i| kernel[*i].unsigned_abs());
-        for i in &order[..kernel.len() / 2] {
-            kernel[*i] = 0;
+    prepare_changed(case, 1, |graph| {
+        for method in variant.methods() {
+            compress(graph, &Settings::new(method.clone())).unwrap();
         }
-    }
+    })
 }

@@ -7,7 +7,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use sordino_engine::session::Terms;
-use sordino_plan::{Cost, GarbledPlan, Plan, PopcornPlan, Promise, TwoPartyPlan};
+use sordino_plan::{Cost, Exposed, GarbledPlan, Plan, PopcornPlan, Promise, TwoPartyPlan};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -81,11 +81,28 @@ pub(super) fn cost(forecast: &Forecast, images: usize) {
             layered(plan, images);
         }
         Forecast::Garbled(plan) => garbled(plan),
-        Forecast::Popcorn(PopcornPlan { key_bits, plan }) => {
+        Forecast::Popcorn(PopcornPlan { key_bits, exposed, plan }) => {
             eprintln!("Paillier key    {key_bits} bits");
             layered(plan, 1);
+            eprintln!("client sees     {}", sees(exposed.as_ref()));
         }
     }
+}
+
+/// What blinded values tell a client.
+fn sees(exposed: Option<&Exposed>) -> String {
+    exposed.map_or_else(
+        || "blinded values that tell it enough to extract the model".to_owned(),
+        |e| {
+            format!(
+                "{} blinded values per input, each told from another with an advantage of at most {:.1} %; {:.0} bits \
+                 about all of them at most",
+                e.values,
+                100.0 * e.distance,
+                e.bits.ceil()
+            )
+        },
+    )
 }
 
 /// What a cost is for.
@@ -153,10 +170,11 @@ pub(super) fn forecast(plan: &Forecast, images: usize) -> Result<()> {
             say("set-up", &plan.setup)?;
             say(&unit("inference", images), &plan.inference())
         }
-        Forecast::Popcorn(PopcornPlan { key_bits, plan }) => {
+        Forecast::Popcorn(PopcornPlan { key_bits, exposed, plan }) => {
             line(format!("Predicted cost of popcorn, a Paillier key of {key_bits} bits:"))?;
             say("set-up", &plan.setup)?;
-            say("inference", &plan.inference())
+            say("inference", &plan.inference())?;
+            line(format!("client sees     {}", sees(exposed.as_ref())))
         }
         Forecast::Garbled(plan) => {
             line(format!("Predicted cost of garbled, lambda {:.0}:", plan.lambda.floor()))?;

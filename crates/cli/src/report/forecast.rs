@@ -52,7 +52,7 @@ impl Forecast {
             linear.then_some(LinearPlan { method: Method::Paillier, products })
         };
         let plan = Plan::new(graph, counts(model.meter()), linear);
-        Ok(Self::Popcorn(PopcornPlan::new(&wish, plan)))
+        Ok(Self::Popcorn(PopcornPlan::new(&wish, plan, model.exposure())))
     }
 
     /// Of the two-party backend, for so many images at once.

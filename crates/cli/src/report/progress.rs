@@ -4,6 +4,8 @@ use sordino_engine::Progress;
 /// Shows which layer runs, on the terminal if there is one.
 pub struct Watch {
     bar: ProgressBar,
+    /// The layer that runs.
+    layer: String,
 }
 
 impl Watch {
@@ -15,7 +17,7 @@ impl Watch {
         {
             bar.set_style(style);
         }
-        Self { bar }
+        Self { bar, layer: String::new() }
     }
 
     /// Counts items that are not layers.
@@ -23,6 +25,11 @@ impl Watch {
         self.bar.set_length(of);
         self.bar.set_position(done);
         self.bar.set_message(what.to_owned());
+    }
+
+    /// Prints a line to stderr that stays.
+    pub fn say(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
     }
 
     /// Clears the line.
@@ -37,6 +44,11 @@ impl Progress for Watch {
             self.bar.reset();
         }
         self.step(index as u64, of as u64, name);
+        name.clone_into(&mut self.layer);
+    }
+
+    fn part(&mut self, done: usize, of: usize) {
+        self.bar.set_message(format!("{} {done}/{of}", self.layer));
     }
 }
 

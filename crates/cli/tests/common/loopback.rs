@@ -10,7 +10,7 @@ use sordino::engine::session::{
 use sordino::engine::twoparty::{ClientSession, Offer, ServerModel, Unobserved, serve};
 use sordino::graph::fixed::residue::RangeMode;
 use sordino::graph::fixed::{Calibration, FixedModel, QuantiseOptions, encode_input, quantise};
-use sordino::graph::ir::Tensor;
+use sordino::graph::ir::{Graph, Tensor};
 use sordino::graph::zoo::{self, ImageNet, Network};
 use sordino::image::{Channels, Settings};
 use sordino::model::{Model, Source};
@@ -46,14 +46,6 @@ pub(crate) struct Case {
     /// Activation and weight bits: the fewest that keep float's top-1 on the data folder's images
     /// of the network or, without trained weights, of its kind; as fitted where left out.
     bits: Option<(u32, u32)>,
-}
-
-impl Case {
-    /// The same with so many bits of activations and weights.
-    pub(crate) fn with_bits(&self, activations: u32, weights: u32) -> Self {
-        let bits = Some((activations, weights));
-        Self { settings: self.settings.clone(), bits, ..*self }
-    }
 }
 
 fn normalised(mean: &[f32], std: &[f32]) -> Settings {
@@ -202,7 +194,16 @@ pub(crate) struct Prepared {
 
 /// `None`, after saying so, where the data folder is absent.
 pub(crate) fn prepare(case: &Case, count: usize) -> Option<Prepared> {
-    prepare_with(case, count, 64, |model, calibration, seen| match case.bits {
+    prepare_changed(case, count, |_| {})
+}
+
+/// The same of a network that something is done to before.
+pub(crate) fn prepare_changed(
+    case: &Case,
+    count: usize,
+    change: impl FnOnce(&mut Graph),
+) -> Option<Prepared> {
+    prepare_with(case, count, 64, change, |model, calibration, seen| match case.bits {
         None => model.fit(calibration, seen, &QuantiseOptions::default()).unwrap().model,
         Some((act_bits, weight_bits)) => {
             let options = QuantiseOptions { act_bits, weight_bits, ..QuantiseOptions::default() };
@@ -219,15 +220,22 @@ pub(crate) fn prepare_residues(case: &Case, count: usize) -> Option<Prepared> {
         weight_bits: residue::WEIGHT_BITS,
         range: RangeMode::Calibrated { margin: 1.25 },
     };
-    prepare_with(case, count, 128, |model, calibration, seen| {
-        residue::integers(&model.graph, calibration, seen, &settings).unwrap().model
-    })
+    prepare_with(
+        case,
+        count,
+        128,
+        |_| {},
+        |model, calibration, seen| {
+            residue::integers(&model.graph, calibration, seen, &settings).unwrap().model
+        },
+    )
 }
 
 fn prepare_with(
     case: &Case,
     count: usize,
     samples: usize,
+    change: impl FnOnce(&mut Graph),
     quantise: impl FnOnce(&Model, &Calibration, &[Tensor]) -> FixedModel,
 ) -> Option<Prepared> {
     let path = match case.origin {
@@ -242,7 +250,8 @@ fn prepare_with(
     };
     let (calibrate, inputs) = (file(case.calibrate)?, file(case.inputs)?);
     let source = Source { path, overrides: case.settings.clone(), ..Source::default() };
-    let model = Model::load(&source).unwrap();
+    let mut model = Model::load(&source).unwrap();
+    change(&mut model.graph);
     let classes = Classes::new(FINDINGS.map(str::to_owned).into());
     let open = |path| Dataset::open(path, None, &classes, &model.prepare).unwrap();
     let seen: Vec<_> =
