@@ -1,5 +1,9 @@
 //! `sordino rewrite`: networks that are cheaper to run privately, one file for each family of tools.
 
+mod linearize;
+mod train;
+mod training;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
@@ -11,10 +15,16 @@ pub(super) struct Rewrite {
 }
 
 #[derive(Debug, Subcommand)]
-enum Tool {}
+enum Tool {
+    Train(Box<train::Train>),
+    Linearize(Box<linearize::Linearize>),
+}
 
 impl Rewrite {
     pub(super) fn run(&self) -> Result<()> {
-        match self.tool {}
+        match &self.tool {
+            Tool::Train(c) => c.run(),
+            Tool::Linearize(c) => c.run(),
+        }
     }
 }

@@ -1,0 +1,253 @@
+use super::training::{Loaded, Recipe, Report, Sources, failed, write};
+use crate::commands::output;
+use crate::exit::{Exit, Failure};
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use sordino_rewrite::Network;
+use sordino_rewrite::mask::{
+    Choice, Granularity, Point, Search, fixed, linearise, mask_relus, tidy, total,
+};
+use sordino_rewrite::report::{Accuracy, Curve, CurvePoint, LayerLeft};
+use sordino_rewrite::train::{Distillation, Progress, Rule, Schedule, Score, Settings};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Learn which ReLUs may become the identity, which costs nothing privately
+///
+/// Selective Network Linearization: masks are trained together with the weights under growing
+/// pressure; each time a budget is met, the network with so many ReLUs is fine-tuned against the
+/// original and written.
+#[derive(Debug, Args)]
+pub(super) struct Linearize {
+    #[command(flatten)]
+    sources: Sources,
+    /// ReLUs to keep: numbers, or shares such as 12.5%; one network is written for each
+    #[arg(long, value_name = "N|X%,…", value_delimiter = ',', required = true)]
+    relus: Vec<Budget>,
+    /// Folder for the networks, MODEL-relus-N.onnx, and what is known of them: MODEL-relus.json,
+    /// .csv and .html
+    #[arg(short, long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// What is decided on at once
+    #[arg(long, value_enum, default_value = "element")]
+    granularity: GranularityArg,
+    /// How ReLUs are chosen; all but `learnt` are there to compare with
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "learnt")]
+    choice: Vec<ChoiceArg>,
+    #[command(flatten)]
+    search: SearchArgs,
+    /// Weight of the original network's scores against the labels
+    #[arg(long, value_name = "0..1", default_value_t = 0.9)]
+    distil: f32,
+    /// What scores are divided by before they are compared
+    #[arg(long, value_name = "X", default_value_t = 4.0)]
+    temperature: f32,
+    #[command(flatten)]
+    recipe: Recipe,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Search")]
+struct SearchArgs {
+    /// Most passes over the data to search for
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    search_epochs: u64,
+    /// Learning rate while searching, of Adam
+    #[arg(long, value_name = "X", default_value_t = 1e-3)]
+    search_rate: f64,
+    /// Learning rate of masks as a multiple of that of weights
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    mask_speed: f64,
+    /// Pressure on masks at first
+    #[arg(long, value_name = "X", default_value_t = 1e-5)]
+    pressure: f64,
+    /// What it is multiplied by when too few ReLUs were given up
+    #[arg(long, value_name = "X", default_value_t = 1.1)]
+    growth: f64,
+    /// Steps after which that is looked at
+    #[arg(long, value_name = "STEPS", default_value_t = 100)]
+    interval: u64,
+    /// Share of the ReLUs still too many that so many steps must give up
+    #[arg(long, value_name = "0..1", default_value_t = 0.05)]
+    pace: f64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum GranularityArg {
+    /// Every element on its own
+    Element,
+    /// Whole channels
+    Channel,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ChoiceArg {
+    /// By training masks
+    Learnt,
+    /// At random
+    Random,
+    /// Whole layers, the last ones stay
+    Layers,
+}
+
+/// ReLUs to keep.
+#[derive(Debug, Clone, Copy)]
+enum Budget {
+    Number(usize),
+    Share(f64),
+}
+
+impl FromStr for Budget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("'{text}' is neither a number nor a share such as 12.5%");
+        match text.strip_suffix('%') {
+            None => text.parse().map(Self::Number).map_err(|_| wrong()),
+            Some(share) => {
+                let share: f64 = share.trim().parse().map_err(|_| wrong())?;
+                (0.0..=100.0).contains(&share).then_some(Self::Share(share)).ok_or_else(wrong)
+            }
+        }
+    }
+}
+
+impl Budget {
+    fn of(self, total: usize) -> usize {
+        match self {
+            Self::Number(n) => n,
+            Self::Share(percent) => (total as f64 * percent / 100.0) as usize,
+        }
+    }
+}
+
+impl Linearize {
+    pub(super) fn run(&self) -> Result<()> {
+        let loaded = self.sources.load()?;
+        let original = &loaded.network;
+        let mut masked = original.to_graph().map_err(failed)?;
+        let granularity = match self.granularity {
+            GranularityArg::Element => Granularity::Element,
+            GranularityArg::Channel => Granularity::Channel,
+        };
+        let masks = mask_relus(&mut masked, granularity).map_err(failed)?;
+        let all = total(&masks);
+        let budgets: Vec<usize> = self.relus.iter().map(|b| b.of(all)).collect();
+        if let Some(budget) = budgets.iter().find(|&&b| b > all) {
+            let text = format!("--relus {budget}: the network has {all}");
+            return Err(Failure::new(Exit::Usage, text).into());
+        }
+        std::fs::create_dir_all(&self.out)?;
+        let hard = self.hard(&loaded);
+        let scores = loaded.scores(original)?;
+        output::line(format!("{all:>9} ReLUs  {}", loaded.describe(&scores)))?;
+        let network = Network::new(masked, original.device()).map_err(failed)?;
+        let whole = CurvePoint {
+            choice: "original".into(),
+            budget: all,
+            relus: all,
+            accuracy: accuracy(&scores),
+            layers: LayerLeft::of(&network, &masks).map_err(failed)?,
+        };
+        let tests = loaded.tests.iter().map(|t| t.name.clone()).collect();
+        let mut curve = Curve { network: loaded.name.clone(), tests, points: vec![whole] };
+        let per_pass = loaded.train.len().div_ceil(hard.batch.max(1)) as u64;
+        let search = self.search(hard, granularity);
+        for choice in &self.choice {
+            let mut report = Report::new();
+            let mut watch = |p: Progress| report.step(&p, per_pass);
+            let name = format!("{choice:?}").to_lowercase();
+            let mut found = |point: Point| -> Result<(), sordino_rewrite::Error> {
+                let done = self.keep(&loaded, &name, point, &mut curve);
+                done.map_err(|e| sordino_rewrite::Error::Config(format!("{e:#}")))
+            };
+            let choice = match choice {
+                ChoiceArg::Learnt => None,
+                ChoiceArg::Random => Some(Choice::Random { seed: self.recipe.seed }),
+                ChoiceArg::Layers => Some(Choice::Layers),
+            };
+            let samples = &loaded.train;
+            match choice {
+                None => {
+                    let cost = |_: &_| 1.0;
+                    linearise(original, samples, &search, &budgets, &cost, &mut watch, &mut found)
+                }
+                Some(choice) => budgets.iter().try_for_each(|&budget| {
+                    let settings = &search.hard;
+                    let point = fixed(
+                        original,
+                        granularity,
+                        samples,
+                        settings,
+                        budget,
+                        choice,
+                        &mut watch,
+                    )?;
+                    found(point)
+                }),
+            }
+            .map_err(failed)?;
+            report.stop();
+        }
+        let file = |kind: &str| self.out.join(format!("{}-relus.{kind}", loaded.name));
+        output::json_file(&file("json"), &curve)?;
+        write(&file("csv"), curve.csv().as_bytes())?;
+        write(&file("html"), curve.html().as_bytes())
+    }
+
+    fn hard(&self, loaded: &Loaded) -> Settings {
+        let Self { distil: weight, temperature, .. } = *self;
+        let distillation = (weight > 0.0).then_some(Distillation { temperature, weight });
+        Settings { distillation, ..self.recipe.settings(loaded) }
+    }
+
+    fn search(&self, hard: Settings, granularity: Granularity) -> Search {
+        let s = &self.search;
+        let soft = Settings {
+            epochs: s.search_epochs,
+            rate: s.search_rate,
+            rule: Rule::adam(),
+            schedule: Schedule::Constant,
+            decay: 0.0,
+            ..hard.clone()
+        };
+        Search {
+            granularity,
+            pressure: s.pressure,
+            growth: s.growth,
+            interval: s.interval,
+            pace: s.pace,
+            mask_speed: s.mask_speed,
+            threshold: 0.01,
+            soft,
+            hard,
+        }
+    }
+
+    fn keep(&self, loaded: &Loaded, choice: &str, point: Point, curve: &mut Curve) -> Result<()> {
+        let Point { budget, relus, network, masks } = point;
+        let file = match choice {
+            "learnt" => format!("{}-relus-{budget}.onnx", loaded.name),
+            _ => format!("{}-relus-{budget}-{choice}.onnx", loaded.name),
+        };
+        save(&network, &self.out.join(file))?;
+        let scores = loaded.scores(&network)?;
+        output::line(format!("{relus:>9} ReLUs  {}", loaded.describe(&scores)))?;
+        let layers = LayerLeft::of(&network, &masks).map_err(failed)?;
+        let (choice, accuracy) = (choice.to_owned(), accuracy(&scores));
+        curve.points.push(CurvePoint { choice, budget, relus, accuracy, layers });
+        Ok(())
+    }
+}
+
+fn accuracy(scores: &[Score]) -> Vec<Accuracy> {
+    scores.iter().map(|s| Accuracy { right: s.right, total: s.total }).collect()
+}
+
+/// Layers that are all rectified, or not at all, lose their mask.
+fn save(network: &Network, file: &Path) -> Result<()> {
+    let mut graph = network.to_graph().map_err(failed)?;
+    tidy(&mut graph).map_err(failed)?;
+    let network = Network::new(graph, network.device()).map_err(failed)?;
+    write(file, &network.to_onnx().map_err(failed)?)
+}

@@ -1,0 +1,311 @@
+//! What the tools that train have in common: samples, recipes, progress, results.
+
+use crate::commands::args::{self, ModelArgs};
+use crate::data::Sample;
+use crate::exit::{Exit, Failure};
+use crate::image::Channels;
+use crate::model::Model;
+use crate::report::Watch;
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use sordino_graph::ir::{Graph, Tensor};
+use sordino_rewrite::train::{
+    Augment, Progress, Rule, Samples, Schedule, Score, Settings, evaluate,
+};
+use sordino_rewrite::{Device, Error, Network, unfold_batch_norms};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Samples on which statistics of normalisations put back are measured.
+const UNFOLD_SAMPLES: usize = 256;
+/// Samples classified at once.
+const EVALUATE_BATCH: usize = 100;
+
+/// Network and data.
+#[derive(Debug, Args)]
+pub(super) struct Sources {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Training data: MNIST idx (.gz too), CIFAR binary, a folder with one folder per class or with
+    /// labels.csv; may be given several times
+    #[arg(long, value_name = "PATH", required = true)]
+    data: Vec<PathBuf>,
+    /// Labels of the training data, where they are not beside it
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Data to measure accuracy on; may be given several times
+    #[arg(long, value_name = "PATH")]
+    test: Vec<PathBuf>,
+    /// Labels of the test data, where they are not beside it
+    #[arg(long, value_name = "FILE")]
+    test_labels: Option<PathBuf>,
+    /// Use only the first N samples of each training PATH
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Put a batch normalisation after every convolution that has none, as exporters fold them away
+    #[arg(long)]
+    unfold: bool,
+}
+
+/// A test set by the name of its path.
+pub(super) struct Test {
+    pub(super) name: String,
+    samples: Samples,
+}
+
+/// What [`Sources`] name, in memory.
+pub(super) struct Loaded {
+    pub(super) name: String,
+    pub(super) network: Network,
+    pub(super) train: Samples,
+    pub(super) tests: Vec<Test>,
+    /// Whether the channel is the input's last axis.
+    channels_last: bool,
+    /// A black pixel after preprocessing.
+    border: Vec<f32>,
+}
+
+impl Sources {
+    pub(super) fn load(&self) -> Result<Loaded> {
+        let model = self.model.load()?;
+        let mut graph = self.model.graph()?;
+        let shape = graph.value(graph.inputs[0]).shape.clone();
+        let mut train = Samples::new(&shape);
+        for path in &self.data {
+            self.read(&model, path, self.labels.as_deref(), self.limit, &mut train)?;
+        }
+        let mut tests = Vec::new();
+        for path in &self.test {
+            let mut samples = Samples::new(&shape);
+            self.read(&model, path, self.test_labels.as_deref(), None, &mut samples)?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            tests.push(Test { name, samples });
+        }
+        if self.unfold {
+            self.unfold(&mut graph, &train)?;
+        }
+        let name = model.name.clone();
+        let (channels_last, border) = border(&model, &shape);
+        let network = Network::new(graph, &Device::flex()).map_err(failed)?;
+        Ok(Loaded { name, network, train, tests, channels_last, border })
+    }
+
+    fn read(
+        &self,
+        model: &Model,
+        path: &Path,
+        labels: Option<&Path>,
+        limit: Option<usize>,
+        samples: &mut Samples,
+    ) -> Result<()> {
+        let data = args::open(path, labels, model)?;
+        for sample in data.take(limit.unwrap_or(usize::MAX)) {
+            let Sample { name, input, label } = sample?;
+            let unlabelled = || {
+                let text = format!("{}: {name} has no label; give --labels FILE", path.display());
+                Failure::new(Exit::Usage, text)
+            };
+            let label = label.ok_or_else(unlabelled)?;
+            let pushed = samples.push(&input, label).map_err(failed);
+            pushed.with_context(|| format!("{}: {name}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn unfold(&self, graph: &mut Graph, train: &Samples) -> Result<()> {
+        let shape = train.shape().to_vec();
+        let inputs = (0..train.len().min(UNFOLD_SAMPLES))
+            .map(|i| Tensor::f32(shape.clone(), train.input(i).to_vec()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let n = unfold_batch_norms(graph, &inputs).map_err(failed)?;
+        eprintln!("put back {n} batch normalisations");
+        Ok(())
+    }
+}
+
+/// Order of axes, and what moves in where a picture moves: black.
+fn border(model: &Model, shape: &[usize]) -> (bool, Vec<f32>) {
+    let Some(preprocess) = model.prepare.preprocess() else { return (false, Vec::new()) };
+    let count = preprocess.channels().count();
+    let (height, width) = preprocess.size();
+    let data = vec![0; (height * width) as usize * 3];
+    let black = crate::image::Picture::new(height, width, 3, data).ok();
+    let input = black.and_then(|p| preprocess.apply(&p).ok()).unwrap_or_default();
+    let last = shape.last() == Some(&count) && shape.get(1) != Some(&count);
+    let area = (input.len() / count).max(1);
+    let at = |c: usize| if last { c } else { c * area };
+    let grey = preprocess.channels() == Channels::Grey;
+    let channels = if grey { 0..1 } else { 0..count };
+    (last, channels.filter_map(|c| input.get(at(c)).copied()).collect())
+}
+
+impl Loaded {
+    /// How a network does on every test set.
+    pub(super) fn scores(&self, network: &Network) -> Result<Vec<Score>> {
+        let scores = self.tests.iter().map(|t| evaluate(network, &t.samples, EVALUATE_BATCH));
+        scores.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    /// The same in words.
+    pub(super) fn describe(&self, scores: &[Score]) -> String {
+        let of = |(test, s): (&Test, &Score)| {
+            let share = 100.0 * s.accuracy();
+            format!("{}: {} of {} ({share:.2} %)", test.name, s.right, s.total)
+        };
+        self.tests.iter().zip(scores).map(of).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How to train.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Training")]
+pub(super) struct Recipe {
+    /// Passes over the data
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    epochs: u64,
+    /// Samples per step
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    batch: usize,
+    /// Learning rate at its highest
+    #[arg(long, value_name = "X", default_value_t = 0.05)]
+    rate: f64,
+    /// How weights follow their derivatives
+    #[arg(long, value_enum, default_value = "sgd")]
+    rule: RuleArg,
+    /// Momentum of SGD
+    #[arg(long, value_name = "X", default_value_t = 0.9)]
+    momentum: f32,
+    /// How the learning rate changes
+    #[arg(long, value_enum, default_value = "cosine")]
+    schedule: ScheduleArg,
+    /// Steps until the full learning rate
+    #[arg(long, value_name = "STEPS", default_value_t = 0)]
+    warmup: u64,
+    /// Weight decay
+    #[arg(long, value_name = "X", default_value_t = 5e-4)]
+    decay: f64,
+    /// Label smoothing
+    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    smoothing: f32,
+    /// Scale derivatives down to this norm
+    #[arg(long, value_name = "NORM")]
+    clip: Option<f32>,
+    /// Move pictures by up to this many pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 0)]
+    shift: usize,
+    /// Mirror every other picture
+    #[arg(long)]
+    flip: bool,
+    /// Keep means and variances of normalisations as they are
+    #[arg(long)]
+    frozen_statistics: bool,
+    /// Where all random choices come from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RuleArg {
+    Sgd,
+    Adam,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScheduleArg {
+    Constant,
+    Cosine,
+}
+
+impl Recipe {
+    pub(super) fn settings(&self, loaded: &Loaded) -> Settings {
+        Settings {
+            epochs: self.epochs,
+            batch: self.batch,
+            rate: self.rate,
+            schedule: match self.schedule {
+                ScheduleArg::Constant => Schedule::Constant,
+                ScheduleArg::Cosine => Schedule::Cosine { warmup: self.warmup },
+            },
+            rule: match self.rule {
+                RuleArg::Sgd => Rule::Sgd { momentum: self.momentum },
+                RuleArg::Adam => Rule::adam(),
+            },
+            decay: self.decay,
+            smoothing: self.smoothing,
+            augment: Augment {
+                shift: self.shift,
+                flip: self.flip,
+                channels_last: loaded.channels_last,
+                border: loaded.border.clone(),
+            },
+            frozen_statistics: self.frozen_statistics,
+            clip: self.clip,
+            seed: self.seed,
+            ..Settings::default()
+        }
+    }
+}
+
+/// Shows where a training is: a bar on a terminal, and a line for every pass.
+pub(super) struct Report {
+    watch: Watch,
+    start: Instant,
+    /// Steps when the present training began here, and so far.
+    first: u64,
+    last: u64,
+}
+
+impl Report {
+    pub(super) fn new() -> Self {
+        Self { watch: Watch::new(false), start: Instant::now(), first: u64::MAX, last: u64::MAX }
+    }
+
+    /// After a step; `per_pass` of them are a pass over the data.
+    pub(super) fn step(&mut self, p: &Progress, per_pass: u64) {
+        if p.step <= self.last {
+            (self.start, self.first) = (Instant::now(), p.step);
+        }
+        self.last = p.step;
+        let spent = self.start.elapsed().as_secs_f64();
+        let each = spent / (p.step - self.first).max(1) as f64;
+        let left = each * (p.steps - p.step) as f64;
+        let what = format!(
+            "loss {:.4}, {:.2} % right, {} to go",
+            p.loss,
+            100.0 * p.accuracy,
+            crate::report::seconds(left)
+        );
+        self.watch.step(p.step, p.steps, &what);
+        if p.step % per_pass == 0 || p.step == p.steps {
+            let pass = p.step.div_ceil(per_pass);
+            self.watch.say(&format!("pass {pass} of {}: {what}", p.steps.div_ceil(per_pass)));
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.watch.stop();
+    }
+}
+
+/// Writes a file, all of it or none.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map(|_| ()).map_err(|e| e.error)
+    };
+    write().with_context(|| format!("writing {}", path.display()))
+}
+
+/// An error of training with its exit code.
+pub(super) fn failed(error: Error) -> anyhow::Error {
+    let exit = match &error {
+        Error::Config(_) | Error::Data(_) => Exit::Usage,
+        Error::Unsupported { .. } | Error::Graph(_) => Exit::Model,
+        _ => Exit::Other,
+    };
+    Failure::new(exit, error).into()
+}
