@@ -4,7 +4,8 @@ use crate::session::PopcornMode;
 use sordino_secret::SecretRng;
 use zeroize::Zeroizing;
 
-/// Bits that the logarithm of a factor ranges over.
+/// Bits that the logarithm of a factor ranges over. What blinded values tell goes with its inverse, and most of the server's
+/// work with it: eight values of 24 bits fit into a plaintext of 2048.
 const SPREAD: u32 = 192;
 /// Bits by which the least factor exceeds the values, so that rounding factors to integers tells next to nothing.
 const FLOOR: u32 = 10;

@@ -3,6 +3,7 @@ use super::number::{is_below, product, remainder};
 use super::public::is_unit;
 use super::{Plaintexts, Pool, PublicKey, wire};
 use crate::Error;
+use rayon::prelude::*;
 use sordino_kernels::Wiped;
 use sordino_kernels::bigint::{LANES, Limbs};
 use std::ops::Range;
@@ -27,17 +28,17 @@ fn deterministic(key: &PublicKey, plaintexts: &Plaintexts) -> Result<Zeroizing<V
     if !plaintexts.words.len().is_multiple_of(len) {
         return Err(Error::Misuse("the plaintexts are for a key of another size".into()));
     }
-    let mut values = Zeroizing::new(Vec::with_capacity(2 * plaintexts.words.len()));
-    for m in plaintexts.words.chunks_exact(len) {
+    let mut values = Zeroizing::new(vec![0; 2 * plaintexts.words.len()]);
+    let pairs = values.par_chunks_exact_mut(2 * len).zip(plaintexts.words.par_chunks_exact(len));
+    pairs.with_min_len(LANES).for_each(|(out, m)| {
         let value = Zeroizing::new(product(m, n));
         // m n is at most n^2 - n: no carry leaves.
         let mut carry = 1;
-        values.extend(value.iter().map(|word| {
+        for (out, word) in out.iter_mut().zip(value.iter()) {
             let (sum, over) = word.overflowing_add(carry);
-            carry = u64::from(over);
-            sum
-        }));
-    }
+            (*out, carry) = (sum, u64::from(over));
+        }
+    });
     Ok(Zeroizing::new(batch::import(&key.0.modulus, &values)))
 }
 
