@@ -67,25 +67,30 @@ impl Plans {
             PaillierBits::N3072 => Strength::Bits128,
         };
         let mut layers = BTreeMap::new();
+        let (mut products, mut weights) = (0_u64, 0_usize);
         for (i, node) in graph.nodes.iter().enumerate() {
-            if matches!(node.op, FixedOp::Linear { .. }) {
-                layers.insert(i as u32, Plan::new(graph, node, strength)?);
+            if !matches!(node.op, FixedOp::Linear { .. }) {
+                continue;
             }
-        }
-        let products = layers.values().map(Plan::products).fold(0, u64::saturating_add);
-        let weights: usize = layers.values().map(|plan| plan.layout.shape().kernel_len()).sum();
-        if products > MAX_PRODUCTS || weights > MAX_WEIGHTS {
-            return Err(Error::Config(format!(
-                "{products} products modulo n^2 and {weights} weights are too many for Paillier's encryption (at most \
-                 {MAX_PRODUCTS} and {MAX_WEIGHTS}); use --linear lattice"
-            )));
+            let plan = Plan::new(graph, node, strength)?;
+            products = products.saturating_add(plan.products());
+            weights = weights.saturating_add(plan.layout.shape().kernel_len());
+            // Before the next layer is laid out: the graph is the server's word.
+            if products > MAX_PRODUCTS || weights > MAX_WEIGHTS {
+                return Err(Error::Config(format!(
+                    "up to layer '{}', {products} products modulo n^2 and {weights} weights are too many for Paillier's \
+                     encryption (at most {MAX_PRODUCTS} and {MAX_WEIGHTS}); use --linear lattice",
+                    node.name
+                )));
+            }
+            layers.insert(i as u32, plan);
         }
         Ok(Self { strength, layers })
     }
 
     /// Whether the results of so many images may wait for each other.
     pub(crate) fn fit(&self, images: usize) -> Result<(), Error> {
-        let most = self.layers.values().map(|plan| plan.layout.results()).max().unwrap_or(0);
+        let most = self.layers.values().map(|plan| plan.layout.separate()).max().unwrap_or(0);
         match most.saturating_mul(images) {
             n if n > MAX_CIPHERTEXTS && images > 1 => {
                 Err(super::too_many(images, format!("a layer has {n} Paillier ciphertexts")))
@@ -256,7 +261,7 @@ impl Plan {
         let packing = Packing::new(strength, bits).map_err(|e| refuse(e.to_string()))?;
         let layout = Layout::tiles(&shape(conv), &packing).map_err(|e| refuse(e.to_string()))?;
         let slots = layout.inputs().saturating_mul(layout.input_slots());
-        let held = layout.inputs().max(layout.results());
+        let held = layout.inputs().max(layout.separate());
         if slots > MAX_SLOTS || held > MAX_CIPHERTEXTS {
             return Err(refuse(format!(
                 "on Paillier's encryption it has {held} ciphertexts and {slots} slots, at most {MAX_CIPHERTEXTS} and \
@@ -266,9 +271,9 @@ impl Plan {
         Ok(Self { layout, packing, ring })
     }
 
-    /// Those for weights other than zero, and those that re-randomise results.
+    /// Those for weights other than zero and for joining, and those that re-randomise results.
     fn products(&self) -> u64 {
-        self.layout.results() as u64 * (self.layout.shape().taps() as u64 + POOL)
+        self.layout.products() + self.layout.results() as u64 * POOL
     }
 }
 

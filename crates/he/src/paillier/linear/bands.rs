@@ -29,6 +29,41 @@ pub(super) fn bands(layout: &Layout) -> impl Iterator<Item = Band<'_>> {
     })
 }
 
+/// Which rows of the input get a table when.
+pub(super) struct TableRows {
+    /// In the order of [`bands`].
+    pub(super) bands: Vec<RowsOfBand>,
+}
+
+/// Rows that a band is the first to read, and those that it is the last to.
+#[derive(Default)]
+pub(super) struct RowsOfBand {
+    pub(super) made: Vec<usize>,
+    pub(super) dropped: Vec<usize>,
+}
+
+impl TableRows {
+    pub(super) fn new(layout: &Layout) -> Self {
+        let mut uses = vec![None; layout.line()[1]];
+        let mut count = 0;
+        for (i, band) in bands(layout).enumerate() {
+            for row in layout.input_rows(band.rows) {
+                let (first, _) = uses[row].unwrap_or((i, i));
+                uses[row] = Some((first, i));
+            }
+            count = i + 1;
+        }
+        let mut bands: Vec<RowsOfBand> = Vec::new();
+        bands.resize_with(count, RowsOfBand::default);
+        for (row, (first, last)) in uses.into_iter().enumerate().filter_map(|(i, u)| Some((i, u?)))
+        {
+            bands[first].made.push(row);
+            bands[last].dropped.push(row);
+        }
+        Self { bands }
+    }
+}
+
 impl Band<'_> {
     /// Results of one channel, which are consecutive.
     pub(super) fn of_channel(&self, channel: usize) -> Range<usize> {
@@ -49,10 +84,5 @@ impl Band<'_> {
             let i = group * LANES + lane;
             (i < self.len()).then(|| self.of_channel(i / each).start + i % each)
         })
-    }
-
-    /// The input rows that are read.
-    pub(super) fn reads(&self) -> Vec<usize> {
-        self.layout.input_rows(self.rows.clone())
     }
 }

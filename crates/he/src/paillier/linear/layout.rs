@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
+
 use super::bands::bands;
-use super::tiles::{Tiles, distinct};
+use super::tiles::{Tiles, joining};
 use crate::paillier::Packing;
 use crate::{ConvShape, Error};
 
-/// Places of taps on one axis that a layout lists.
+/// Taps at places of one axis: what planning a layer looks at.
 const MAX_PLACES: usize = 1 << 24;
 
 /// How the input and the output of a convolution lie in ciphertexts: public numbers.
@@ -20,8 +22,6 @@ pub struct Layout {
     output: [usize; 2],
     /// Inputs of a channel, rows and columns.
     input: [usize; 2],
-    /// For each row and column of results and each tap the row or column of the input, none in the padding.
-    places: [Vec<Option<u32>>; 2],
     tiles: Option<Tiles>,
 }
 
@@ -42,15 +42,7 @@ impl Layout {
         let output = shape.output()?;
         check_places(shape, output)?;
         let input = [shape.h as usize, shape.w as usize];
-        let places = [0, 1].map(|axis| {
-            let taps = (0..output[axis]).flat_map(|o| (0..shape.kernel[axis]).map(move |k| (o, k)));
-            taps.map(|(o, k)| {
-                let at = offset(shape, axis, o, k).checked_sub(shape.pads[2 * axis] as usize)?;
-                (at < input[axis]).then_some(at as u32)
-            })
-            .collect()
-        });
-        Ok(Self { shape: *shape, output, input, places, tiles: None })
+        Ok(Self { shape: *shape, output, input, tiles: None })
     }
 
     /// Tiles in slots. The packing's values are sums of absolute products of a kernel and its window, in all of its
@@ -62,17 +54,8 @@ impl Layout {
         let output = shape.output()?;
         check_places(shape, output)?;
         let tiles = Tiles::new(shape, packing, output);
-        let read = [0, 1].map(|axis| {
-            let tile = tiles.tile[axis];
-            let taps = (0..tile).flat_map(|o| (0..shape.kernel[axis]).map(move |k| (o, k)));
-            taps.map(|(o, k)| offset(shape, axis, o, k)).collect::<Vec<_>>()
-        });
-        let places = [0, 1].map(|axis| {
-            let known = &tiles.read[axis];
-            read[axis].iter().map(|at| known.binary_search(at).ok().map(|i| i as u32)).collect()
-        });
         let input = [0, 1].map(|axis| tiles.read[axis].len());
-        Ok(Self { shape: *shape, output: tiles.tile, input, places, tiles: Some(tiles) })
+        Ok(Self { shape: *shape, output: tiles.tile, input, tiles: Some(tiles) })
     }
 
     /// The convolution.
@@ -101,8 +84,14 @@ impl Layout {
             .collect()
     }
 
+    /// Products modulo n^2, and squares, of a kernel without weights of zero, if each weight takes one.
+    pub fn products(&self) -> u64 {
+        let joining = self.packing().map_or(0, |packing| joining(packing, self.joined().0));
+        self.separate() as u64 * (self.shape.taps() as u64 + joining)
+    }
+
     /// Results before they are joined.
-    pub(super) fn separate(&self) -> usize {
+    pub fn separate(&self) -> usize {
         self.shape.cout as usize * self.output[0] * self.output[1]
     }
 
@@ -184,9 +173,9 @@ impl Layout {
 
     /// The rows of the input that these rows of results read.
     pub(super) fn input_rows(&self, rows: std::ops::Range<usize>) -> Vec<usize> {
-        let taps = self.shape.kernel[0] as usize;
-        let read = &self.places[0][rows.start * taps..rows.end * taps];
-        distinct(read.iter().flatten().map(|row| *row as usize))
+        let taps = rows.flat_map(|row| (0..self.shape.kernel[0]).map(move |tap| (row, tap)));
+        let read = taps.filter_map(|(row, tap)| self.place(0, row, tap));
+        read.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Channels of the output, rows of a channel, and results of a row.
@@ -206,9 +195,19 @@ impl Layout {
         let (y, channel) = (row % self.output[0], row / self.output[0]);
         let group = channel / (s.cout / s.groups) as usize;
         let input = group * (s.cin / s.groups) as usize + tap.channel as usize;
-        let y = self.places[0][y * s.kernel[0] as usize + tap.ky as usize]? as usize;
-        let x = self.places[1][x * s.kernel[1] as usize + tap.kx as usize]? as usize;
+        let (y, x) = (self.place(0, y, tap.ky)?, self.place(1, x, tap.kx)?);
         Some((input * self.input[0] + y) * self.input[1] + x)
+    }
+
+    /// The row or column of inputs that a tap of a row or column of results reads; none in the padding.
+    fn place(&self, axis: usize, output: usize, tap: u32) -> Option<usize> {
+        let at = offset(&self.shape, axis, output, tap);
+        match &self.tiles {
+            Some(tiles) => tiles.read[axis].binary_search(&at).ok(),
+            None => at
+                .checked_sub(self.shape.pads[2 * axis] as usize)
+                .filter(|at| *at < self.input[axis]),
+        }
     }
 }
 

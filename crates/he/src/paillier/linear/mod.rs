@@ -28,7 +28,7 @@ use sordino_kernels::bigint::{LANES, Limbs, Modulus, Scratch};
 
 use super::{Ciphertexts, Computed, PublicKey};
 use crate::Error;
-use bands::bands;
+use bands::{TableRows, bands};
 use digits::Term;
 use layout::Tap;
 use schedule::{Machine, Operand, Step};
@@ -119,11 +119,17 @@ impl Linear {
             + (tables.products + tables.squares) * self.layout.line()[1] as u64
     }
 
-    /// Residues of the tables of the rows that a band reads.
+    /// Residues of the tables that are in memory at once, at most.
     fn in_memory(&self) -> usize {
-        let rows = bands(&self.layout).map(|band| band.reads().len()).max().unwrap_or(0);
+        let rows = TableRows::new(&self.layout);
+        let (mut held, mut most) = (0, 0);
+        for band in &rows.bands {
+            held += band.made.len();
+            most = most.max(held);
+            held -= band.dropped.len();
+        }
         let each = (1 + usize::from(self.negates)) * self.multiples;
-        rows * self.layout.inputs_of_row() * each
+        most * self.layout.inputs_of_row() * each
     }
 
     /// The layout.
@@ -136,9 +142,7 @@ impl Linear {
     /// *Cost*: some nanoseconds per weight and output.
     pub fn cost(&self) -> Cost {
         let mut cost = Cost::default();
-        let mut read = std::collections::BTreeSet::new();
         for band in bands(&self.layout) {
-            read.extend(band.reads());
             let groups = (0..band.len().div_ceil(LANES)).into_par_iter().map(|group| {
                 let mut counter = Cost::default();
                 let results = band.group(group);
@@ -159,7 +163,9 @@ impl Linear {
             };
             cost = cost.and(join, self.layout.results().div_ceil(LANES) as u64);
         }
-        cost.and(table::cost(self), read.len() as u64)
+        let made =
+            TableRows::new(&self.layout).bands.iter().map(|band| band.made.len()).sum::<usize>();
+        cost.and(table::cost(self), made as u64)
     }
 
     /// The convolution of encrypted inputs: `each` takes the results part by part, in the order of [`Layout::parts`].
@@ -210,21 +216,18 @@ impl Linear {
         let mut tables: Vec<Option<Table>> =
             std::iter::repeat_with(|| None).take(layout.line()[1]).collect();
         let mut joined = Vec::new();
-        for band in bands(layout) {
-            let reads = if self.positions == 0 { Vec::new() } else { band.reads() };
-            // Bands go downwards: rows above the first are done with.
-            let first = reads.first().copied().unwrap_or(0);
-            tables[..first].fill_with(|| None);
-            for row in reads {
-                if tables[row].is_none() {
-                    tables[row] = Some(Table::new(self, key, inputs, row)?);
-                }
+        for (band, rows) in bands(layout).zip(TableRows::new(layout).bands) {
+            for row in rows.made.iter().filter(|_| self.positions > 0) {
+                tables[*row] = Some(Table::new(self, key, inputs, *row)?);
             }
             let mut out = vec![0; band.len() * limbs];
             out.par_chunks_mut(LANES * limbs).enumerate().for_each_init(
                 || Registers::new(modulus, self, &tables),
                 |registers, (i, out)| self.group(modulus, registers, band.group(i), out),
             );
+            for row in rows.dropped {
+                tables[row] = None;
+            }
             if layout.packing().is_some() {
                 joined.push((band, out));
             } else {

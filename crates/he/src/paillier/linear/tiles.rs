@@ -1,7 +1,5 @@
 //! How an output's plane is cut into tiles, one for each slot.
 
-use std::collections::BTreeSet;
-
 use crate::ConvShape;
 use crate::paillier::Packing;
 
@@ -36,8 +34,13 @@ impl Tiles {
             .unwrap_or((output, [1; 2]));
         let joined = joined(shape, packing, tile, grid);
         let read = [0, 1].map(|axis| {
-            let taps = (0..tile[axis]).flat_map(|o| (0..shape.kernel[axis]).map(move |k| (o, k)));
-            distinct(taps.map(|(o, k)| super::layout::offset(shape, axis, o, k)))
+            let place = |o: usize, k: u32| super::layout::offset(shape, axis, o, k);
+            let taps = shape.kernel[axis];
+            let mut touched = vec![false; place(tile[axis] - 1, taps - 1) + 1];
+            for o in 0..tile[axis] {
+                (0..taps).for_each(|k| touched[place(o, k)] = true);
+            }
+            (0..touched.len()).filter(|at| touched[*at]).collect()
         });
         Self { packing: *packing, output, tile, grid, joined, read }
     }
@@ -69,11 +72,6 @@ fn fit(output: [usize; 2], most: [usize; 2]) -> ([usize; 2], [usize; 2]) {
     (tile, [0, 1].map(|axis| output[axis].div_ceil(tile[axis]).max(1)))
 }
 
-/// Sorted, each once.
-pub(super) fn distinct(places: impl Iterator<Item = usize>) -> Vec<usize> {
-    places.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
 /// Rows or columns of a patch that are read, or a few more.
 fn patch(shape: &ConvShape, axis: usize, tile: usize) -> u64 {
     let (tile, taps) = (tile as u64, u64::from(shape.kernel[axis]));
@@ -86,20 +84,24 @@ fn separate(shape: &ConvShape, tile: [usize; 2]) -> u64 {
     u64::from(shape.cout) * (tile[0] * tile[1]) as u64
 }
 
-/// Products that joining takes for a result.
-fn joining(packing: &Packing, grid: [usize; 2]) -> u64 {
-    (grid[0] * grid[1] * packing.slot_bits()) as u64 * 3 / 4 + 1
+/// Products that joining takes for a result of so many slots; a square takes three quarters of one.
+pub(super) fn joining(packing: &Packing, slots: usize) -> u64 {
+    (slots * packing.slot_bits()) as u64 * 3 / 4 + 1
 }
 
 fn joined(shape: &ConvShape, packing: &Packing, tile: [usize; 2], grid: [usize; 2]) -> usize {
     let fit = packing.slots() / (grid[0] * grid[1]);
-    if joining(packing, grid) < RESULT { fit.min(separate(shape, tile) as usize).max(1) } else { 1 }
+    if joining(packing, grid[0] * grid[1]) < RESULT {
+        fit.min(separate(shape, tile) as usize).max(1)
+    } else {
+        1
+    }
 }
 
 fn work(shape: &ConvShape, packing: &Packing, tile: [usize; 2], grid: [usize; 2]) -> u64 {
     let inputs = u64::from(shape.cin) * patch(shape, 0, tile[0]) * patch(shape, 1, tile[1]);
     let (separate, joined) = (separate(shape, tile), joined(shape, packing, tile, grid) as u64);
-    let joining = if joined > 1 { joining(packing, grid) } else { 0 };
+    let joining = if joined > 1 { joining(packing, grid[0] * grid[1]) } else { 0 };
     inputs
         .saturating_mul(INPUT)
         .saturating_add(separate.saturating_mul(shape.taps() as u64 + joining))

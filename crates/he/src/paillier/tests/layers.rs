@@ -61,6 +61,8 @@ fn shapes() -> Vec<(ConvShape, u32)> {
         (ConvShape { groups: 2, dilation: [2, 1], ..shape(4, 6, 5, 4, [2, 2]) }, 2),
         (ConvShape { dilation: [1, 2], stride: [1, 3], ..shape(1, 3, 12, 2, [1, 3]) }, 5),
         (ConvShape { stride: [2, 2], ..shape(2, 5, 5, 3, [1, 1]) }, 12),
+        // Rows far apart, which several bands read.
+        (ConvShape { dilation: [12, 1], pads: [12, 12, 0, 0], ..shape(1, 36, 16, 1, [3, 1]) }, 3),
         (ConvShape::dense(20, 11), 6),
     ]
 }
