@@ -1,7 +1,6 @@
 //! Few different weights per layer.
 
 use super::grid::{Grid, largest};
-use super::layers::Layer;
 
 /// Intervals that weights are sorted into: clusters are unions of them.
 const BINS: usize = 4096;
@@ -45,32 +44,30 @@ impl Bin {
     }
 }
 
-/// Replaces every weight by the mean of its cluster, rounded to integers of a power of two. Zeros
-/// stay and count as a value.
-pub(super) fn cluster(layer: &mut Layer, values: usize, grid_bits: u32) {
-    let most = largest(&layer.weights);
+/// The values that a layer's weights get, in order: means of clusters, rounded to integers times a power of
+/// two. Zeros stay and count as a value.
+pub(super) fn values(weights: &[f64], count: usize, grid_bits: u32) -> Vec<f64> {
+    let most = largest(weights);
     if most == 0.0 {
-        return;
+        return vec![0.0];
     }
-    let place = |w: f64| (((w / most + 1.0) / 2.0 * BINS as f64) as usize).min(BINS - 1);
     let mut bins = vec![Bin::default(); BINS];
-    for &w in layer.weights.iter().filter(|w| **w != 0.0) {
-        bins[place(w)] = bins[place(w)].plus(Bin::of(w));
+    for &w in weights.iter().filter(|w| **w != 0.0) {
+        let place = (((w / most + 1.0) / 2.0 * BINS as f64) as usize).min(BINS - 1);
+        bins[place] = bins[place].plus(Bin::of(w));
     }
-    let own = values - usize::from(layer.weights.contains(&0.0));
-    let filled: Vec<usize> = (0..BINS).filter(|&i| bins[i].count > 0.0).collect();
-    let ends = partition(&filled.iter().map(|&i| bins[i]).collect::<Vec<_>>(), own);
-    let mut means = vec![0.0; BINS];
+    bins.retain(|bin| bin.count > 0.0);
+    let own = count - usize::from(weights.contains(&0.0));
+    let mut means = Vec::new();
     let mut from = 0;
-    for end in ends {
-        let cluster = filled[from..end].iter().fold(Bin::default(), |sum, &i| sum.plus(bins[i]));
-        filled[from..end].iter().for_each(|&i| means[i] = cluster.mean());
+    for end in partition(&bins, own) {
+        means.push(bins[from..end].iter().fold(Bin::default(), |sum, b| sum.plus(*b)).mean());
         from = end;
     }
     let grid = Grid::holding(largest(&means), grid_bits);
-    for w in layer.weights.iter_mut().filter(|w| **w != 0.0) {
-        *w = grid.round(means[place(*w)]) + 0.0;
-    }
+    let mut values: Vec<f64> = means.into_iter().map(|mean| grid.round(mean) + 0.0).collect();
+    values.dedup();
+    values
 }
 
 /// Cuts a sequence into at most `parts` runs of least error: where each ends. The best last cut
@@ -153,16 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn values_are_few_and_zeros_stay() {
+    fn values_are_few() {
         let mut weights: Vec<f64> = (0..500).map(|i| (f64::from(i) * 0.3).sin()).collect();
         weights.iter_mut().step_by(3).for_each(|w| *w = 0.0);
-        let mut layer = Layer::of(&weights, 1);
-        cluster(&mut layer, 8, 8);
-        let mut distinct = layer.weights.clone();
-        distinct.sort_by(f64::total_cmp);
-        distinct.dedup();
-        assert!(distinct.len() <= 8 && distinct.contains(&0.0), "{distinct:?}");
-        assert!(weights.iter().zip(&layer.weights).all(|(a, b)| *a != 0.0 || *b == 0.0));
-        assert!(weights.iter().zip(&layer.weights).all(|(a, b)| (a - b).abs() < 0.3));
+        let found = values(&weights, 8, 8);
+        assert_eq!(found.len(), 7, "zero is the eighth");
+        assert!(found.is_sorted());
+        let nearest = |w: f64| found.iter().map(|v| (w - v).abs()).fold(f64::INFINITY, f64::min);
+        assert!(weights.iter().filter(|w| **w != 0.0).all(|&w| nearest(w) < 0.3));
+        assert_eq!(values(&[0.0; 3], 4, 8), [0.0]);
     }
 }

@@ -1,7 +1,7 @@
 /// Multiples of a power of two by integers of so many signed bits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grid {
-    pub(super) step: f64,
+    step: f64,
     top: f64,
 }
 

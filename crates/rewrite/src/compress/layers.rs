@@ -1,11 +1,52 @@
+use super::grid::Grid;
+use super::levels::Levels;
 use crate::Error;
 use sordino_graph::ir::{Graph, Op, Tensor, ValueId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What the weights of a layer may be.
+#[derive(Clone, Debug)]
+pub(super) struct Codebook {
+    pub(super) values: Values,
+    /// Weights that stay zero.
+    pub(super) zeros: Vec<bool>,
+}
+
+/// The values of weights that do not stay zero.
+#[derive(Clone, Debug)]
+pub(super) enum Values {
+    Any,
+    Grid(Grid),
+    /// These, in order; at least one.
+    Of(Vec<f64>),
+    /// With one scale or one per output channel.
+    Levels(Levels, Vec<f64>),
+}
+
+impl Codebook {
+    /// The possible value of a weight that is nearest to a number.
+    pub(super) fn nearest(&self, weight: usize, channel: usize, number: f64) -> f64 {
+        if self.zeros[weight] {
+            return 0.0;
+        }
+        match &self.values {
+            Values::Any => number,
+            Values::Grid(grid) => grid.round(number) + 0.0,
+            Values::Of(values) => {
+                let above = values.partition_point(|v| *v < number).min(values.len() - 1);
+                let below = above.saturating_sub(1);
+                let nearer = number - values[below] < values[above] - number;
+                values[if nearer { below } else { above }]
+            }
+            Values::Levels(levels, scales) => levels.round(number, scales[channel % scales.len()]),
+        }
+    }
+}
+
 /// The weights of a linear layer, or of several that share them.
 pub(super) struct Layer {
-    value: ValueId,
+    pub(super) value: ValueId,
     pub(super) weights: Vec<f64>,
     pub(super) channels: usize,
     /// Weights in a row that belong to one channel.

@@ -9,7 +9,7 @@ use super::layers::Layer;
 pub(super) enum Levels {
     /// Every one up to this magnitude.
     Up(u32),
-    /// 1 and -1; and 0 for what is zero.
+    /// 1 and -1.
     Signs,
 }
 
@@ -27,10 +27,9 @@ impl Levels {
         }
     }
 
-    fn round(self, weight: f64, scale: f64) -> f64 {
+    pub(super) fn round(self, weight: f64, scale: f64) -> f64 {
         let code = match self {
             Self::Up(top) => (weight / scale).round().clamp(-f64::from(top), f64::from(top)),
-            Self::Signs if weight == 0.0 => 0.0,
             Self::Signs => weight.signum(),
         };
         // No negative zero.
@@ -48,25 +47,19 @@ impl Levels {
         least.map_or(1.0, |(_, scale)| scale)
     }
 
-    pub(super) fn apply(self, layer: &mut Layer, scale: Scale, grid_bits: u32) {
-        match scale {
-            Scale::Layer => {
-                let most = step(largest(&layer.weights), self.top());
-                let scale = self.best(&layer.weights, (0..8).map(|i| most * f64::from(-i).exp2()));
-                layer.weights.iter_mut().for_each(|w| *w = self.round(*w, scale));
-            }
-            Scale::Channel => {
-                let scales = self.scales(layer, grid_bits);
-                for i in 0..layer.weights.len() {
-                    layer.weights[i] = self.round(layer.weights[i], scales[layer.channel(i)]);
-                }
-            }
+    /// One scale for a layer, a power of two, or one per output channel.
+    pub(super) fn scales(self, layer: &Layer, scale: Scale, grid_bits: u32) -> Vec<f64> {
+        if scale == Scale::Channel {
+            return self.channel_scales(layer, grid_bits);
         }
+        let most = step(largest(&layer.weights), self.top());
+        let filled: Vec<f64> = layer.weights.iter().copied().filter(|w| *w != 0.0).collect();
+        vec![self.best(&filled, (0..8).map(|i| most * f64::from(-i).exp2()))]
     }
 
     /// For each channel its best scale, rounded to a multiple of one power of two: the least
     /// of which the products with levels stay within the bits.
-    fn scales(self, layer: &Layer, grid_bits: u32) -> Vec<f64> {
+    fn channel_scales(self, layer: &Layer, grid_bits: u32) -> Vec<f64> {
         let mut channels = vec![Vec::new(); layer.channels];
         for (i, &w) in layer.weights.iter().enumerate() {
             channels[layer.channel(i)].push(w);
@@ -131,12 +124,8 @@ mod tests {
 
     #[test]
     fn signs_take_the_mean() {
-        let mut layer = Layer::of(&[0.5, -1.5, 0.0, 2.0, 4.0, -6.0], 2);
-        Levels::Signs.apply(&mut layer, Scale::Channel, 8);
-        assert_eq!(layer.weights, [1.0, -1.0, 0.0, 4.0, 4.0, -4.0]);
-        Levels::Signs.apply(&mut layer, Scale::Layer, 8);
-        let first = layer.weights[0];
-        assert_eq!(layer.weights, [1.0, -1.0, 0.0, 1.0, 1.0, -1.0].map(|s| s * first));
-        assert_eq!(first.log2().fract(), 0.0);
+        let layer = Layer::of(&[0.5, -1.5, 0.0, 2.0, 4.0, -6.0], 2);
+        assert_eq!(Levels::Signs.scales(&layer, Scale::Channel, 8), [1.0, 4.0]);
+        assert_eq!(Levels::Signs.scales(&layer, Scale::Layer, 8), [2.0]);
     }
 }

@@ -17,23 +17,25 @@
 //! *Security*: the client of a private inference learns the bits of each layer's weights, as it
 //! does of every network, and nothing of where zeros are.
 
-mod bias;
+mod adapt;
 mod cluster;
 mod grid;
 mod layers;
 mod levels;
 mod prune;
+mod refit;
 mod report;
 
-pub use bias::correct_biases;
+pub use adapt::{Adapted, adapt};
 pub use prune::Scope;
 pub use report::{LayerSummary, summary};
 
 use crate::Error;
 use grid::Grid;
-use layers::Layer;
+use layers::{Codebook, Layer, Values};
 use levels::Levels;
-use sordino_graph::ir::Graph;
+use sordino_graph::ir::{Graph, ValueId};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// Bits that the integers of a layer may have.
@@ -125,40 +127,46 @@ impl Settings {
     }
 }
 
-/// Compresses the weights of a graph's linear layers. Biases stay; [`correct_biases`] adapts them.
+/// What the weights of compressed layers may be.
+#[derive(Clone, Debug, Default)]
+pub struct Codebooks(BTreeMap<ValueId, Codebook>);
+
+/// Compresses the weights of a graph's linear layers, each to the nearest value that it may have, which
+/// [`adapt`] improves on. Biases stay.
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range, names that no layer has, or a network without
 /// weights; [`Error::Data`] when a weight is not a number.
 ///
 /// *Cost*: some passes over the weights, seconds for millions of them.
-pub fn compress(graph: &mut Graph, settings: &Settings) -> Result<(), Error> {
+pub fn compress(graph: &mut Graph, settings: &Settings) -> Result<Codebooks, Error> {
     settings.validate()?;
     let mut layers = layers::find(graph, &settings.except)?;
-    match settings.method {
-        Method::Prune { sparsity, scope, keep_floats } => {
-            prune::prune(&mut layers, sparsity, scope);
-            if !keep_floats {
-                layers.iter_mut().for_each(|layer| on_grid(layer, settings.grid_bits));
-            }
-        }
-        Method::Cluster { values } => {
-            layers.iter_mut().for_each(|layer| cluster::cluster(layer, values, settings.grid_bits));
-        }
-        Method::Ternary(scale) => each(&mut layers, Levels::Up(1), scale, settings.grid_bits),
-        Method::Binary(scale) => each(&mut layers, Levels::Signs, scale, settings.grid_bits),
-        Method::Quantise { bits, scale } => {
-            each(&mut layers, Levels::Up((1 << (bits - 1)) - 1), scale, settings.grid_bits);
-        }
+    if let Method::Prune { sparsity, scope, .. } = settings.method {
+        prune::prune(&mut layers, sparsity, scope);
     }
-    layers::put(graph, layers)
+    let mut books = Codebooks::default();
+    for layer in &mut layers {
+        let zeros = layer.weights.iter().map(|w| *w == 0.0).collect();
+        let book = Codebook { values: values(layer, settings), zeros };
+        for i in 0..layer.weights.len() {
+            layer.weights[i] = book.nearest(i, layer.channel(i), layer.weights[i]);
+        }
+        books.0.insert(layer.value, book);
+    }
+    layers::put(graph, layers)?;
+    Ok(books)
 }
 
-fn on_grid(layer: &mut Layer, bits: u32) {
-    let grid = Grid::holding(grid::largest(&layer.weights), bits);
-    layer.weights.iter_mut().for_each(|w| *w = grid.round(*w));
-}
-
-fn each(layers: &mut [Layer], levels: Levels, scale: Scale, grid_bits: u32) {
-    layers.iter_mut().for_each(|layer| levels.apply(layer, scale, grid_bits));
+fn values(layer: &Layer, settings: &Settings) -> Values {
+    let bits = settings.grid_bits;
+    let levels = |levels: Levels, scale| Values::Levels(levels, levels.scales(layer, scale, bits));
+    match settings.method {
+        Method::Prune { keep_floats: true, .. } => Values::Any,
+        Method::Prune { .. } => Values::Grid(Grid::holding(grid::largest(&layer.weights), bits)),
+        Method::Cluster { values } => Values::Of(cluster::values(&layer.weights, values, bits)),
+        Method::Ternary(scale) => levels(Levels::Up(1), scale),
+        Method::Binary(scale) => levels(Levels::Signs, scale),
+        Method::Quantise { bits, scale } => levels(Levels::Up((1 << (bits - 1)) - 1), scale),
+    }
 }

@@ -1,52 +1,95 @@
-//! Biases that make up for what compression did to the means.
+//! Weights and biases that make up for what compression does, by samples.
 
+use super::{Codebooks, refit};
 use crate::Error;
 use sordino_graph::float;
 use sordino_graph::ir::{Graph, Node, Op, Tensor, TensorData, Value, ValueId};
 use std::sync::Arc;
 
-/// Moves the bias of every compressed convolution and dense layer so that the mean of each of its channels over
-/// the samples is what it was in the original. Layers go in order: the inputs of a later one are
-/// those that the earlier, corrected ones give it (Nagel, van Baalen, Blankevoort, Welling, "Data-free
-/// quantization through weight equalization and bias correction", ICCV 2019, appendix D). Returns how
-/// many layers were corrected.
+/// How many layers were adapted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Adapted {
+    /// Whose weights were chosen anew.
+    pub weights: usize,
+    /// Whose biases were.
+    pub biases: usize,
+}
+
+/// Adapts compressed layers to samples, in their order, each to what the ones before it, already adapted, give it:
+///
+/// * The weights of convolutions and dense layers of at most 2304 weights per output channel are chosen
+///   anew among those that their codebook allows, so that results change least. Without their codebook
+///   they stay.
+/// * Biases are moved so that the mean of each channel is what it was in the original (Nagel, van
+///   Baalen, Blankevoort, Welling, "Data-free quantization through weight equalization and bias
+///   correction", ICCV 2019, appendix D).
 ///
 /// # Errors
 /// [`Error::Config`] when the graphs differ in more than their weights, [`Error::Data`] without
 /// samples, [`Error::Graph`] when these do not fit.
 ///
-/// *Cost*: two runs of the network per sample; the values of all samples between two layers are
-/// held at once.
-pub fn correct_biases(
+/// *Cost*: two runs of the network per sample, and for a layer with n weights per output channel
+/// some thousand times n^2 operations, and n^2 for each channel. The values of all samples
+/// between two layers are held at once.
+pub fn adapt(
     graph: &mut Graph,
     original: &Graph,
     samples: &[Tensor],
-) -> Result<usize, Error> {
+    books: &Codebooks,
+) -> Result<Adapted, Error> {
     let same = |a: &Node, b: &Node| a.name == b.name && a.outputs == b.outputs;
     let nodes = graph.nodes.iter().zip(&original.nodes);
     if graph.nodes.len() != original.nodes.len() || !nodes.into_iter().all(|(a, b)| same(a, b)) {
-        let text = "biases can be corrected only against the network that was compressed";
+        let text = "a network can be adapted only to the one that it was compressed from";
         return Err(Error::Config(text.into()));
     }
     if samples.is_empty() {
-        return Err(Error::Data("no sample to correct biases with".into()));
+        return Err(Error::Data("no sample to adapt to".into()));
     }
     let (mut before, mut after) = (Values::new(original, samples)?, Values::new(graph, samples)?);
-    let mut corrected = 0;
+    let mut adapted = Adapted::default();
     for i in 0..graph.nodes.len() {
         let wanted = before.compute(original, i)?;
+        let changed = is_changed(original, graph, i);
+        if changed && choose_weights(graph, original, i, &after, books)? {
+            adapted.weights += 1;
+        }
         let mut found = after.compute(graph, i)?;
-        if is_changed(original, graph, i) {
+        if changed {
             let shift = mean_difference(&wanted, &found)?;
             if add_to_bias(graph, i, &shift)? {
                 found = found.into_iter().map(|f| shifted(f, &shift)).collect::<Result<_, _>>()?;
-                corrected += 1;
+                adapted.biases += 1;
             }
         }
         before.keep(original, i, wanted);
         after.keep(graph, i, found);
     }
-    Ok(corrected)
+    Ok(adapted)
+}
+
+/// `false` for layers that are not refitted.
+fn choose_weights(
+    graph: &mut Graph,
+    original: &Graph,
+    node: usize,
+    values: &Values,
+    books: &Codebooks,
+) -> Result<bool, Error> {
+    let layer = &graph.nodes[node];
+    let Some(weight) = graph.weight(layer) else { return Ok(false) };
+    let readers = graph.nodes.iter().filter(|n| n.inputs.contains(&Some(weight.value))).count();
+    let (Some(book), Some(x), 1) = (books.0.get(&weight.value), layer.inputs[0], readers) else {
+        return Ok(false);
+    };
+    let source = original.weight(&original.nodes[node]).and_then(|w| original.constant(w.value));
+    let operands: Vec<&Tensor> = values.held[x.0].iter().map(Arc::as_ref).collect();
+    let result = &graph.value(layer.outputs[0]).shape;
+    let Some(source) = source else { return Ok(false) };
+    let Some(new) = refit::refit(layer, source, book, &operands, result) else { return Ok(false) };
+    let value = &mut graph.values[weight.value.0];
+    value.constant = Some(Arc::new(Tensor::f32(value.shape.clone(), new)?));
+    Ok(true)
 }
 
 /// What later nodes need of every sample.

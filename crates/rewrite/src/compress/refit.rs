@@ -1,0 +1,222 @@
+//! Weights chosen so that a layer's results, not its weights, change least.
+//!
+//! Weights of an output channel are fixed one after the other; what fixing one does wrong on the samples, those that
+//! are still open make up for (Frantar, Ashkboos, Hoefler, Alistarh, "GPTQ", ICLR 2023, section 3; for zeros Frantar,
+//! Alistarh, "SparseGPT", ICML 2023). Offsets are left to the bias, so that second moments are
+//! about the mean.
+
+use super::layers::Codebook;
+use sordino_graph::ir::{Node, Op, Tensor};
+
+/// Positions of windows that are looked at, of all samples together.
+const POSITIONS: usize = 4096;
+
+/// Weights of an output channel up to which a layer is refitted: the square of it is held.
+pub(super) const TAPS: usize = 2304;
+
+/// Part of the mean variance that is added to every input's.
+const DAMPING: f64 = 0.01;
+
+/// Where the operand of each weight of a channel lies, for windows that move.
+struct Windows {
+    channels: usize,
+    extent: [usize; 2],
+    out: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    pads: [usize; 2],
+}
+
+/// The two-dimensional window of a layer whose weights are rows of taps, or `None` for other layers.
+fn windows(node: &Node, x: &[usize], y: &[usize], groups: usize) -> Option<Windows> {
+    let pair = |v: &[usize], one: usize| match *v {
+        [a] => Some([one, a]),
+        [a, b] => Some([a, b]),
+        _ => None,
+    };
+    match &node.op {
+        Op::Conv { window, .. } => {
+            let before: Vec<usize> = window.pads.iter().map(|p| p.0).collect();
+            Some(Windows {
+                channels: x.get(1)? / groups,
+                extent: pair(x.get(2..)?, 1)?,
+                out: pair(y.get(2..)?, 1)?,
+                kernel: pair(&window.kernel, 1)?,
+                stride: pair(&window.stride, 1)?,
+                dilation: pair(&window.dilation, 1)?,
+                pads: pair(&before, 0)?,
+            })
+        }
+        Op::Gemm { trans_a: false, .. } if x.first() == Some(&1) => Some(Windows {
+            channels: *x.get(1)?,
+            extent: [1; 2],
+            out: [1; 2],
+            kernel: [1; 2],
+            stride: [1; 2],
+            dilation: [1; 2],
+            pads: [0; 2],
+        }),
+        _ => None,
+    }
+}
+
+impl Windows {
+    fn taps(&self) -> usize {
+        self.channels * self.kernel[0] * self.kernel[1]
+    }
+
+    /// The operands at one position, zero in the padding.
+    fn gather(&self, x: &[f32], first: usize, position: usize, into: &mut [f64]) {
+        let [h, w] = self.extent;
+        let at = [position / self.out[1], position % self.out[1]];
+        let place = |axis: usize, k: usize| {
+            let p = at[axis] * self.stride[axis] + k * self.dilation[axis];
+            p.checked_sub(self.pads[axis]).filter(|&p| p < self.extent[axis])
+        };
+        let mut slots = into.iter_mut();
+        for channel in first..first + self.channels {
+            for ky in 0..self.kernel[0] {
+                for kx in 0..self.kernel[1] {
+                    let read = |(y, z)| f64::from(x[(channel * h + y) * w + z]);
+                    let value = place(0, ky).zip(place(1, kx)).map_or(0.0, read);
+                    if let Some(slot) = slots.next() {
+                        *slot = value;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Covariance of a group's operands, row-major; the lower half stays empty.
+    fn covariance(&self, samples: &[&[f32]], group: usize) -> Vec<f64> {
+        let (n, area) = (self.taps(), self.out[0] * self.out[1]);
+        let step = (samples.len() * area).div_ceil(POSITIONS).max(1);
+        let mut moments = vec![0.0; n * n];
+        let (mut sums, mut taps, mut count) = (vec![0.0; n], vec![0.0; n], 0.0);
+        // Odd steps go through all columns of a plane in the end.
+        for at in (0..samples.len() * area).step_by(step | 1) {
+            self.gather(samples[at / area], group * self.channels, at % area, &mut taps);
+            count += 1.0;
+            for i in 0..n {
+                let t = taps[i];
+                sums[i] += t;
+                if t != 0.0 {
+                    let row = &mut moments[i * n + i..(i + 1) * n];
+                    row.iter_mut().zip(&taps[i..]).for_each(|(m, u)| *m += t * u);
+                }
+            }
+        }
+        for i in 0..n {
+            for j in i..n {
+                moments[i * n + j] = (moments[i * n + j] - sums[i] * sums[j] / count) / count;
+            }
+        }
+        let mean = (0..n).map(|i| moments[i * n + i]).sum::<f64>() / n as f64;
+        (0..n).for_each(|i| moments[i * n + i] += DAMPING * mean + f64::MIN_POSITIVE.sqrt());
+        moments
+    }
+}
+
+/// The upper triangle U of which the inverse of a positive matrix is U'U, from the matrix's own upper
+/// triangle. `None` where rounding made it not positive.
+fn inverse_root(mut m: Vec<f64>, n: usize) -> Option<Vec<f64>> {
+    // First R with RR' the matrix, from its last column on.
+    for j in (0..n).rev() {
+        let (above, own) = m.split_at_mut(j * n);
+        let own = &mut own[..n];
+        let rest: f64 = own[j + 1..].iter().map(|v| v * v).sum();
+        let root = (own[j] - rest).sqrt();
+        if root.is_nan() || root <= 0.0 {
+            return None;
+        }
+        own[j] = root;
+        for row in above.chunks_exact_mut(n) {
+            let dot: f64 = row[j + 1..].iter().zip(&own[j + 1..]).map(|(a, b)| a * b).sum();
+            row[j] = (row[j] - dot) / root;
+        }
+    }
+    // Then its inverse, from the last row on.
+    for i in (0..n).rev() {
+        let (upper, below) = m.split_at_mut((i + 1) * n);
+        let row = &mut upper[i * n..];
+        let factors: Vec<f64> = row[i..].to_vec();
+        row[i..].fill(0.0);
+        row[i] = 1.0;
+        for (k, factor) in factors.iter().enumerate().skip(1).filter(|(_, f)| **f != 0.0) {
+            let at = i + k;
+            let from = &below[(k - 1) * n + at..k * n];
+            row[at..].iter_mut().zip(from).for_each(|(r, u)| *r -= factor * u);
+        }
+        row[i..].iter_mut().for_each(|r| *r /= factors[0]);
+    }
+    Some(m)
+}
+
+/// New weights for a layer, or `None` where it is not of a kind that is refitted. `samples` are its
+/// operands in the compressed network, `y` the shape of its result.
+pub(super) fn refit(
+    node: &Node,
+    wanted: &Tensor,
+    book: &Codebook,
+    samples: &[&Tensor],
+    y: &[usize],
+) -> Option<Vec<f32>> {
+    let (groups, by_row) = match node.op {
+        Op::Conv { groups, .. } => (groups, true),
+        Op::Gemm { trans_b, .. } => (1, trans_b),
+        _ => return None,
+    };
+    let windows = windows(node, samples.first()?.shape(), y, groups)?;
+    let (taps, all) = (windows.taps(), wanted.as_f32().ok()?);
+    if taps > TAPS || taps == 0 || all.len() % taps != 0 {
+        return None;
+    }
+    let operands: Vec<&[f32]> = samples.iter().map(|s| s.as_f32().ok()).collect::<Option<_>>()?;
+    let outputs = all.len() / taps;
+    let index = |channel: usize, tap: usize| {
+        if by_row { channel * taps + tap } else { tap * outputs + channel }
+    };
+    let mut new = all.to_vec();
+    let mut open = vec![0.0; taps];
+    for group in 0..groups {
+        let root = inverse_root(windows.covariance(&operands, group), taps)?;
+        for channel in group * outputs / groups..(group + 1) * outputs / groups {
+            (0..taps).for_each(|t| open[t] = f64::from(all[index(channel, t)]));
+            for t in 0..taps {
+                let i = index(channel, t);
+                let fixed = book.nearest(i, channel, open[t]);
+                new[i] = fixed as f32;
+                let row = &root[t * taps + t..(t + 1) * taps];
+                let wrong = (open[t] - fixed) / row[0];
+                if wrong != 0.0 {
+                    open[t..].iter_mut().zip(row).for_each(|(o, r)| *o -= wrong * r);
+                }
+            }
+        }
+    }
+    Some(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_gives_the_inverse() {
+        let n = 6;
+        let value = |i: usize, j: usize| ((i * 7 + j * 3) as f64).sin() + f64::from(i == j) * 3.0;
+        let product = |i: usize, j: usize| (0..n).map(|k| value(i, k) * value(j, k)).sum::<f64>();
+        let upper = |i: usize, j: usize| if j >= i { product(i, j) } else { 0.0 };
+        let u = inverse_root((0..n * n).map(|at| upper(at / n, at % n)).collect(), n).unwrap();
+        let inverse =
+            |i: usize, j: usize| (0..=i.min(j)).map(|k| u[k * n + i] * u[k * n + j]).sum::<f64>();
+        for i in 0..n {
+            for j in 0..n {
+                let one: f64 = (0..n).map(|k| product(i, k) * inverse(k, j)).sum();
+                assert!((one - f64::from(i == j)).abs() < 1e-9, "{i} {j} {one}");
+            }
+        }
+        assert_eq!(inverse_root(vec![1.0, 2.0, 0.0, 1.0], 2), None);
+    }
+}
