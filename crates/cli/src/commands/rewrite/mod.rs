@@ -1,5 +1,6 @@
 //! `sordino rewrite`: networks that are cheaper to run privately, one file for each family of tools.
 
+mod compress;
 mod linearize;
 mod train;
 mod training;
@@ -18,6 +19,11 @@ pub(super) struct Rewrite {
 enum Tool {
     Train(Box<train::Train>),
     Linearize(Box<linearize::Linearize>),
+    Prune(Box<compress::Prune>),
+    Cluster(Box<compress::Cluster>),
+    Ternary(Box<compress::Ternary>),
+    Binary(Box<compress::Binary>),
+    Quantize(Box<compress::Quantize>),
 }
 
 impl Rewrite {
@@ -25,6 +31,11 @@ impl Rewrite {
         match &self.tool {
             Tool::Train(c) => c.run(),
             Tool::Linearize(c) => c.run(),
+            Tool::Prune(c) => c.run(),
+            Tool::Cluster(c) => c.run(),
+            Tool::Ternary(c) => c.run(),
+            Tool::Binary(c) => c.run(),
+            Tool::Quantize(c) => c.run(),
         }
     }
 }
