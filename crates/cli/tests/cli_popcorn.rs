@@ -85,6 +85,11 @@ fn private_and_clear_scores_are_equal_at_the_predicted_cost() {
             .chain(layers().map(|l| &l["offline"]))
             .chain([&planned["plan"]["setup"], &planned["plan"]["frame"]]));
         assert_eq!(sum([&private["report"]["total"]].into_iter()), expected, "{backend:?}");
+        let rough = [&options[..], &["--truncation", "one-lsb"]].concat();
+        let rough = json(&server.infer(&net.inputs, &rough));
+        assert_eq!(top(&rough)[0]["class"], top(&clear)[0]["class"]);
+        let up = |answer: &Value| answer["report"]["total"]["up"].as_u64().unwrap();
+        assert!(up(&rough) < up(&private), "{backend:?}");
         let products: Vec<u64> = layers().map(|l| l["products"].as_u64().unwrap()).collect();
         assert!(products.contains(&(784 * 128)), "{products:?}");
     }

@@ -40,24 +40,27 @@ fn products(model: &FixedModel) -> (f64, Vec<i32>) {
 /// Weights of a layer that are timed.
 const SAMPLE: usize = 16;
 
-/// CPU seconds of a product and a sum by `fast-paillier`, with weights like these.
+/// CPU seconds of a product and a sum by `fast-paillier`, with weights like these: the least of three passes.
 fn each(strength: Strength, weights: &[i32]) -> f64 {
     let key = SecretKey::generate(strength, &mut SecretRng::from_seed([1; 32]));
     let n: Vec<u8> =
         key.public().modulus().iter().rev().flat_map(|word| word.to_be_bytes()).collect();
     let key = EncryptionKey::from_n(Integer::from_bytes_msf(&n));
     let c = key.encrypt_with(&Integer::one(), &Integer::from_bytes_msf(&n[1..])).unwrap();
-    let (wall, start) = (Instant::now(), cpu_seconds());
-    let mut sum = c.clone();
-    for weight in weights {
-        let magnitude = Integer::from_bytes_msf(&weight.unsigned_abs().to_be_bytes());
-        let weight = if *weight < 0 { -magnitude } else { magnitude };
-        sum = key.oadd(&sum, &key.omul(&weight, &c).unwrap()).unwrap();
-    }
-    std::hint::black_box(sum);
-    let spent = start.and_then(|start| Some(cpu_seconds()? - start));
-    // Ticks of a hundredth of a second are coarse.
-    spent.filter(|s| *s > 0.2).unwrap_or(wall.elapsed().as_secs_f64()) / weights.len() as f64
+    let pass = |_| {
+        let (wall, start) = (Instant::now(), cpu_seconds());
+        let mut sum = c.clone();
+        for weight in weights {
+            let magnitude = Integer::from_bytes_msf(&weight.unsigned_abs().to_be_bytes());
+            let weight = if *weight < 0 { -magnitude } else { magnitude };
+            sum = key.oadd(&sum, &key.omul(&weight, &c).unwrap()).unwrap();
+        }
+        std::hint::black_box(sum);
+        let spent = start.and_then(|start| Some(cpu_seconds()? - start));
+        // Ticks of a hundredth of a second are coarse.
+        spent.filter(|s| *s > 0.2).unwrap_or(wall.elapsed().as_secs_f64())
+    };
+    (0..3).map(pass).fold(f64::INFINITY, f64::min) / weights.len() as f64
 }
 
 /// Prints both.
