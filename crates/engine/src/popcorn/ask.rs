@@ -241,7 +241,7 @@ impl Asker<'_> {
             let bound = if test == 0 { 0 } else { bound.unwrap_or(0).unsigned_abs() };
             masks.iter().map(move |mask| (mask >> shift) + u128::from(bound))
         });
-        let bits = (bits + MASK_BITS + 2 - shift) as usize;
+        let bits = (bits + MASK_BITS + 1 - shift) as usize;
         let words = |m: u128| [m as u64, (m >> 64) as u64].into_iter().take(bits.div_ceil(64));
         let factors: Zeroizing<Vec<u64>> = Zeroizing::new(above.flat_map(words).collect());
         let kept = products.add(&minus.multiply(&factors, bits)?)?;

@@ -20,9 +20,9 @@ const MAX_WEIGHTS: usize = 1 << 25;
 const MAX_EDGE: usize = 1 << 22;
 /// Values that are blinded in a tile, about: some hundred milliseconds of a core, a few MiB of answers.
 const TILE: usize = 1024;
-/// Products of weights and values that a server may compute without a sign of life: less than a minute of a core without
-/// vectors, half of one with them.
-const SILENT: u64 = 1 << 21;
+/// Products of weights and values that a server may compute without a sign of life: half a minute of a core with vectors, three
+/// without. Blocks share nothing, so they should be few.
+const SILENT: u64 = 1 << 23;
 
 /// What both parties derive from the graph and the wish.
 pub(super) struct Plan {
@@ -125,8 +125,10 @@ impl Plan {
             Some(((slots.max(1) * LANES).div_ceil(tests), tests))
         });
         let (unit, tests) = filled.unwrap_or((1, 1));
-        let size = (TILE / tests / unit).max(1) * unit;
-        pieces(self.asked(exchange), size).collect()
+        // Small layers in smaller tiles, so that parties overlap there, too.
+        let asked = self.asked(exchange);
+        let size = (asked / 4).clamp(TILE / 2, TILE) / tests;
+        pieces(asked, (size / unit).max(1) * unit).collect()
     }
 
     /// How the values of a round are masked together.
