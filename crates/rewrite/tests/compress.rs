@@ -319,7 +319,6 @@ fn adapted_weights_err_less_and_stay_in_their_codebook() {
         let adapted = adapt(&mut graph, &original, &inputs, &books).unwrap();
         assert_eq!(adapted, Adapted { weights: 2, biases: 2 });
         let (before, after) = (error(&biased), error(&graph));
-        println!("{method:?} {before} {after}");
         assert!(after < 0.9 * before, "{method:?}: {after} of {before}");
         for (old, new) in weights(&plain).iter().zip(weights(&graph)) {
             match method {

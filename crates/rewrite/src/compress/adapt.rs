@@ -18,7 +18,7 @@ pub struct Adapted {
 /// Adapts compressed layers to samples, in their order, each to what the ones before it, already adapted, give it:
 ///
 /// * The weights of convolutions and dense layers of at most 2304 weights per output channel are chosen
-///   anew among those that their codebook allows, so that results change least. Without their codebook
+///   anew among those that their codebook allows, so that results come near to the original's. Without their codebook
 ///   they stay.
 /// * Biases are moved so that the mean of each channel is what it was in the original (Nagel, van
 ///   Baalen, Blankevoort, Welling, "Data-free quantization through weight equalization and bias
@@ -51,7 +51,7 @@ pub fn adapt(
     for i in 0..graph.nodes.len() {
         let wanted = before.compute(original, i)?;
         let changed = is_changed(original, graph, i);
-        if changed && choose_weights(graph, original, i, &after, books)? {
+        if changed && choose_weights(graph, original, i, &after, &wanted, books)? {
             adapted.weights += 1;
         }
         let mut found = after.compute(graph, i)?;
@@ -74,6 +74,7 @@ fn choose_weights(
     original: &Graph,
     node: usize,
     values: &Values,
+    wanted: &[Vec<Tensor>],
     books: &Codebooks,
 ) -> Result<bool, Error> {
     let layer = &graph.nodes[node];
@@ -84,9 +85,11 @@ fn choose_weights(
     };
     let source = original.weight(&original.nodes[node]).and_then(|w| original.constant(w.value));
     let operands: Vec<&Tensor> = values.held[x.0].iter().map(Arc::as_ref).collect();
-    let result = &graph.value(layer.outputs[0]).shape;
+    let results: Vec<&Tensor> = wanted.iter().map(|w| &w[0]).collect();
     let Some(source) = source else { return Ok(false) };
-    let Some(new) = refit::refit(layer, source, book, &operands, result) else { return Ok(false) };
+    let Some(new) = refit::refit(layer, source, book, &operands, &results) else {
+        return Ok(false);
+    };
     let value = &mut graph.values[weight.value.0];
     value.constant = Some(Arc::new(Tensor::f32(value.shape.clone(), new)?));
     Ok(true)

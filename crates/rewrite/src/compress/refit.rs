@@ -2,8 +2,9 @@
 //!
 //! Weights of an output channel are fixed one after the other; what fixing one does wrong on the samples, those that
 //! are still open make up for (Frantar, Ashkboos, Hoefler, Alistarh, "GPTQ", ICLR 2023, section 3; for zeros Frantar,
-//! Alistarh, "SparseGPT", ICML 2023). Offsets are left to the bias, so that second moments are
-//! about the mean.
+//! Alistarh, "SparseGPT", ICML 2023). What they are to come near to are not the original weights but those with which
+//! the layer's inputs in the compressed network give what the original layer gave: so layers make up for those before
+//! them. Offsets are left to the bias, so that second moments are about the mean.
 
 use super::layers::Codebook;
 use sordino_graph::ir::{Node, Op, Tensor};
@@ -88,16 +89,28 @@ impl Windows {
         }
     }
 
-    /// Covariance of a group's operands, row-major; the lower half stays empty.
-    fn covariance(&self, samples: &[&[f32]], group: usize) -> Vec<f64> {
+    /// Statistics of a group's operands and of `outputs` results from the `first` channel on.
+    fn moments(
+        &self,
+        samples: &[&[f32]],
+        results: &[&[f32]],
+        group: usize,
+        [first, outputs]: [usize; 2],
+    ) -> Moments {
         let (n, area) = (self.taps(), self.out[0] * self.out[1]);
         let step = (samples.len() * area).div_ceil(POSITIONS).max(1);
         let mut moments = vec![0.0; n * n];
         let (mut sums, mut taps, mut count) = (vec![0.0; n], vec![0.0; n], 0.0);
+        let (mut with, mut totals) = (vec![0.0; outputs * n], vec![0.0; outputs]);
         // Odd steps go through all columns of a plane in the end.
         for at in (0..samples.len() * area).step_by(step | 1) {
             self.gather(samples[at / area], group * self.channels, at % area, &mut taps);
             count += 1.0;
+            for (o, row) in with.chunks_exact_mut(n).enumerate() {
+                let y = f64::from(results[at / area][(first + o) * area + at % area]);
+                totals[o] += y;
+                row.iter_mut().zip(&taps).for_each(|(c, t)| *c += y * t);
+            }
             for i in 0..n {
                 let t = taps[i];
                 sums[i] += t;
@@ -112,9 +125,43 @@ impl Windows {
                 moments[i * n + j] = (moments[i * n + j] - sums[i] * sums[j] / count) / count;
             }
         }
+        for (row, total) in with.chunks_exact_mut(n).zip(totals) {
+            row.iter_mut().zip(&sums).for_each(|(c, s)| *c = (*c - total * s / count) / count);
+        }
         let mean = (0..n).map(|i| moments[i * n + i]).sum::<f64>() / n as f64;
-        (0..n).for_each(|i| moments[i * n + i] += DAMPING * mean + f64::MIN_POSITIVE.sqrt());
-        moments
+        let damping = DAMPING * mean + f64::MIN_POSITIVE.sqrt();
+        (0..n).for_each(|i| moments[i * n + i] += damping);
+        Moments { taps: n, own: moments, with, damping }
+    }
+}
+
+/// Covariances.
+struct Moments {
+    taps: usize,
+    /// Of operands, damped, row-major; the lower half is empty.
+    own: Vec<f64>,
+    /// Of each result with the operands.
+    with: Vec<f64>,
+    damping: f64,
+}
+
+impl Moments {
+    /// Moves a channel's weights to where its results are nearest to the wanted ones, held by the
+    /// damping to where they were.
+    fn improve(&self, weights: &mut [f64], root: &[f64], output: usize) {
+        let n = self.taps;
+        let mut gap = self.with[output * n..(output + 1) * n].to_vec();
+        for i in 0..n {
+            gap[i] += (self.damping - self.own[i * n + i]) * weights[i];
+            for j in i + 1..n {
+                gap[i] -= self.own[i * n + j] * weights[j];
+                gap[j] -= self.own[i * n + j] * weights[i];
+            }
+        }
+        for (i, row) in root.chunks_exact(n).enumerate() {
+            let factor: f64 = row[i..].iter().zip(&gap[i..]).map(|(r, g)| r * g).sum();
+            weights[i..].iter_mut().zip(&row[i..]).for_each(|(w, r)| *w += factor * r);
+        }
     }
 }
 
@@ -154,25 +201,26 @@ fn inverse_root(mut m: Vec<f64>, n: usize) -> Option<Vec<f64>> {
 }
 
 /// New weights for a layer, or `None` where it is not of a kind that is refitted. `samples` are its
-/// operands in the compressed network, `y` the shape of its result.
+/// operands in the compressed network, `results` what the original gave.
 pub(super) fn refit(
     node: &Node,
     wanted: &Tensor,
     book: &Codebook,
     samples: &[&Tensor],
-    y: &[usize],
+    results: &[&Tensor],
 ) -> Option<Vec<f32>> {
     let (groups, by_row) = match node.op {
         Op::Conv { groups, .. } => (groups, true),
         Op::Gemm { trans_b, .. } => (1, trans_b),
         _ => return None,
     };
-    let windows = windows(node, samples.first()?.shape(), y, groups)?;
+    let windows = windows(node, samples.first()?.shape(), results.first()?.shape(), groups)?;
     let (taps, all) = (windows.taps(), wanted.as_f32().ok()?);
     if taps > TAPS || taps == 0 || all.len() % taps != 0 {
         return None;
     }
     let operands: Vec<&[f32]> = samples.iter().map(|s| s.as_f32().ok()).collect::<Option<_>>()?;
+    let results: Vec<&[f32]> = results.iter().map(|s| s.as_f32().ok()).collect::<Option<_>>()?;
     let outputs = all.len() / taps;
     let index = |channel: usize, tap: usize| {
         if by_row { channel * taps + tap } else { tap * outputs + channel }
@@ -180,9 +228,12 @@ pub(super) fn refit(
     let mut new = all.to_vec();
     let mut open = vec![0.0; taps];
     for group in 0..groups {
-        let root = inverse_root(windows.covariance(&operands, group), taps)?;
-        for channel in group * outputs / groups..(group + 1) * outputs / groups {
+        let (first, own) = (group * outputs / groups, outputs / groups);
+        let moments = windows.moments(&operands, &results, group, [first, own]);
+        let root = inverse_root(moments.own.clone(), taps)?;
+        for channel in first..first + own {
             (0..taps).for_each(|t| open[t] = f64::from(all[index(channel, t)]));
+            moments.improve(&mut open, &root, channel - first);
             for t in 0..taps {
                 let i = index(channel, t);
                 let fixed = book.nearest(i, channel, open[t]);
