@@ -87,12 +87,22 @@ fn choose_weights(
     let operands: Vec<&Tensor> = values.held[x.0].iter().map(Arc::as_ref).collect();
     let results: Vec<&Tensor> = wanted.iter().map(|w| &w[0]).collect();
     let Some(source) = source else { return Ok(false) };
-    let Some(new) = refit::refit(layer, source, book, &operands, &results) else {
+    // Compression took a factor beside the weights into them.
+    let factor = factor(&original.nodes[node]) / factor(layer);
+    let source: Vec<f32> = source.as_f32()?.iter().map(|w| w * factor).collect();
+    let Some(new) = refit::refit(layer, &source, book, &operands, &results) else {
         return Ok(false);
     };
     let value = &mut graph.values[weight.value.0];
     value.constant = Some(Arc::new(Tensor::f32(value.shape.clone(), new)?));
     Ok(true)
+}
+
+fn factor(node: &Node) -> f32 {
+    match node.op {
+        Op::Gemm { alpha, .. } => alpha,
+        _ => 1.0,
+    }
 }
 
 /// What later nodes need of every sample.

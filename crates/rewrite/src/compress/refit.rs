@@ -200,11 +200,11 @@ fn inverse_root(mut m: Vec<f64>, n: usize) -> Option<Vec<f64>> {
     Some(m)
 }
 
-/// New weights for a layer, or `None` where it is not of a kind that is refitted. `samples` are its
+/// New weights for a layer instead of `all`, or `None` where it is not of a kind that is refitted. `samples` are its
 /// operands in the compressed network, `results` what the original gave.
 pub(super) fn refit(
     node: &Node,
-    wanted: &Tensor,
+    all: &[f32],
     book: &Codebook,
     samples: &[&Tensor],
     results: &[&Tensor],
@@ -215,7 +215,7 @@ pub(super) fn refit(
         _ => return None,
     };
     let windows = windows(node, samples.first()?.shape(), results.first()?.shape(), groups)?;
-    let (taps, all) = (windows.taps(), wanted.as_f32().ok()?);
+    let taps = windows.taps();
     if taps > TAPS || taps == 0 || all.len() % taps != 0 {
         return None;
     }
