@@ -55,6 +55,36 @@ proptest! {
     }
 }
 
+/// One transfer extends what the graph bounds by a quarter of its ring, up to both bounds.
+#[test]
+fn bounded_operands_are_extended_without_a_comparison() {
+    let edges = [-(1 << 14), 1 - (1 << 14), -17, -1, 0, 15, (1 << 14) - 1, 1 << 14];
+    let words: Vec<u64> = edges.iter().map(|&v: &i64| v as u64 & 0xffff).collect();
+    let mut bytes = Vec::new();
+    for bound in [1 << 14, (1 << 14) + 1] {
+        for shift in [0, 4] {
+            let mut b = Builder::new(&[1, 8, 1, 1], 16, 1);
+            b.input_range(-bound, bound);
+            let x = b.activate(EdgeId(0), shift, Function::Identity, 30);
+            b.activate(x, 0, Function::Identity, 30);
+            let model = b.done();
+            let deployed = Kind::TwoParty.deploy(&model, ROUGH).unwrap();
+            let (report, server) =
+                run(&*deployed, &vec![words.clone(); 20], memory_pair()).unwrap();
+            for y in &report.outputs {
+                for (got, v) in signed(y, 30).into_iter().zip(edges) {
+                    assert!((got - (v >> shift)).abs() <= i64::from(shift > 0), "{got} for {v}");
+                }
+            }
+            for (meter, role) in [(&report.meter, Role::Client), (&server, Role::Server)] {
+                assert_eq!(meter.counts(), &deployed.predicted(role, 20));
+            }
+            bytes.push(report.meter.total().bytes());
+        }
+    }
+    assert!(bytes[0] < bytes[2] && bytes[1] < bytes[3], "{bytes:?}");
+}
+
 #[test]
 fn rounding_has_no_bias_and_keeps_integers() {
     let ring = 32;

@@ -376,7 +376,9 @@ impl Planes<'_> {
 /// The protocol of an activation layer.
 pub(crate) fn activation(l: &Layer<'_>, shift: u32, f: Function, tiles: Tiles) -> Activation {
     let rings = [l.input(0), l.output()].map(ring_of);
-    Activation::new(rings[0], rings[1], shift, f, tiles.truncation, tiles.radix)
+    let quarter = 1 << rings[0].bits().saturating_sub(2);
+    let small = l.input(0).lo >= -quarter && l.input(0).hi <= quarter;
+    Activation::new(rings[0], rings[1], shift, f, tiles.truncation, small, tiles.radix)
 }
 
 /// The words of each image.

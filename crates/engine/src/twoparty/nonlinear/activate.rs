@@ -10,7 +10,8 @@
 //! shifted shares and `c` the carry, and `[t >= 0] and c` comes out of the tree's last merge.
 //! `ReluMax` compares with 0 and with the bound at once. After a ReLU the value is known to be
 //! non-negative, so moving it to a larger ring costs one transfer; before one, it needs the carry
-//! at the top.
+//! at the top. With [`Truncation::OneLsb`] one transfer is enough too where the graph bounds the
+//! operand by a quarter of its ring: a constant lifts it above zero and stays below half.
 
 use super::compare::{Carries, Comparison};
 use super::select::{self, Conversion, Operands};
@@ -31,6 +32,8 @@ pub(crate) struct Activation {
     shift: u32,
     function: Function,
     truncation: Truncation,
+    /// Whether the operand's magnitude is at most a quarter of its ring.
+    small_operand: bool,
     /// Absent when everything is local.
     comparison: Option<Comparison>,
 }
@@ -42,6 +45,7 @@ impl Activation {
         shift: u32,
         function: Function,
         truncation: Truncation,
+        small_operand: bool,
         radix: u32,
     ) -> Self {
         // A bound that no value of the small ring reaches is no bound.
@@ -50,7 +54,9 @@ impl Activation {
             Function::ReluMax { hi } if hi as u64 >= top => Function::Relu,
             f => f,
         };
-        let mut this = Self { input, output, shift, function, truncation, comparison: None };
+        let comparison = None;
+        let mut this =
+            Self { input, output, shift, function, truncation, small_operand, comparison };
         this.comparison = this.compare(radix);
         this
     }
@@ -63,6 +69,7 @@ impl Activation {
             if self.carries() { Comparison::gated(plan) } else { Comparison::new(plan) }
         };
         match self.function {
+            Function::Identity if self.lifts() => None,
             Function::Identity if self.extends() => {
                 Some(Comparison::new(CarryPlan::new(&cuts(operand), radix)))
             }
@@ -95,6 +102,13 @@ impl Activation {
         self.output > self.small()
     }
 
+    /// Whether the identity needs but one transfer for that.
+    fn lifts(&self) -> bool {
+        let rough = self.truncation == Truncation::OneLsb && self.small_operand;
+        let identity = matches!(self.function, Function::Identity);
+        identity && rough && self.extends() && self.small().bits() > 2
+    }
+
     /// Ring in which the function's result is first computed.
     fn result(&self) -> Ring {
         match self.function {
@@ -122,6 +136,7 @@ impl Activation {
     fn conversions(&self) -> Vec<Conversion> {
         let mut all = Vec::new();
         match self.function {
+            Function::Identity if self.lifts() => {}
             Function::Identity => all.extend(self.added().into_iter().map(Conversion::BitToRing)),
             Function::Relu | Function::ReluMax { .. } => {
                 all.push(Conversion::Mux(self.result()));
@@ -138,9 +153,9 @@ impl Activation {
 
     /// The last conversion, of a value that is known not to be negative.
     fn widening(&self) -> Option<Conversion> {
-        let relu = !matches!(self.function, Function::Identity);
+        let positive = self.lifts() || !matches!(self.function, Function::Identity);
         let bits = self.output.bits().saturating_sub(self.result().bits());
-        (relu && bits > 0).then(|| Conversion::Wraps(Ring::new(bits)))
+        (positive && bits > 0).then(|| Conversion::Wraps(Ring::new(bits)))
     }
 
     /// Bits that are multiplied by `[t < hi]`.
@@ -150,24 +165,26 @@ impl Activation {
 
     /// What `n` elements use up.
     pub(crate) fn parts(&self, n: usize) -> Vec<Part> {
-        let Some(comparison) = &self.comparison else { return Vec::new() };
-        let mut parts = comparison.parts(n);
+        let mut parts = self.comparison.as_ref().map_or(Vec::new(), |c| c.parts(n));
         if self.bounded() {
             parts.push(Part::Triples { n, width: self.bound_width() });
         }
-        parts.extend(select::parts(n, &self.conversions()));
+        if self.comparison.is_some() {
+            parts.extend(select::parts(n, &self.conversions()));
+        }
         parts.extend(self.widening().into_iter().flat_map(|w| select::parts(n, &[w])));
         parts
     }
 
     /// Messages for `n` elements.
     pub(crate) fn cost(&self, m: &mut Meter, n: usize) {
-        let Some(comparison) = &self.comparison else { return };
-        comparison.cost(m, n);
-        if self.bounded() {
-            triple::cost(m, &[(n, self.bound_width())]);
+        if let Some(comparison) = &self.comparison {
+            comparison.cost(m, n);
+            if self.bounded() {
+                triple::cost(m, &[(n, self.bound_width())]);
+            }
+            select::cost(m, n, &self.conversions());
         }
-        select::cost(m, n, &self.conversions());
         if let Some(widening) = self.widening() {
             select::cost(m, n, &[widening]);
         }
@@ -184,14 +201,21 @@ impl Activation {
     ) -> Result<Vec<u64>, Error> {
         let x = self.prepare::<P>(x);
         match self.function {
+            Function::Identity if self.lifts() => {
+                let server = P::ROLE == Role::Server;
+                let lift = if server { (1u64 << (self.small().bits() - 2)) - 1 } else { 0 };
+                self.widen::<P>(lane, self.high(&x, self.small()), |_| lift, stock)
+            }
             Function::Identity => self.identity::<P>(lane, x, stock),
             Function::Relu => {
                 let y = self.relu::<P>(lane, &x, flips, stock)?;
-                self.widen::<P>(lane, y, flips, stock)
+                let lift = (1u64 << (self.result().bits() - 1)) - 1;
+                let lift = |i: usize| flips.map_or(0, |f| lift & f.get(i).wrapping_neg());
+                self.widen::<P>(lane, y, lift, stock)
             }
             Function::ReluMax { hi } => {
                 let y = self.relu_max::<P>(lane, &x, hi, stock)?;
-                self.widen::<P>(lane, y, None, stock)
+                self.widen::<P>(lane, y, |_| 0, stock)
             }
         }
     }
@@ -328,20 +352,18 @@ impl Activation {
         total(parts, ring)
     }
 
-    /// To the output's ring. Where the server flips, the value is not positive: it is lifted by a
-    /// constant of the server's on the way. The least value becomes -1, whose shares complement each
+    /// To the output's ring. Where the value may be negative, as where the server flips, it is
+    /// lifted by a constant of the server's on the way. The least value becomes -1, whose shares complement each
     /// other: one has its top bit set, which counts as a wrap and is right for -1 too.
     fn widen<P: Party>(
         &self,
         lane: &mut Lane,
         mut y: Vec<u64>,
-        flips: Option<&Bits>,
+        lifted: impl Fn(usize) -> u64,
         stock: &mut Stock,
     ) -> Result<Vec<u64>, Error> {
         let (from, to) = (self.result(), self.output);
         if let Some(Conversion::Wraps(ring)) = self.widening() {
-            let lift = (1u64 << (from.bits() - 1)) - 1;
-            let lifted = |i: usize| flips.map_or(0, |f| lift & f.get(i).wrapping_neg());
             for (i, y) in y.iter_mut().enumerate() {
                 *y = from.reduce(y.wrapping_add(lifted(i)));
             }

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::fixed::{
     ConvShape, EdgeId, FixedNode, FixedOp, Function, LayerWeights, PoolShape, Rearrange, WeightId,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// An edge whose ring is not known yet.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub(super) struct Builder<'a> {
     pub(super) weights: Vec<LayerWeights>,
     /// Values already rounded to a number of fraction bits.
     rounded: HashMap<(EdgeId, i32), EdgeId>,
+    /// What masks leave as it is, rounded.
+    kept: HashSet<EdgeId>,
     /// Functions of one edge, by the edge of their results, where functions are tables; none where
     /// they are sequences of comparisons and products.
     pub(super) curves: Option<HashMap<EdgeId, Curve>>,
@@ -71,6 +73,7 @@ impl<'a> Builder<'a> {
             nodes: vec![],
             weights: vec![],
             rounded: HashMap::new(),
+            kept: HashSet::new(),
             curves: None,
             rings: vec![],
         }
@@ -214,6 +217,21 @@ impl<'a> Builder<'a> {
         let y = self.node(&name, op, vec![x], out);
         self.rounded.insert((x, frac), y);
         y
+    }
+
+    /// What a mask leaves as it is, rounded to `frac`.
+    pub(super) fn keep(&mut self, x: EdgeId, frac: i32) -> EdgeId {
+        let y = self.round_to(x, frac);
+        if y != x {
+            self.kept.insert(y);
+        }
+        y
+    }
+
+    /// One more bit of the operand of a rounding that extends the ring of what a mask leaves: with
+    /// it, the two-party backend's rough truncation extends without a comparison.
+    pub(super) fn spare(&self, y: EdgeId, own: u32, shift: u32, out: u32) -> u32 {
+        u32::from(self.kept.contains(&y) && out + shift > own && out + 2 * shift > 2 * own)
     }
 
     /// The fraction bits at which an edge fits `bits` signed bits without margin.

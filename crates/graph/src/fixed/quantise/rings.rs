@@ -73,7 +73,9 @@ fn assign(b: &mut Builder<'_>, nodes: &mut Vec<FixedNode>, output: EdgeId) -> Ve
         for (i, x) in n.inputs.iter().enumerate() {
             let own = b.edge(*x).bits(margin);
             let wanted = match &n.op {
-                FixedOp::Activate { shift, function, .. } => compared(own, *shift, *function, out),
+                FixedOp::Activate { shift, function, .. } => {
+                    compared(own, *shift, *function, out) + b.spare(n.output, own, *shift, out)
+                }
                 FixedOp::Lookup { .. } | FixedOp::Rescale { .. } => own,
                 FixedOp::MaxPool(_) => out.max(own + 1),
                 FixedOp::ArgMax => own + 1,
@@ -120,7 +122,9 @@ fn narrowed(b: &mut Builder<'_>, nodes: Vec<FixedNode>, mut rings: Vec<u32>) -> 
         let own = b.edge(x).bits(margin);
         let wanted = match &n.op {
             FixedOp::Activate { shift, function, .. } => {
-                Some(compared(own, *shift, *function, rings[n.output.0 as usize]))
+                let out = rings[n.output.0 as usize];
+                let spare = b.spare(n.output, own, *shift, out);
+                Some(compared(own, *shift, *function, out) + spare)
             }
             FixedOp::ArgMax => Some(own + 1),
             FixedOp::MaxPool(_) => Some((own + 1).max(rings[n.output.0 as usize])),

@@ -43,7 +43,7 @@ impl Lower<'_> {
         let compared =
             self.b.activate(&format!("{}/relu", n.name), compared, Relu::Unbounded, range);
         let frac = self.b.edge(compared).frac;
-        let kept = self.b.round_to(kept, frac);
+        let kept = self.b.keep(kept, frac);
         let joined = self.b.concat(&n.name, plan.axis, vec![compared, kept], plan.shape.clone());
         let back = self.take(n, &plan, joined, &plan.back);
         let edge = self.b.rearrange(&n.name, Rearrange::Reshape, back, shape);
