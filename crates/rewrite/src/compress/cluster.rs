@@ -91,8 +91,9 @@ fn partition(bins: &[Bin], parts: usize) -> Vec<usize> {
                 continue;
             }
             let to = first.midpoint(last);
-            for from in low..=high.min(to - 1) {
-                let sum = least[from] + error(from, to);
+            let before = least.iter().enumerate().take(high.min(to - 1) + 1).skip(low);
+            for (from, base) in before {
+                let sum = base + error(from, to);
                 if sum < next[to] {
                     (next[to], cut[to]) = (sum, from);
                 }

@@ -216,7 +216,7 @@ pub(super) fn refit(
     };
     let windows = windows(node, samples.first()?.shape(), results.first()?.shape(), groups)?;
     let taps = windows.taps();
-    if taps > TAPS || taps == 0 || all.len() % taps != 0 {
+    if taps > TAPS || taps == 0 || !all.len().is_multiple_of(taps) {
         return None;
     }
     let operands: Vec<&[f32]> = samples.iter().map(|s| s.as_f32().ok()).collect::<Option<_>>()?;
@@ -250,6 +250,7 @@ pub(super) fn refit(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -101,6 +101,7 @@ fn divisor(a: u64, b: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
