@@ -10,7 +10,7 @@
 //!    way.
 //!
 //! *Cost*: a product modulo n^2 is the unit, see [`sordino_kernels::bigint`]. On a 2.5 GHz Cascade Lake core, without
-//! IFMA, in microseconds for n of 2048 and 3072 bits: an encryption of zero takes its owner 90 and 200, others 210 and
+//! IFMA, in microseconds for n of 2048 and 3072 bits: an encryption of zero takes its owner 75 and 175, others 210 and
 //! 520; a decryption 340 and 800; re-randomising with a pool 2 and 5.
 //!
 //! # Keys
@@ -19,7 +19,7 @@
 //! and l random and odd, gcd(P - 1, Q - 1) = 2. h has order p modulo P and q modulo Q. Then
 //!
 //! * exponents a need the bits of p q, and 64 more to come within 2^-64 of uniform powers, 512 or 576 bits instead
-//!   of n's;
+//!   of n's; the owner's, modulo p and q, need no more than p's and q's;
 //! * the owner decrypts by powers of p modulo P^2 and q modulo Q^2 instead of P - 1 and Q - 1.
 //!
 //! # Security

@@ -1,6 +1,6 @@
 use rayon::prelude::*;
-use sordino_kernels::bigint::{LANES, Limbs};
-use sordino_kernels::wipe;
+use sordino_kernels::bigint::{FixedBase, LANES, Limbs, Modulus};
+use sordino_kernels::{Wiped, wipe};
 use sordino_secret::SecretRng;
 use zeroize::Zeroizing;
 
@@ -46,7 +46,10 @@ impl Pool {
         let (key, tables) = (self.key.clone(), self.key.tables());
         let modulus = &key.0.modulus;
         let limbs = modulus.limbs();
-        let powers = random_powers(modulus, tables, count, rng);
+        let words = count.div_ceil(LANES) * LANES * tables.exponent_words();
+        let mut exponents = Zeroizing::new(vec![0; words]);
+        rng.fill_words(&mut exponents);
+        let powers = powers(modulus, tables, &exponents);
         let mut residues = vec![0; count * limbs];
         residues.chunks_mut(LANES * limbs).zip(powers.chunks_exact(limbs)).for_each(
             |(residues, group)| {
@@ -100,18 +103,10 @@ impl Pool {
     }
 }
 
-/// Groups of powers of a fixed base to random exponents, as long as the tables reach.
-pub(super) fn random_powers(
-    modulus: &sordino_kernels::bigint::Modulus,
-    tables: &sordino_kernels::bigint::FixedBase,
-    count: usize,
-    rng: &mut SecretRng,
-) -> sordino_kernels::Wiped<Limbs> {
+/// Groups of powers of a fixed base, eight exponents for each, as long as the tables reach.
+pub(super) fn powers(modulus: &Modulus, tables: &FixedBase, exponents: &[u64]) -> Wiped<Limbs> {
     let (limbs, words) = (modulus.limbs(), tables.exponent_words());
-    let groups = count.div_ceil(LANES);
-    let mut exponents = Zeroizing::new(vec![0; groups * LANES * words]);
-    rng.fill_words(&mut exponents);
-    let mut powers = sordino_kernels::Wiped::zeros(groups * limbs);
+    let mut powers = Wiped::zeros(exponents.len() / (LANES * words) * limbs);
     powers
         .par_chunks_mut(TOGETHER * limbs)
         .zip(exponents.par_chunks(TOGETHER * LANES * words))

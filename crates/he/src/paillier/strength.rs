@@ -48,9 +48,4 @@ impl Strength {
     pub(super) fn exponent_bits(self) -> usize {
         2 * self.order_bits() + SLACK
     }
-
-    /// Bits of random exponents modulo the square of one factor.
-    pub(super) fn half_exponent_bits(self) -> usize {
-        self.order_bits() + SLACK
-    }
 }
