@@ -90,7 +90,7 @@ impl SupplyChoice {
     }
 }
 
-/// How the two-party backend drops fraction bits in an activation.
+/// How the two-party and the popcorn backend drop fraction bits in an activation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Truncation {
     /// Rounded to nearest, as the graph says: the output equals `clear`'s, bit for bit.
