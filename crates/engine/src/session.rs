@@ -99,8 +99,8 @@ pub enum Truncation {
     /// Rounded down or up, up with the probability of the fraction: fewer bits are compared. Every
     /// activation with a shift differs from the exact one by at most one unit of its last place,
     /// for operands within the range that the graph gives them and at least `2^shift` inside their
-    /// ring. The coins are low bits of the client's
-    /// share, which the client knows.
+    /// ring. The coins are low bits of the client's share,
+    /// or of the masked value that it sees, which the client knows.
     OneLsb,
 }
 
