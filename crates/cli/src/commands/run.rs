@@ -49,7 +49,7 @@ struct Answer<'a> {
 impl Run {
     pub(super) fn run(&self) -> Result<()> {
         if self.network.is_some() && !self.backend.private() {
-            let text = "--network only makes sense with a --backend of two parties: twoparty, garbled or popcorn";
+            let text = "--network only makes sense with --backend twoparty, garbled or popcorn";
             return Err(Failure::new(Exit::Usage, text).into());
         }
         self.quantise.check(self.backend.integers())?;
