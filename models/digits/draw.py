@@ -1,6 +1,7 @@
 """Draws digits: strokes with pen wobble, rasterised with anti-aliasing. Needs numpy only.
 
-    python draw.py OUT_DIR      writes the sample images and the calibration set of this folder
+    python draw.py FOLDER               the sample images and the calibration set of this folder
+    python draw.py --training FOLDER    6,000 digits to train with, and 1,000 others
 """
 
 import gzip
@@ -234,8 +235,13 @@ def read_idx(file):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(dims)
 
 
-def main(folder):
-    folder = Path(folder)
+def write_set(folder, name, rng, count):
+    images, labels = digits(rng, count)
+    write_idx(folder / f"{name}-images-idx3-ubyte.gz", images)
+    write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels)
+
+
+def shipped(folder):
     (folder / "images").mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(2026)
     for digit in range(10):
@@ -243,12 +249,19 @@ def main(folder):
         write_png(folder / "images" / f"{digit}.png", image)
     write_png(folder / "images" / "chalk-4.png", chalk(rng, 4, 280))
     write_png(folder / "images" / "paper-7.png", paper(rng, 7, 240, 320))
-    images, labels = digits(rng, 64)
-    write_idx(folder / "drawn-images-idx3-ubyte.gz", images)
-    write_idx(folder / "drawn-labels-idx1-ubyte.gz", labels)
+    write_set(folder, "drawn", rng, 64)
+
+
+def training(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    write_set(folder, "train", np.random.default_rng(20261122), 6000)
+    write_set(folder, "fresh", np.random.default_rng(20261123), 1000)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) == 2:
+        shipped(Path(sys.argv[1]))
+    elif len(sys.argv) == 3 and sys.argv[1] == "--training":
+        training(Path(sys.argv[2]))
+    else:
         sys.exit(__doc__)
-    main(sys.argv[1])
