@@ -7,8 +7,8 @@ use super::layout::Tap;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Term {
     pub(super) tap: Tap,
-    pub(super) position: usize,
-    pub(super) multiple: usize,
+    pub(super) position: u8,
+    pub(super) multiple: u8,
     pub(super) negative: bool,
 }
 
@@ -34,8 +34,9 @@ pub(super) fn terms(width: u32, taps: impl Iterator<Item = (Tap, i32)>) -> Vec<T
     let one = |(tap, weight)| {
         digits(width, weight).map(move |(position, digit)| Term {
             tap,
-            position,
-            multiple: digit.unsigned_abs() as usize / 2,
+            // Below 32, and half of a digit of eight bits.
+            position: position as u8,
+            multiple: (digit.unsigned_abs() / 2) as u8,
             negative: digit < 0,
         })
     };

@@ -99,8 +99,8 @@ impl Linear {
     fn of(layout: &Layout, terms: Vec<Vec<Term>>) -> Self {
         let all = || terms.iter().flatten();
         let (multiples, positions) = (
-            all().map(|term| term.multiple + 1).max().unwrap_or(1),
-            all().map(|term| term.position + 1).max().unwrap_or(0),
+            all().map(|term| usize::from(term.multiple) + 1).max().unwrap_or(1),
+            all().map(|term| usize::from(term.position) + 1).max().unwrap_or(0),
         );
         let negates = all().any(|term| term.negative);
         Self { layout: layout.clone(), terms, multiples, negates, positions }
@@ -110,7 +110,7 @@ impl Linear {
     fn estimate(&self) -> u64 {
         let (_, rows, pieces) = self.layout.results_by_channel();
         let fold = |terms: &Vec<Term>| {
-            let top = terms.iter().map(|term| term.position).max().unwrap_or(0);
+            let top = terms.iter().map(|term| usize::from(term.position)).max().unwrap_or(0);
             terms.len() + 2 * top
         };
         let channels: usize = self.terms.iter().map(fold).sum();

@@ -56,8 +56,8 @@ pub(super) fn run(
     };
     let operand = |result: usize, term: &Term| {
         let input = layout.source(result, term.tap)?;
-        let Term { multiple, negative, position, .. } = *term;
-        Some(Operand { input, multiple, negative, position })
+        let (multiple, position) = (term.multiple.into(), term.position.into());
+        Some(Operand { input, multiple, negative: term.negative, position })
     };
     let channels = results.map(|result| result.map(|result| layout.channel(result)));
     let channel = channels.iter().flatten().next().copied()?;
