@@ -66,6 +66,37 @@ proptest! {
     }
 }
 
+/// What is added counts modulo the ring, in linear layers and by itself.
+#[test]
+fn biases_are_of_their_ring() {
+    let mut b = Builder::new(&[1, 3, 6, 6], 24, 8);
+    b.input_range(-128, 127);
+    let y = b.linear(EdgeId(0), conv(3, 6, 6, 5, 3, 1, 1), 24);
+    let y = b.add_const(y, 24);
+    b.activate(y, 3, Function::Relu, 24);
+    let mut model = b.done();
+    for layer in &mut model.weights.layers {
+        layer.bias.iter_mut().zip(-3..).for_each(|(bias, turns)| *bias += turns << 24);
+    }
+    let x = &inputs(&model, &[5])[0];
+    assert_eq!(metered(&model, WISH, &[5])[0], run_clear(&model, x).unwrap());
+}
+
+/// Differences have a bit more than words, of which nothing is lost here; `clear` takes them modulo the ring.
+#[test]
+fn the_largest_of_whole_words() {
+    let mut b = Builder::new(&[1, 1, 4, 4], 64, 8);
+    b.pool(EdgeId(0), common::pool(&[1, 1, 4, 4], 2, 2, [0; 4]), true);
+    let model = b.done();
+    let x = signed(&inputs(&model, &[5])[0], 64);
+    assert!(x.iter().any(|v| v.unsigned_abs() > 1 << 62));
+    let corners = [0, 2, 8, 10].map(|at| [0, 1, 4, 5].map(|next| x[at + next]));
+    let want = corners.map(|window| window.into_iter().max().unwrap());
+    for wish in [WISH, PAPER] {
+        assert_eq!(signed(&metered(&model, wish, &[5])[0], 64), want);
+    }
+}
+
 #[test]
 fn one_lsb_has_no_bias_and_keeps_integers() {
     let (ring, seeds) = (30, [1, 2, 3, 4]);

@@ -88,14 +88,11 @@ impl Asker<'_> {
         if values.len() != count {
             return Err(mismatch());
         }
-        let order = match plan.mode {
-            PopcornMode::Affine => None,
-            PopcornMode::Paper => Some(Order::random(count, plan.asked(exchange), self.rng)),
-        };
+        let order = Order::random(count, plan.asked(exchange), self.rng);
         let with_dummies;
-        let all = match order {
-            None => values,
-            Some(_) => {
+        let all = match plan.mode {
+            PopcornMode::Affine => values,
+            PopcornMode::Paper => {
                 with_dummies = Computed::chain(&[values, &self.dummies(exchange)?])?;
                 &with_dummies
             }
@@ -110,12 +107,11 @@ impl Asker<'_> {
                     let Tile { state, rest } = match tiles[tile].take() {
                         Some(tile) => tile,
                         None => {
-                            let places = |i: usize| order.as_ref().map_or(i, |o| o.asked[i]);
-                            let index: Vec<usize> = range.map(places).collect();
+                            let index = &order.asked[range];
                             let rest = rest.map(|rest| {
                                 index.iter().map(|i| rest.get(*i).copied().unwrap_or(0)).collect()
                             });
-                            Tile { state: State::Value(all.select(&index)?), rest }
+                            Tile { state: State::Value(all.select(index)?), rest }
                         }
                     };
                     let state = self.ask(exchange.rounds[round], state)?;
@@ -139,13 +135,10 @@ impl Asker<'_> {
             0 => self.constants(&[])?,
             _ => Computed::chain(&results.iter().collect::<Vec<_>>())?,
         };
-        match order {
-            None => Ok(results),
-            Some(order) => Ok(results.select(&order.places)?),
-        }
+        Ok(results.select(&order.places)?)
     }
 
-    /// Values like others, of which a random share is positive.
+    /// Values of any length, of which a random share is positive.
     fn dummies(&mut self, exchange: &Exchange) -> Result<Computed, Error> {
         let bits = exchange.rounds.iter().find_map(|round| round.masked()).unwrap_or(1);
         let threshold = self.rng.next_u64();
@@ -153,8 +146,12 @@ impl Asker<'_> {
         let dummies: Zeroizing<Vec<i128>> = Zeroizing::new(
             (0..count)
                 .map(|_| {
-                    let size = (self.rng.next_u64() >> (65 - bits.clamp(2, 64))) as i128;
-                    if self.rng.next_u64() < threshold { size } else { -size }
+                    // Below 2^(bits - 1): its length is uniform, zero included.
+                    let length = (u128::from(self.rng.next_u64()) * u128::from(bits)) >> 64;
+                    let top = u128::from(self.rng.next_u64() | 1 << 63);
+                    let size = (top >> (64 - length as u32)) as i128;
+                    let negative = -i128::from(self.rng.next_u64() >= threshold);
+                    (size ^ negative) - negative
                 })
                 .collect(),
         );

@@ -1,5 +1,5 @@
 use super::answer::Answerer;
-use super::messages::{BATCH, INPUT, OUTPUT, PUBLIC_KEY, WORKING};
+use super::messages::{BATCH, INPUT, OUTPUT, PUBLIC_KEY, WORKING, pieces};
 use super::plan::Plan;
 use super::supply::Supply;
 use crate::request::Request;
@@ -9,7 +9,7 @@ use crate::{Clock, Error};
 use sordino_graph::fixed::semantics::{encode, wrap};
 use sordino_he::paillier::{Pool, SecretKey};
 use sordino_secret::{Disclosure, Ledger, SecretRng};
-use sordino_wire::{Lane, Meter, Phase, Public};
+use sordino_wire::{AbortCode, Lane, Meter, Phase, Public};
 use zeroize::Zeroizing;
 
 /// The data owner's side of a popcorn session.
@@ -77,7 +77,8 @@ impl PopcornSession {
     /// *Cost*: as [`super::PopcornCost::infer`] predicts.
     ///
     /// # Errors
-    /// [`Error::Config`] for an input of another length, which costs nothing; else what the peer or the link does wrong.
+    /// [`Error::Config`] for an input of another length, which costs nothing. After any other error, which is what the peer or
+    /// the link does wrong, the server is told that this party gives up, and the session is unusable.
     pub fn infer(&mut self, input: &[u64], progress: &mut dyn Progress) -> Result<Vec<u64>, Error> {
         let graph = &self.plan.graph;
         let edge = &graph.edges[graph.input.0 as usize];
@@ -94,9 +95,10 @@ impl PopcornSession {
         let fill = |pool: &mut Pool, count, rng: &mut SecretRng| Ok(key.fill(pool, count, rng)?);
         let [_, ciphertexts] = plan.ciphertexts()?;
         let scores = Supply::run(key.public(), ciphertexts, fill, |zeros| {
-            let party = Answerer { lane, plan, key, zeros };
+            let party = Answerer { lane: &mut *lane, plan, key, zeros };
             answer_all(party, &values, clock, progress)
-        })?;
+        });
+        let scores = scores.inspect_err(|_| lane.abort(AbortCode::Protocol))?;
         ledger.note(Disclosure::Logits, scores.len() as u64);
         clock.stop();
         let ring = plan.graph.edges[plan.graph.output.0 as usize].ring;
@@ -139,5 +141,10 @@ fn answer_all(
     }
     clock.enter(Phase::Online, None);
     party.lane.meter_mut().set(Phase::Online, None);
-    Ok(party.receive(OUTPUT, plan.output_len())?.to_signed(party.key.public())?)
+    let mut scores = Zeroizing::new(Vec::with_capacity(plan.output_len()));
+    for piece in pieces(plan.output_len(), BATCH) {
+        let scored = party.receive(OUTPUT, piece.len())?;
+        scores.extend(scored.to_signed(party.key.public())?.iter());
+    }
+    Ok(scores)
 }

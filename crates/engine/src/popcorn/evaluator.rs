@@ -3,8 +3,10 @@ use super::messages::WORKING;
 use super::server::Kernels;
 use crate::evaluator::Linear;
 use crate::{Error, Evaluator, Layer};
-use sordino_graph::fixed::semantics::{Next, Tournament, fill_value, index_map, windows};
-use sordino_graph::fixed::{FixedOp, Function, PoolShape, Rearrange, WeightId, Weights};
+use sordino_graph::fixed::semantics::{Next, Tournament, fill_value, index_map, windows, wrap};
+use sordino_graph::fixed::{
+    FixedOp, Function, LayerWeights, PoolShape, Rearrange, WeightId, Weights,
+};
 use sordino_he::paillier::Computed;
 use sordino_wire::{Phase, Public};
 
@@ -49,15 +51,21 @@ impl Server<'_> {
     /// For each value 1 where the owner's signs want min(t, 0) instead of max(t, 0).
     fn flips(&self, l: &Layer<'_>) -> Result<Option<Vec<u64>>, Error> {
         let FixedOp::Activate { flips: Some(id), .. } = &l.node.op else { return Ok(None) };
-        let flips = self.layer_bias(l, *id)?;
+        let flips = &self.secret(l, *id)?.bias;
         let plane = (l.input(0).len() / flips.len().max(1)).max(1);
         let each = flips.iter().flat_map(|flip| std::iter::repeat_n(*flip as u64, plane));
         Ok(Some(each.collect()))
     }
 
+    /// What is added to a layer's results, which its ring may know by another number.
     fn layer_bias(&self, l: &Layer<'_>, id: WeightId) -> Result<Vec<i128>, Error> {
-        let layer = self.weights.layers.get(id.0 as usize).ok_or_else(|| mismatch(l))?;
-        Ok(layer.bias.iter().copied().map(i128::from).collect())
+        let ring = l.output().ring;
+        let bias = self.secret(l, id)?.bias.iter();
+        Ok(bias.map(|b| wrap(*b as u64, ring).into()).collect())
+    }
+
+    fn secret(&self, l: &Layer<'_>, id: WeightId) -> Result<&LayerWeights, Error> {
+        self.weights.layers.get(id.0 as usize).ok_or_else(|| mismatch(l))
     }
 }
 

@@ -151,7 +151,8 @@ fn values_divide_what_is_seen_in_the_published_mode_alone() {
     }
 }
 
-/// A factor used for two values gives both away; offsets hide them even then.
+/// A factor used for two values gives both away. With offsets they are no divisors even then, but the ratio of what is seen is
+/// nearly theirs: neither mode survives it.
 #[test]
 fn a_factor_used_twice() {
     let v = [7919, 6007];

@@ -19,8 +19,10 @@
 //! max(t, 0) - max(t - c, 0), of the same t. max(a, b) is b + max(a - b, 0), level by level.
 //!
 //! So values keep their scale: plaintexts grow by nothing from layer to layer, and any depth fits. The output equals `clear`'s,
-//! with exact truncation bit for bit, for inputs with which no edge leaves its ring. Where one does `clear` wraps, and this
-//! backend gives another wrong answer.
+//! with exact truncation bit for bit, for inputs with which no edge leaves its ring, nor comes within half a unit of the result
+//! of its top, where `clear` wraps as it rounds. Where one does `clear` wraps, and this backend gives another wrong answer; from
+//! twice the ring on a blinded value may outgrow its slot, at which the client ends the inference with an error that the
+//! server sees.
 //!
 //! *Streaming.* The values of an exchange are cut into tiles of about a thousand. The server asks about the next tile before it reads
 //! the answer about this one, in every round, and both parties make the encryptions of zero that they need while they
@@ -54,8 +56,8 @@
 //! * *The magnitude is nearly independent.* For m = |y| the law of |z| at z is the sum of p(r) / (2 floor((r-1)/2) + 1) over
 //!   those r in \[2^L, 2^T) with |z - r m| < r / 2, that is, z / (m + 1/2) < r < z / (m - 1/2). With p(r) = c / r, 1 / c =
 //!   (T - L) ln 2, the integral over that interval is c / z, whatever m is. The sum exceeds it, or falls short of it where
-//!   the interval is not cut off, by a factor within 1 +- e, e = 2^(b + 2 - L) for |y| < 2^b, since it has at least 2^L / m
-//!   terms of a monotone function.
+//!   the interval is not cut off, by a factor within 1 +- e, e = 2^(b + 2 - L) for |y| <= 2^b + 1, since it has at least
+//!   2^L / (m + 1/2) terms of a monotone function.
 //!
 //!   *Distance.* Let m1 < m2. Above 2^L (m2 + 1/2) the law of m1 exceeds that of m2 by 2 e c / z at most, for that of m2
 //!   reaches further. Below, m1 has at most (1 + e) log2((m2 + 1/2) / (m1 - 1/2)) / (T - L), which is (1 + e) (log2(m2 / m1) +
@@ -70,6 +72,9 @@
 //!   factor of 2^15 with 8.9 %, and a value of 24 bits gives 0.19 bits away. [`PopcornCost::exposure`] sums this up for a
 //!   network; tests compare both bounds with laws computed integer by integer.
 //!
+//! The values of an exchange are asked about in a random order, fresh each time and the same in all its rounds. It is no part of
+//! the bounds, which hold for each value by itself.
+//!
 //! **This is small, not negligible, and adds up**: over values, and over inferences with the same or related inputs, a client
 //! averages it out. Who cannot accept that takes `twoparty --linear paillier`, which leaks nothing here.
 //!
@@ -78,12 +83,12 @@
 //! no carries: a value is rounded up where its fraction exceeds the lower part that the client sees, so that the client knows
 //! the coins of all roundings, as in `twoparty`.
 //!
-//! Running time and access to memory do not depend on values, signs or factors, but where factors are drawn, and in `paper`
-//! for the permutation.
+//! Running time and access to memory do not depend on values, signs or factors, but where factors are drawn, and for the order;
+//! on weights they depend as [`sordino_he::paillier::Linear`] says.
 //!
 //! ## `paper`
 //!
-//! z = r v with a fresh r, uniform below 2^64; values of a layer permuted, among a quarter as many dummies. Blinded values are
+//! z = r v with a fresh r, uniform below 2^64; values of a layer permuted, among a quarter as many dummies of all lengths. Blinded values are
 //! packed as in `affine`, where the original sends a ciphertext for each. It leaks, by design of the original:
 //!
 //! * which values are zero;

@@ -1,6 +1,6 @@
 use sordino_secret::SecretRng;
 
-/// Where values are among the dummies of an exchange.
+/// Where values are asked about, among dummies if there are any.
 pub(super) struct Order {
     /// Which value or dummy is asked about at each place.
     pub(super) asked: Vec<usize>,
@@ -9,7 +9,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// A uniform permutation of so many values and the dummies after them.
+    /// A uniform permutation of so many values and the dummies after them. Which is where is an index into memory.
     pub(super) fn random(values: usize, total: usize, rng: &mut SecretRng) -> Self {
         let mut asked: Vec<usize> = (0..total).collect();
         for i in (1..total).rev() {

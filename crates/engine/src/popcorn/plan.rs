@@ -77,22 +77,7 @@ impl Plan {
                     .into(),
             ));
         }
-        let exchanges = |node| exchanges(graph, node, wish.truncation);
-        let layers: Vec<Vec<Exchange>> =
-            graph.nodes.iter().map(exchanges).collect::<Result<_, _>>()?;
-        let asked = layers.iter().flatten().flat_map(|exchange| {
-            let tests = exchange.rounds.iter().map(|round| round.tests().max(1));
-            tests.map(|tests| exchange.values.saturating_mul(tests))
-        });
-        let values = asked.fold(0, usize::saturating_add);
-        let weights: usize = graph.nodes.iter().map(kernel_len).fold(0, usize::saturating_add);
-        let widest = graph.edges.iter().map(|edge| edge.len()).max().unwrap_or(0);
-        if values > MAX_VALUES || weights > MAX_WEIGHTS || widest > MAX_EDGE {
-            return Err(Error::Config(format!(
-                "{values} values to ask the client for, {weights} weights and an edge of {widest} elements are too many \
-                 for the popcorn backend (at most {MAX_VALUES}, {MAX_WEIGHTS} and {MAX_EDGE}); use --backend twoparty"
-            )));
-        }
+        let layers = layers(graph, wish.truncation)?;
         Ok(Self { graph: graph.clone(), mode, strength, layers })
     }
 
@@ -190,6 +175,32 @@ impl Plan {
     }
 }
 
+/// The exchanges of every layer.
+///
+/// # Errors
+/// [`Error::Config`] for a graph that is too large, [`Error::Unsupported`] for a layer that cannot be run.
+pub(super) fn layers(
+    graph: &FixedGraph,
+    truncation: Truncation,
+) -> Result<Vec<Vec<Exchange>>, Error> {
+    let exchanges = |node| exchanges(graph, node, truncation);
+    let layers: Vec<Vec<Exchange>> = graph.nodes.iter().map(exchanges).collect::<Result<_, _>>()?;
+    let asked = layers.iter().flatten().flat_map(|exchange| {
+        let tests = exchange.rounds.iter().map(|round| round.tests().max(1));
+        tests.map(|tests| exchange.values.saturating_mul(tests))
+    });
+    let values = asked.fold(0, usize::saturating_add);
+    let weights: usize = graph.nodes.iter().map(kernel_len).fold(0, usize::saturating_add);
+    let widest = graph.edges.iter().map(|edge| edge.len()).max().unwrap_or(0);
+    if values > MAX_VALUES || weights > MAX_WEIGHTS || widest > MAX_EDGE {
+        return Err(Error::Config(format!(
+            "{values} values to ask the client for, {weights} weights and an edge of {widest} elements are too many for \
+             the popcorn backend (at most {MAX_VALUES}, {MAX_WEIGHTS} and {MAX_EDGE}); use --backend twoparty"
+        )));
+    }
+    Ok(layers)
+}
+
 /// Slots of a ciphertext, at most `most`, with which as few groups of ciphertexts as possible are about equally full: work
 /// goes with the slots of a group, whether or not all its lanes are used.
 fn balanced(values: usize, most: usize) -> usize {
@@ -233,7 +244,7 @@ pub(super) fn exchanges(
         }
         FixedOp::MaxPool(pool) => {
             // Differences of two values.
-            let bits = (input.ring + 1).min(64);
+            let bits = input.ring + 1;
             let rounds = vec![Round::Rectify { bits, shift: 0, bound: None }];
             let levels = Tournament::new(&windows(pool)).levels;
             let pairs = levels.iter().map(|level| level.pairs.len() * pool.channels as usize);
@@ -277,7 +288,7 @@ fn activation(ring: u32, shift: u32, function: Function, truncation: Truncation)
     let split = [Round::Split { bits: ring, shift, exact }];
     let carry = exact.then_some(Round::Carry { shift });
     // Rounded up at the most.
-    let rectify = Round::Rectify { bits: (ring - shift + 1).min(64), shift: 0, bound };
+    let rectify = Round::Rectify { bits: ring - shift + 1, shift: 0, bound };
     split.into_iter().chain(carry).chain(rectifies.then_some(rectify)).collect()
 }
 

@@ -1,7 +1,7 @@
 use super::ask::Asker;
 use super::evaluator::Server;
 use super::messages::{BATCH, INPUT, OUTPUT, PUBLIC_KEY, pieces, receive};
-use super::plan::{Plan, blocks, exchanges, shape, sum_shape};
+use super::plan::{Plan, blocks, layers, shape, sum_shape};
 use super::supply::Supply;
 use crate::Error;
 use crate::request::Request;
@@ -61,12 +61,11 @@ impl PopcornModel {
     /// Checks that every layer can be run and sorts the weights.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] with the layer that cannot.
+    /// [`Error::Unsupported`] with the layer that cannot, [`Error::Config`] for a model that is too large.
     pub fn new(model: FixedModel) -> Result<Self, Error> {
         model.validate()?;
-        for node in &model.graph.nodes {
-            exchanges(&model.graph, node, Truncation::Exact)?;
-        }
+        // With the fewer questions: what is refused here no client could run.
+        layers(&model.graph, Truncation::OneLsb)?;
         let kernels = Kernels::new(&model)?;
         Ok(Self { model, kernels })
     }

@@ -19,8 +19,8 @@ impl Backend for PopcornBackend {
             PopcornMode::Affine => {
                 "the architecture, scales and bit widths, the output, and a little about the size of intermediate \
                  values: each is told from another with an advantage of some per cent (a statistical distance of at \
-                 most (ratio in bits + 1.2) / 192 + 0.4 %), and gives at most a fifth of a bit away; both add up over \
-                 values and inferences"
+                 most (ratio in bits + 1.2) / 192 + 0.4 %), and gives less than half a bit away; both add up over values \
+                 and inferences"
             }
             PopcornMode::Paper => {
                 "the architecture, scales and bit widths, the output, and of the intermediate values of a layer, out of \

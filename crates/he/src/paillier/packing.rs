@@ -34,11 +34,11 @@ impl Packing {
     /// Slots for values in \[-2^(value_bits - 1), 2^(value_bits - 1)).
     ///
     /// # Errors
-    /// [`Error::Layout`] if `value_bits` is not in 1..=64.
+    /// [`Error::Layout`] if `value_bits` is not in 1..=65: differences of words have 65.
     pub fn new(strength: Strength, value_bits: u32) -> Result<Self, Error> {
-        if !(1..=64).contains(&value_bits) {
+        if !(1..=65).contains(&value_bits) {
             return Err(Error::Layout(format!(
-                "slots for values of {value_bits} bits, not 1 to 64"
+                "slots for values of {value_bits} bits, not 1 to 65"
             )));
         }
         Ok(Self { strength, value_bits })
@@ -147,7 +147,9 @@ impl Packing {
         for i in 0..masked.len() {
             let words = masked.words(i);
             if !masked.is_within(i, used) {
-                return Err(Error::PeerMisbehaved { what: "Paillier result: more than its slots" });
+                return Err(Error::PeerMisbehaved {
+                    what: "Paillier result: more than its slots, as when a value leaves its range",
+                });
             }
             out.extend((0..slots).map(|slot| {
                 let at = slot * width;

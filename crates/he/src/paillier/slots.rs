@@ -140,7 +140,9 @@ impl Slots {
         }
         let used = self.slots * self.bits;
         if (0..plaintexts.len()).any(|i| !plaintexts.is_within(i, used)) {
-            return Err(Error::PeerMisbehaved { what: "Paillier question: more than its slots" });
+            return Err(Error::PeerMisbehaved {
+                what: "Paillier question: more than its slots, as when a value leaves its range",
+            });
         }
         let bit = |i: usize| {
             let (x, at) = (plaintexts.words(i / self.slots), i % self.slots * self.bits);

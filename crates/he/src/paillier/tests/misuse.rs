@@ -105,7 +105,7 @@ fn pools_run_out_and_keys_do_not_mix() {
     assert!(packing.pack(public, packing.slots() + 1, &[]).is_err());
     assert!(packing.pack(public, 2, &[1]).is_err());
     assert!(Packing::new(Strength::Bits112, 0).is_err());
-    assert!(Packing::new(Strength::Bits112, 65).is_err());
+    assert!(Packing::new(Strength::Bits112, 66).is_err());
     let top = Plaintexts::from_words(public, [vec![0; 31], vec![1]].concat()).unwrap();
     assert!(packing.open(public, packing.slots() - 1, &top).is_err());
 }
