@@ -322,7 +322,7 @@ impl Report {
             crate::report::seconds(left)
         );
         self.watch.step(p.step, p.steps, &what);
-        if p.step % per_pass == 0 || p.step == p.steps {
+        if p.step.is_multiple_of(per_pass) || p.step == p.steps {
             let pass = p.step.div_ceil(per_pass);
             self.watch.say(&format!(
                 "pass {pass} of {}: {what}",
