@@ -36,7 +36,7 @@ impl Net {
         y
     }
 
-    fn new(side: usize, slopes: impl Fn(usize) -> Option<(Vec<usize>, Vec<f32>)>) -> Graph {
+    fn graph(side: usize, slopes: impl Fn(usize) -> Option<(Vec<usize>, Vec<f32>)>) -> Graph {
         let name = "masked".to_owned();
         let (inputs, outputs, nodes, values) = (vec![], vec![], vec![], vec![]);
         let mut net = Self(Graph { name, opset: 13, inputs, outputs, nodes, values });
@@ -70,7 +70,8 @@ impl Net {
 
 /// Elements of which one in `every` is rectified.
 fn elements(side: usize, every: u64) -> (Vec<usize>, Vec<f32>) {
-    let slopes = (0..4 * side * side).map(|i| f32::from(u8::from(mix(9, i as u64) % every != 0)));
+    let slopes =
+        (0..4 * side * side).map(|i| f32::from(u8::from(!mix(9, i as u64).is_multiple_of(every))));
     (vec![4, side, side], slopes.collect())
 }
 
@@ -88,9 +89,9 @@ fn fixed(graph: &Graph, side: usize) -> FixedModel {
 fn every_backend_equals_the_reference_and_sends_what_was_predicted() {
     let channels = || Some((vec![4, 1, 1], vec![0.0, 1.0, 0.0, 1.0]));
     let graphs = [
-        Net::new(6, |_| Some(elements(6, 4))),
-        Net::new(6, |i| if i == 0 { channels() } else { None }),
-        Net::new(6, |i| if i == 0 { Some((vec![1], vec![1.0])) } else { channels() }),
+        Net::graph(6, |_| Some(elements(6, 4))),
+        Net::graph(6, |i| if i == 0 { channels() } else { None }),
+        Net::graph(6, |i| if i == 0 { Some((vec![1], vec![1.0])) } else { channels() }),
     ];
     for (i, graph) in graphs.iter().enumerate() {
         for kind in Kind::ALL {
@@ -139,11 +140,11 @@ fn bytes_of_rectifiers_fall_with_their_number() {
         |op: &FixedOp| matches!(op, FixedOp::Activate { function: Function::Identity, .. });
     for truncation in [Truncation::Exact, Truncation::OneLsb] {
         let wish = Wish { truncation, ..Kind::TwoParty.wish() };
-        let full = fixed(&Net::new(32, |_| None), 32).graph;
+        let full = fixed(&Net::graph(32, |_| None), 32).graph;
         let (whole, all) = bytes(&full, wish, rectifies);
         assert_eq!(bytes(&full, wish, rounds), (0, 0));
         for every in [2, 4, 8] {
-            let masked = fixed(&Net::new(32, |_| Some(elements(32, every))), 32).graph;
+            let masked = fixed(&Net::graph(32, |_| Some(elements(32, every))), 32).graph;
             let (left, relus) = bytes(&masked, wish, rectifies);
             let share = relus as f64 / all as f64;
             let ratio = left as f64 / whole as f64;
