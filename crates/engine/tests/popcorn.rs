@@ -194,7 +194,8 @@ impl Progress for Parts {
 
 impl Observer for Parts {}
 
-/// Long layers say that they go on: 31 x 31 x 64 x 64 products for each of five channels, of 2^23 at most without a sign.
+/// Long layers say that they go on: 31 x 31 x 64 x 64 products for each of five channels, two rows at a time, of which 2^23 at
+/// most go without a sign.
 #[test]
 fn signs_of_life() {
     let mut b = Builder::new(&[1, 1, 64, 64], 24, 8);

@@ -30,18 +30,29 @@ fn gather(x: &Computed, fill: &Computed, index: &[Option<usize>]) -> Result<Comp
 }
 
 impl Server<'_> {
-    /// A convolution, block by block, with a sign of life after each but the last.
+    /// A convolution, with the signs of life that are planned.
     fn kernel(&mut self, l: &Layer<'_>, x: &Computed) -> Result<Computed, Error> {
-        let blocks = self.kernels.layer(l.index);
-        let mut parts = Vec::with_capacity(blocks.len());
-        for block in blocks {
-            if !parts.is_empty() {
+        let kernels: &Kernels = self.kernels;
+        let plan = self.asker.plan;
+        let all = plan.signs_of_life(l.index) + 1;
+        let (mut signs, mut given) = (plan.signs(l.index).iter(), 0);
+        let mut sign = || -> Result<(), Error> {
+            if signs.next() == Some(&true) {
+                given += 1;
                 self.asker.lane.send(WORKING, Public::new(&[]))?;
                 self.asker.lane.flush()?;
-                self.asker.observer.part(parts.len(), blocks.len());
+                self.asker.observer.part(given, all);
             }
-            parts.push(block.apply_to_computed(x)?);
-        }
+            Ok(())
+        };
+        let blocks = kernels.layer(l.index).iter();
+        let parts = blocks.map(|(inputs, block)| {
+            if *inputs == (0..x.len()) {
+                return block.apply_in_parts(x, &mut sign);
+            }
+            block.apply_in_parts(&x.range(inputs.clone())?, &mut sign)
+        });
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
         if parts.is_empty() {
             return Err(mismatch(l));
         }

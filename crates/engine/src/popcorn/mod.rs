@@ -27,8 +27,8 @@
 //! *Streaming.* The values of an exchange are cut into tiles of about a thousand. The server asks about the next tile before it reads
 //! the answer about this one, in every round, and both parties make the encryptions of zero that they need while they
 //! wait. At most one tile and round is under way for each round of an exchange, some MiB, far below what a lane buffers. Long
-//! linear layers give signs of life, empty messages between blocks of output channels, so that the client can tell a long
-//! layer from a dead peer.
+//! linear layers give signs of life, empty messages between parts of about equal work, so that the client can tell a long
+//! layer from a dead peer. When they come tells it how many of the weights of a part are not zero, and how long they are.
 //!
 //! *Cost* for each value whose sign is asked, at n of 2048 bits and values of 24 bits: an eighth of a ciphertext down for the
 //! blinded value and a thirtieth for the masked one, up as above. On a 2.5 GHz Cascade Lake core without IFMA some 590
@@ -109,6 +109,7 @@
 mod answer;
 mod ask;
 mod blind;
+mod blocks;
 mod client;
 mod cost;
 mod evaluator;

@@ -1,4 +1,5 @@
 use super::blind::Blinding;
+use super::blocks::signs;
 use super::messages::pieces;
 use super::round::Round;
 use super::support::refuse;
@@ -7,7 +8,7 @@ use crate::session::{
     BackendChoice, LinearChoice, PaillierBits, PopcornMode, Reveal, Truncation, Wish,
 };
 use sordino_graph::fixed::semantics::{Tournament, windows};
-use sordino_graph::fixed::{ConvShape, FixedGraph, FixedNode, FixedOp, Function, PoolShape};
+use sordino_graph::fixed::{FixedGraph, FixedNode, FixedOp, Function};
 use sordino_he::paillier::{Packing, Slots, Strength};
 use sordino_kernels::bigint::LANES;
 use std::ops::Range;
@@ -20,16 +21,13 @@ const MAX_WEIGHTS: usize = 1 << 25;
 const MAX_EDGE: usize = 1 << 22;
 /// Values that are blinded in a tile, about: some hundred milliseconds of a core, a few MiB of answers.
 const TILE: usize = 1024;
-/// Products of weights and values that a server may compute without a sign of life: half a minute of a core with vectors, three
-/// without. Blocks share nothing, so they should be few.
-const SILENT: u64 = 1 << 23;
-
 /// What both parties derive from the graph and the wish.
 pub(super) struct Plan {
     pub(super) graph: FixedGraph,
     pub(super) mode: PopcornMode,
     pub(super) strength: Strength,
     layers: Vec<Vec<Exchange>>,
+    signs: Vec<Vec<bool>>,
 }
 
 /// Questions about the same values, round after round.
@@ -78,7 +76,8 @@ impl Plan {
             ));
         }
         let layers = layers(graph, wish.truncation)?;
-        Ok(Self { graph: graph.clone(), mode, strength, layers })
+        let signs = graph.nodes.iter().map(|node| signs(&node.op)).collect::<Result<_, _>>()?;
+        Ok(Self { graph: graph.clone(), mode, strength, layers, signs })
     }
 
     /// The exchanges of a layer, in order.
@@ -86,12 +85,14 @@ impl Plan {
         self.layers.get(layer as usize).map_or(&[], |exchanges| exchanges)
     }
 
+    /// For every part of a linear layer, whether the server gives a sign of life after it.
+    pub(super) fn signs(&self, layer: u32) -> &[bool] {
+        self.signs.get(layer as usize).map_or(&[], |signs| signs)
+    }
+
     /// Signs of life that the server gives while it computes a layer.
     pub(super) fn signs_of_life(&self, layer: u32) -> usize {
-        match self.graph.nodes.get(layer as usize).map(|node| &node.op) {
-            Some(FixedOp::Linear { conv, .. }) => blocks(conv).len() - 1,
-            _ => 0,
-        }
+        self.signs(layer).iter().filter(|sign| **sign).count()
     }
 
     /// The values of an exchange together with its dummies.
@@ -218,17 +219,6 @@ fn kernel_len(node: &FixedNode) -> usize {
     }
 }
 
-/// Output channels of a convolution that are computed without a sign of life between.
-pub(super) fn blocks(conv: &ConvShape) -> Vec<Range<usize>> {
-    let (rows, columns) = conv.output();
-    let taps = u64::from(conv.cin / conv.groups) * u64::from(conv.kernel[0] * conv.kernel[1]);
-    let channel = taps.saturating_mul(u64::from(rows) * u64::from(columns)).max(1);
-    let all = conv.cout as usize;
-    // Channels of different groups read different inputs.
-    let size = if conv.groups == 1 { (SILENT / channel).max(1) as usize } else { all };
-    pieces(all, size.min(all).max(1)).collect()
-}
-
 /// Checks a layer and lists its exchanges.
 pub(super) fn exchanges(
     graph: &FixedGraph,
@@ -290,34 +280,4 @@ fn activation(ring: u32, shift: u32, function: Function, truncation: Truncation)
     // Rounded up at the most.
     let rectify = Round::Rectify { bits: ring - shift + 1, shift: 0, bound };
     split.into_iter().chain(carry).chain(rectifies.then_some(rectify)).collect()
-}
-
-/// A convolution as the encryption names it.
-pub(super) fn shape(conv: &ConvShape) -> sordino_he::ConvShape {
-    sordino_he::ConvShape {
-        cin: conv.cin,
-        h: conv.h,
-        w: conv.w,
-        cout: conv.cout,
-        kernel: conv.kernel,
-        stride: conv.stride,
-        dilation: conv.dilation,
-        pads: conv.pads,
-        groups: conv.groups,
-    }
-}
-
-/// The sum over windows as a convolution of each channel with ones.
-pub(super) fn sum_shape(pool: &PoolShape) -> sordino_he::ConvShape {
-    sordino_he::ConvShape {
-        cin: pool.channels,
-        h: pool.h,
-        w: pool.w,
-        cout: pool.channels,
-        kernel: pool.kernel,
-        stride: pool.stride,
-        dilation: pool.dilation,
-        pads: pool.pads,
-        groups: pool.channels,
-    }
 }

@@ -1,7 +1,8 @@
 use super::ask::Asker;
+use super::blocks::{Block, blocks};
 use super::evaluator::Server;
 use super::messages::{BATCH, INPUT, OUTPUT, PUBLIC_KEY, pieces, receive};
-use super::plan::{Plan, blocks, layers, shape, sum_shape};
+use super::plan::{Plan, layers};
 use super::supply::Supply;
 use crate::Error;
 use crate::request::Request;
@@ -9,8 +10,7 @@ use crate::session::{self, BackendChoice, PopcornMode, Refusal, Truncation, Wish
 use crate::twoparty::Observer;
 use crate::walk::{Silent, walk};
 use sordino_graph::fixed::{FixedModel, FixedOp};
-use sordino_he::ConvShape;
-use sordino_he::paillier::{Computed, Layout, Linear, Pool, PublicKey};
+use sordino_he::paillier::{Computed, Linear, Pool, PublicKey};
 use sordino_secret::SecretRng;
 use sordino_wire::{AbortCode, Lane, Meter, Phase};
 use std::collections::BTreeMap;
@@ -22,37 +22,32 @@ pub struct PopcornModel {
     kernels: Kernels,
 }
 
-/// Weights sorted by layer number, in blocks of output channels.
-pub(super) struct Kernels(BTreeMap<u32, Vec<Linear>>);
+/// Weights sorted by layer number, in blocks with the inputs that they read.
+pub(super) struct Kernels(BTreeMap<u32, Vec<(Range<usize>, Linear)>>);
 
 impl Kernels {
     fn new(model: &FixedModel) -> Result<Self, Error> {
         let mut kernels = BTreeMap::new();
         for (i, node) in model.graph.nodes.iter().enumerate() {
-            let blocks = match &node.op {
-                FixedOp::Linear { conv, weights, .. } => {
-                    let (all, kernel) =
-                        (shape(conv), &model.weights.layers[weights.0 as usize].kernel);
-                    let taps = all.kernel_len() / (all.cout as usize).max(1);
-                    let block = |channels: Range<usize>| {
-                        let shape = ConvShape { cout: channels.len() as u32, ..all };
-                        let kernel = &kernel[channels.start * taps..channels.end * taps];
-                        Linear::new(&Layout::elements(&shape)?, kernel)
-                    };
-                    blocks(conv).into_iter().map(block).collect::<Result<_, _>>()?
-                }
-                FixedOp::SumPool(pool) => {
-                    let shape = sum_shape(pool);
-                    vec![Linear::new(&Layout::elements(&shape)?, &vec![1; shape.kernel_len()])?]
-                }
-                _ => continue,
+            let sort = |block: Block| {
+                let taps = block.taps();
+                let linear = match &node.op {
+                    FixedOp::Linear { weights, .. } => {
+                        let kernel = &model.weights.layers[weights.0 as usize].kernel;
+                        let own = block.channels.start * taps..block.channels.end * taps;
+                        Linear::new(&block.layout()?, &kernel[own])?
+                    }
+                    _ => Linear::new(&block.layout()?, &vec![1; block.channels.len() * taps])?,
+                };
+                Ok((block.inputs, linear))
             };
-            kernels.insert(i as u32, blocks);
+            let blocks = blocks(&node.op).into_iter().map(sort);
+            kernels.insert(i as u32, blocks.collect::<Result<_, Error>>()?);
         }
         Ok(Self(kernels))
     }
 
-    pub(super) fn layer(&self, layer: u32) -> &[Linear] {
+    pub(super) fn layer(&self, layer: u32) -> &[(Range<usize>, Linear)] {
         self.0.get(&layer).map_or(&[], |blocks| blocks)
     }
 }

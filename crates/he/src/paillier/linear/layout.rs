@@ -84,6 +84,14 @@ impl Layout {
             .collect()
     }
 
+    /// How many results each of [`Self::parts`] has.
+    pub fn part_sizes(&self) -> Vec<usize> {
+        if self.packing().is_some() {
+            return vec![self.results()];
+        }
+        bands(self).map(|band| band.len()).collect()
+    }
+
     /// Products modulo n^2, and squares, of a kernel without weights of zero, if each weight takes one.
     pub fn products(&self) -> u64 {
         let joining = self.packing().map_or(0, |packing| joining(packing, self.joined().0));

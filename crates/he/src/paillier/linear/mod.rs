@@ -185,6 +185,18 @@ impl Linear {
     /// # Errors
     /// [`Error::Misuse`] if there are not as many ciphertexts as the layout says.
     pub fn apply_to_computed(&self, inputs: &Computed) -> Result<Computed, Error> {
+        self.apply_in_parts(inputs, || Ok(()))
+    }
+
+    /// The same, with a call after each of [`Layout::parts`].
+    ///
+    /// # Errors
+    /// As [`Self::apply_to_computed`]; what `done` returns.
+    pub fn apply_in_parts<E: From<Error>>(
+        &self,
+        inputs: &Computed,
+        mut done: impl FnMut() -> Result<(), E>,
+    ) -> Result<Computed, E> {
         let limbs = inputs.key().0.modulus.limbs();
         let mut out = vec![0; self.layout.results() * limbs];
         let mut parts = self.layout.parts().into_iter();
@@ -193,7 +205,7 @@ impl Linear {
             for (place, residue) in places.zip(results.residues().chunks_exact(limbs)) {
                 out[place * limbs..(place + 1) * limbs].copy_from_slice(residue);
             }
-            Ok::<_, Error>(())
+            done()
         })?;
         Ok(Computed::new(inputs.key(), out))
     }
