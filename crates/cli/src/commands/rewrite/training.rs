@@ -79,18 +79,8 @@ impl Sources {
         let mut tests = Vec::new();
         for path in &self.test {
             let mut samples = Samples::new(&shape);
-            self.read(
-                &model,
-                path,
-                self.test_labels.as_deref(),
-                None,
-                &mut samples,
-            )?;
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            self.read(&model, path, self.test_labels.as_deref(), None, &mut samples)?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             tests.push(Test { name, samples });
         }
         if self.unfold {
@@ -99,14 +89,7 @@ impl Sources {
         let name = model.name.clone();
         let (channels_last, border) = border(&model, &shape);
         let network = Network::new(graph, &Device::flex()).map_err(failed)?;
-        Ok(Loaded {
-            name,
-            network,
-            train,
-            tests,
-            channels_last,
-            border,
-        })
+        Ok(Loaded { name, network, train, tests, channels_last, border })
     }
 
     fn read(
@@ -121,10 +104,7 @@ impl Sources {
         for sample in data.take(limit.unwrap_or(usize::MAX)) {
             let Sample { name, input, label } = sample?;
             let unlabelled = || {
-                let text = format!(
-                    "{}: {name} has no label; give --labels FILE",
-                    path.display()
-                );
+                let text = format!("{}: {name} has no label; give --labels FILE", path.display());
                 Failure::new(Exit::Usage, text)
             };
             let label = label.ok_or_else(unlabelled)?;
@@ -154,27 +134,19 @@ fn border(model: &Model, shape: &[usize]) -> (bool, Vec<f32>) {
     let (height, width) = preprocess.size();
     let data = vec![0; (height * width) as usize * 3];
     let black = crate::image::Picture::new(height, width, 3, data).ok();
-    let input = black
-        .and_then(|p| preprocess.apply(&p).ok())
-        .unwrap_or_default();
+    let input = black.and_then(|p| preprocess.apply(&p).ok()).unwrap_or_default();
     let last = shape.last() == Some(&count) && shape.get(1) != Some(&count);
     let area = (input.len() / count).max(1);
     let at = |c: usize| if last { c } else { c * area };
     let grey = preprocess.channels() == Channels::Grey;
     let channels = if grey { 0..1 } else { 0..count };
-    (
-        last,
-        channels.filter_map(|c| input.get(at(c)).copied()).collect(),
-    )
+    (last, channels.filter_map(|c| input.get(at(c)).copied()).collect())
 }
 
 impl Loaded {
     /// How a network does on every test set.
     pub(super) fn scores(&self, network: &Network) -> Result<Vec<Score>> {
-        let scores = self
-            .tests
-            .iter()
-            .map(|t| evaluate(network, &t.samples, EVALUATE_BATCH));
+        let scores = self.tests.iter().map(|t| evaluate(network, &t.samples, EVALUATE_BATCH));
         scores.collect::<Result<_, _>>().map_err(failed)
     }
 
@@ -184,12 +156,7 @@ impl Loaded {
             let share = 100.0 * s.accuracy();
             format!("{}: {} of {} ({share:.2} %)", test.name, s.right, s.total)
         };
-        self.tests
-            .iter()
-            .zip(scores)
-            .map(of)
-            .collect::<Vec<_>>()
-            .join(", ")
+        self.tests.iter().zip(scores).map(of).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -261,14 +228,10 @@ impl Recipe {
             rate: self.rate,
             schedule: match self.schedule {
                 ScheduleArg::Constant => Schedule::Constant,
-                ScheduleArg::Cosine => Schedule::Cosine {
-                    warmup: self.warmup,
-                },
+                ScheduleArg::Cosine => Schedule::Cosine { warmup: self.warmup },
             },
             rule: match self.rule {
-                RuleArg::Sgd => Rule::Sgd {
-                    momentum: self.momentum,
-                },
+                RuleArg::Sgd => Rule::Sgd { momentum: self.momentum },
                 RuleArg::Adam => Rule::adam(),
             },
             decay: self.decay,
@@ -298,12 +261,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self {
-            watch: Watch::new(false),
-            start: Instant::now(),
-            first: u64::MAX,
-            last: u64::MAX,
-        }
+        Self { watch: Watch::new(false), start: Instant::now(), first: u64::MAX, last: u64::MAX }
     }
 
     /// After a step; `per_pass` of them are a pass over the data.
@@ -324,10 +282,7 @@ impl Report {
         self.watch.step(p.step, p.steps, &what);
         if p.step.is_multiple_of(per_pass) || p.step == p.steps {
             let pass = p.step.div_ceil(per_pass);
-            self.watch.say(&format!(
-                "pass {pass} of {}: {what}",
-                p.steps.div_ceil(per_pass)
-            ));
+            self.watch.say(&format!("pass {pass} of {}: {what}", p.steps.div_ceil(per_pass)));
         }
     }
 
