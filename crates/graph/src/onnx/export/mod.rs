@@ -73,6 +73,8 @@ fn opset(graph: &Graph) -> i64 {
         Op::LayerNorm { .. } => 17,
         Op::Unary(Unary::Mish) => 18,
         Op::Unary(Unary::Gelu { .. }) => 20,
+        // The mode came late.
+        Op::DepthSpace { to_space: false, column_row: true, .. } => 28,
         _ => 13,
     };
     graph.nodes.iter().map(of).max().unwrap_or(13)

@@ -147,7 +147,8 @@ impl Writer<'_> {
                     let mode = if *column_row { "CRD" } else { "DCR" };
                     ("DepthToSpace", vec![block, text("mode", mode)])
                 } else {
-                    ("SpaceToDepth", vec![block])
+                    let mode = column_row.then(|| text("mode", "CRD"));
+                    ("SpaceToDepth", std::iter::once(block).chain(mode).collect())
                 }
             }
             Op::Cast { to } => ("Cast", vec![int("to", kind(*to) as i64)]),
