@@ -15,9 +15,9 @@ pub(super) struct Integers {
 const LEAST: usize = 8;
 
 impl Integers {
-    /// The smallest integers, of at most 16 bits, that stand for `weights` with a scale per index of
-    /// `axis`, or with one scale where that serves all. `None` where there are none, or so few weights to a scale that
-    /// it means nothing.
+    /// The smallest integers, of at most 16 bits, that stand for `weights` with a scale per index
+    /// of `axis`, or with one scale where that serves all. `None` where there are none, or so few
+    /// weights to a scale that it means nothing.
     pub(super) fn of(weights: &[f32], shape: &[usize], axis: usize) -> Option<Self> {
         let (channels, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
         let filled = weights.iter().filter(|w| **w != 0.0).count();
@@ -69,7 +69,8 @@ impl Integers {
     }
 }
 
-/// The largest float of which all are multiples by integers of at most 24 bits; 1 where all are zero.
+/// The largest float of which all are multiples by integers of at most 24 bits; 1 where all are
+/// zero.
 fn unit<'a>(weights: impl Iterator<Item = &'a f32> + Clone) -> Option<f32> {
     let filled = || weights.clone().filter(|w| **w != 0.0).map(|w| w.abs());
     if filled().any(|w| !w.is_normal()) {

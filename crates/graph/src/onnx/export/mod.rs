@@ -3,16 +3,22 @@
 
 mod attributes;
 mod integers;
+mod names;
 mod node;
+mod versions;
+
+#[cfg(test)]
+mod tests;
 
 use super::parts;
 use super::proto::tensor_proto::DataType;
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
 use crate::Error;
-use crate::ir::{DType, Graph, Node, Op, Tensor, TensorData, Unary, ValueId};
+use crate::ir::{DType, Graph, Tensor, TensorData, ValueId};
 use integers::Integers;
+use names::Names;
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The graph as an ONNX file, of the oldest operator set from 13 on that has its operators.
 ///
@@ -21,63 +27,43 @@ use std::collections::BTreeMap;
 /// them: `INT8` where that holds them, else `INT16`, which takes operator set 21. Whoever loads the
 /// file computes with the very same floats.
 ///
+/// Values keep their names, those of inputs and outputs first, unless several have the same: then a
+/// number is added.
+///
 /// # Errors
 /// [`Error::Unsupported`] for quantised operators: their integer types are gone after import.
 pub fn export(graph: &Graph) -> Result<Vec<u8>, Error> {
     let weights = integer_weights(graph);
     let wide = weights.values().any(|w| w.data_type() == DataType::Int16);
-    let opset = opset(graph).max(if wide { 21 } else { 0 });
-    let mut writer = Writer { graph, proto: GraphProto::default(), opset, extra: 0 };
+    let opset = versions::opset(graph).max(if wide { 21 } else { 0 });
+    let names = Names::new(graph);
+    let mut writer = Writer { graph, proto: GraphProto::default(), opset, names };
     writer.proto.name = Some(graph.name.clone());
     writer.proto.input = graph.inputs.iter().map(|&id| writer.described(id)).collect();
     for (id, constant) in used_constants(graph) {
         match weights.get(&id) {
             Some(integers) => writer.integers(id, integers),
             None => {
-                writer.proto.initializer.push(stored(&graph.value(id).name, constant));
+                let initialiser = stored(writer.names.of(id), constant);
+                writer.proto.initializer.push(initialiser);
             }
         }
     }
     for node in &graph.nodes {
         writer.node(node)?;
     }
-    let computed: Vec<ValueId> =
-        graph.nodes.iter().flat_map(|n| n.outputs.iter().copied()).collect();
-    for &id in &graph.outputs {
-        let mut output = writer.described(id);
-        if !computed.contains(&id) {
-            let name = format!("{}@output", graph.value(id).name);
-            writer.emit("Identity", vec![graph.value(id).name.clone()], name.clone(), vec![]);
-            output.name = Some(name);
-        }
-        writer.proto.output.push(output);
-    }
+    writer.outputs();
     let model = ModelProto {
-        // The first that knows the operator set.
-        ir_version: Some(if writer.opset >= 21 { 10 } else { 8 }),
+        ir_version: Some(versions::ir(opset)),
         opset_import: vec![OperatorSetIdProto {
             domain: Some(String::new()),
-            version: Some(writer.opset),
+            version: Some(opset),
         }],
         producer_name: Some("sordino".to_owned()),
         graph: Some(writer.proto),
         ..Default::default()
     };
     Ok(model.encode_to_vec())
-}
-
-/// The oldest operator set that knows every operator.
-fn opset(graph: &Graph) -> i64 {
-    let of = |node: &Node| match &node.op {
-        Op::Unary(Unary::HardSwish) => 14,
-        Op::LayerNorm { .. } => 17,
-        Op::Unary(Unary::Mish) => 18,
-        Op::Unary(Unary::Gelu { .. }) => 20,
-        // The mode came late.
-        Op::DepthSpace { to_space: false, column_row: true, .. } => 28,
-        _ => 13,
-    };
-    graph.nodes.iter().map(of).max().unwrap_or(13)
 }
 
 /// Constants that a node or the caller reads.
@@ -124,14 +110,30 @@ struct Writer<'a> {
     graph: &'a Graph,
     proto: GraphProto,
     opset: i64,
-    /// Names made so far.
-    extra: usize,
+    names: Names,
 }
 
 impl Writer<'_> {
     fn described(&self, id: ValueId) -> super::proto::ValueInfoProto {
         let value = self.graph.value(id);
-        parts::value(&value.name, kind(value.dtype), &value.shape)
+        parts::value(self.names.of(id), kind(value.dtype), &value.shape)
+    }
+
+    /// The graph's outputs: what no node computes, or what is an output already, gets a node.
+    fn outputs(&mut self) {
+        let graph = self.graph;
+        let computed = graph.nodes.iter().flat_map(|n| n.outputs.iter().copied());
+        let mut free: BTreeSet<ValueId> = computed.collect();
+        for &id in &graph.outputs {
+            let mut output = self.described(id);
+            if !free.remove(&id) {
+                let name = self.names.of(id).to_owned();
+                let copy = self.fresh(&format!("{name}@output"));
+                self.emit("Identity", vec![name], copy.clone(), vec![]);
+                output.name = Some(copy);
+            }
+            self.proto.output.push(output);
+        }
     }
 
     /// A weight as integers and what turns them into floats.
@@ -144,12 +146,12 @@ impl Writer<'_> {
         self.proto.initializer.push(parts::floats(&scale, shape, &integers.scale));
         let axis = integers.axis.map(|axis| parts::int("axis", axis as i64));
         let axis = axis.into_iter().collect();
-        self.emit("DequantizeLinear", vec![codes, scale], value.name.clone(), axis);
+        let name = self.names.of(id).to_owned();
+        self.emit("DequantizeLinear", vec![codes, scale], name, axis);
     }
 
     fn fresh(&mut self, what: &str) -> String {
-        self.extra += 1;
-        format!("{what}@{}", self.extra)
+        self.names.fresh(what)
     }
 
     /// A list of integers as an operand.

@@ -10,13 +10,12 @@ impl Writer<'_> {
         let mut operands: Vec<String> = node
             .inputs
             .iter()
-            .map(|id| id.map_or(String::new(), |id| self.graph.value(id).name.clone()))
+            .map(|id| id.map_or(String::new(), |id| self.names.of(id).to_owned()))
             .collect();
         while operands.last().is_some_and(String::is_empty) {
             operands.pop();
         }
-        let name = |id| &self.graph.value(id).name;
-        let outputs: Vec<String> = node.outputs.iter().map(|&id| name(id).clone()).collect();
+        let outputs = node.outputs.iter().map(|&id| self.names.of(id).to_owned()).collect();
         let (operator, attributes) = match &node.op {
             Op::Unary(f) => match attributes::unary(f) {
                 Some(plain) => plain,
