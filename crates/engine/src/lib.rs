@@ -15,13 +15,15 @@ mod link;
 pub mod popcorn;
 mod request;
 pub mod session;
+mod shape;
 pub mod twoparty;
 mod walk;
+pub mod work;
 
 pub use backend::{BACKENDS, Backend, Threat, backend};
 pub use clear::{Clear, run_clear, run_clear_with};
 pub use clock::Clock;
 pub use error::Error;
 pub use evaluator::{Evaluator, Layer};
-pub use sordino_wire::{Network, Role};
+pub use sordino_wire::{Count, Meter, Network, Phase, Role};
 pub use walk::{Progress, Silent, walk};

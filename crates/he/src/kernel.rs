@@ -79,14 +79,8 @@ impl EncodedKernel {
             short: if layout.run() > 1 { short() } else { Vec::new() },
             kept: Vec::new(),
         };
-        let mut left = budget;
-        for number in 0..layout.merged_groups() * pieces(layout) {
+        for number in 0..pieces_within(layout, budget) {
             let (group, piece) = (number / pieces(layout), number % pieces(layout));
-            let bytes = piece_len(layout, piece) * size_of::<u64>();
-            if bytes > left {
-                break;
-            }
-            left -= bytes;
             let mut words = Zeroizing::new(Vec::new());
             if layout.run() > 1 {
                 encoded.matrices(layout, group, piece, &mut words);
@@ -284,6 +278,26 @@ pub(crate) fn units_ahead(layout: &ConvLayout) -> usize {
 /// Pieces of kernels that are kept or not, per merged group.
 fn pieces(layout: &ConvLayout) -> usize {
     if layout.run() > 1 { units(layout) } else { layout.results() }
+}
+
+/// Pieces of all groups that fit a budget of memory.
+fn pieces_within(layout: &ConvLayout, budget: usize) -> usize {
+    let all = (0..layout.merged_groups()).flat_map(|_| 0..pieces(layout));
+    let fits = all.scan(budget, |left, piece| {
+        *left = left.checked_sub(piece_len(layout, piece) * size_of::<u64>())?;
+        Some(())
+    });
+    fits.count()
+}
+
+/// Polynomials of the pieces that fit a budget of memory.
+pub(crate) fn polynomials_within(layout: &ConvLayout, budget: usize) -> usize {
+    let of = |number: usize| {
+        let piece = number % pieces(layout);
+        let results = if layout.run() > 1 { rows_of(layout, piece) } else { piece..piece + 1 };
+        results.map(|result| layout.connected(result).len()).sum::<usize>()
+    };
+    (0..pieces_within(layout, budget)).map(of).sum()
 }
 
 fn piece_len(layout: &ConvLayout, piece: usize) -> usize {

@@ -107,6 +107,7 @@ mod ring;
 mod server;
 mod session;
 mod shape;
+mod work;
 
 pub use client::{decrypt, encrypt};
 pub use error::Error;
@@ -117,3 +118,4 @@ pub use params::Params;
 pub use server::evaluate;
 pub use session::{LayerSpec, SessionPlan};
 pub use shape::ConvShape;
+pub use work::{LayerWork, residues};

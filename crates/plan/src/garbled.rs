@@ -1,7 +1,9 @@
 use crate::{Cost, Part};
 use serde::Serialize;
+use sordino_engine::Phase;
 use sordino_engine::garbled::Circuit;
-use sordino_graph::fixed::FixedGraph;
+use sordino_engine::work::{Work, WorkLog};
+use sordino_graph::fixed::{FixedGraph, FixedNode};
 
 /// Bytes of a table row.
 const ROW: u64 = 16;
@@ -15,6 +17,12 @@ pub struct LayerTables {
     pub rows: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// What is computed without the input.
+    #[serde(skip)]
+    pub offline_work: Work,
+    /// With it.
+    #[serde(skip)]
+    pub online_work: Work,
 }
 
 /// What the garbled backend sends and stores for a network.
@@ -34,6 +42,15 @@ pub struct GarbledPlan {
     pub layers: Vec<LayerTables>,
     /// Entropy of the least secret offset, in bits.
     pub lambda: f64,
+    /// What is computed once per session.
+    #[serde(skip)]
+    pub setup_work: Work,
+    /// Per inference, without the input.
+    #[serde(skip)]
+    pub offline_work: Work,
+    /// With it.
+    #[serde(skip)]
+    pub online_work: Work,
 }
 
 impl GarbledPlan {
@@ -47,6 +64,9 @@ impl GarbledPlan {
             table_bytes: circuit.rows() * ROW,
             layers: layers(circuit.graph(), &circuit.layer_rows()),
             lambda: circuit.lambda(),
+            setup_work: Work::default(),
+            offline_work: Work::default(),
+            online_work: Work::default(),
         };
         for (part, cost) in counts {
             match part {
@@ -57,9 +77,38 @@ impl GarbledPlan {
         }
         plan
     }
+
+    /// Adds what is computed, so that [`Self::time`] can say how long it takes.
+    #[must_use]
+    pub fn with_work(mut self, circuit: &Circuit, work: &WorkLog) -> Self {
+        for ((phase, layer), work) in work.works() {
+            *match phase {
+                Phase::Setup => &mut self.setup_work,
+                Phase::Offline => &mut self.offline_work,
+                Phase::Online => &mut self.online_work,
+            } += work;
+            let name = layer.and_then(|l| circuit.graph().nodes.get(l as usize)).map(|n| &n.name);
+            let Some(layer) = self.layers.iter_mut().find(|l| Some(&l.name) == name) else {
+                continue;
+            };
+            match phase {
+                Phase::Setup => {}
+                Phase::Offline => layer.offline_work += work,
+                Phase::Online => layer.online_work += work,
+            }
+        }
+        self
+    }
 }
 
 fn layers(graph: &FixedGraph, rows: &[u64]) -> Vec<LayerTables> {
     let costly = graph.nodes.iter().zip(rows).filter(|(_, rows)| **rows > 0);
-    costly.map(|(n, &rows)| LayerTables { name: n.name.clone(), rows, bytes: rows * ROW }).collect()
+    let layer = |(n, &rows): (&FixedNode, &u64)| LayerTables {
+        name: n.name.clone(),
+        rows,
+        bytes: rows * ROW,
+        offline_work: Work::default(),
+        online_work: Work::default(),
+    };
+    costly.map(layer).collect()
 }

@@ -4,18 +4,23 @@
 
 mod garbled;
 mod popcorn;
+mod profile;
 mod supply;
+mod time;
 mod twoparty;
 
 pub use garbled::{GarbledPlan, LayerTables};
 pub use popcorn::{Exposed, PopcornPlan};
+pub use profile::{Machine, Profile, ProfileError};
 pub use supply::supply;
+pub use time::{LayerTime, Seconds, Span, Timing};
 pub use twoparty::TwoPartyPlan;
 
 use serde::Serialize;
 use sordino_engine::session::Reveal;
 use sordino_engine::twoparty::LinearPlan;
-use sordino_engine::{BACKENDS, Backend};
+use sordino_engine::work::{Work, WorkLog};
+use sordino_engine::{BACKENDS, Backend, Phase};
 use sordino_graph::fixed::{FixedGraph, FixedNode};
 use std::ops::AddAssign;
 
@@ -69,6 +74,12 @@ pub struct LayerCost {
     pub offline: Cost,
     /// With it.
     pub online: Cost,
+    /// What is computed without the input.
+    #[serde(skip)]
+    pub offline_work: Work,
+    /// With it.
+    #[serde(skip)]
+    pub online_work: Work,
 }
 
 /// Threat model and disclosures in words.
@@ -124,6 +135,12 @@ pub struct Plan {
     pub frame: Cost,
     /// Per inference, by layer.
     pub layers: Vec<LayerCost>,
+    /// What is computed once per session.
+    #[serde(skip)]
+    pub setup_work: Work,
+    /// What is computed per inference, outside layers.
+    #[serde(skip)]
+    pub frame_work: Work,
 }
 
 impl Plan {
@@ -144,12 +161,16 @@ impl Plan {
                 products: linear.map_or(0, |l| l.products),
                 offline: Cost::default(),
                 online: Cost::default(),
+                offline_work: Work::default(),
+                online_work: Work::default(),
             }
         };
         let mut plan = Self {
             setup: Cost::default(),
             frame: Cost::default(),
             layers: graph.nodes.iter().enumerate().map(none).collect(),
+            setup_work: Work::default(),
+            frame_work: Work::default(),
         };
         for (part, layer, cost) in counts {
             let layer = layer.and_then(|l| plan.layers.get_mut(l as usize));
@@ -161,6 +182,21 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// Adds what is computed, sorted as counts are, so that [`Self::time`] can say how long it takes.
+    #[must_use]
+    pub fn with_work(mut self, work: &WorkLog) -> Self {
+        for ((phase, layer), work) in work.works() {
+            let layer = layer.and_then(|l| self.layers.get_mut(l as usize));
+            *match (phase, layer) {
+                (Phase::Setup, _) => &mut self.setup_work,
+                (Phase::Offline, Some(layer)) => &mut layer.offline_work,
+                (Phase::Online, Some(layer)) => &mut layer.online_work,
+                (_, None) => &mut self.frame_work,
+            } += work;
+        }
+        self
     }
 
     /// One inference, set-up left out.

@@ -51,7 +51,7 @@ impl Forecast {
             let products = node.op.macs(outputs);
             linear.then_some(LinearPlan { method: Method::Paillier, products })
         };
-        let plan = Plan::new(graph, counts(model.meter()), linear);
+        let plan = Plan::new(graph, counts(model.meter()), linear).with_work(model.work());
         Ok(Self::Popcorn(PopcornPlan::new(&wish, plan, model.exposure())))
     }
 
@@ -63,6 +63,7 @@ impl Forecast {
         let mut model = CostModel::new(graph, &Settings::from(wish), Role::Client)?;
         model.infer_batch(images)?;
         let plan = Plan::new(graph, counts(model.meter()), |layer| model.linear(layer));
+        let plan = plan.with_work(model.work());
         Ok(Self::TwoParty(TwoPartyPlan::new(&wish, plan)))
     }
 
@@ -72,7 +73,8 @@ impl Forecast {
         model.prepare();
         model.infer();
         let counts = counts(model.meter()).map(|(part, _, cost)| (part, cost));
-        Self::Garbled(GarbledPlan::new(circuit, counts))
+        let plan = GarbledPlan::new(circuit, counts).with_work(circuit, model.work());
+        Self::Garbled(plan)
     }
 }
 

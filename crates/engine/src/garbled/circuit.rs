@@ -5,7 +5,9 @@ use super::weights;
 use crate::Error;
 use sordino_garble::{Base, Kernel, Prime, Program, gadget};
 use sordino_graph::fixed::semantics::{Tournament, windows};
-use sordino_graph::fixed::{ConvShape, FixedGraph, FixedModel, FixedOp, Function, LayerWeights};
+use sordino_graph::fixed::{
+    ConvShape, EdgeId, FixedGraph, FixedModel, FixedNode, FixedOp, Function, LayerWeights,
+};
 use sordino_kernels::ring::Conv2d;
 
 /// What one layer does to labels, besides moving them.
@@ -29,6 +31,19 @@ pub(super) enum Step {
         /// From the small prime of the maxima to the moduli that are needed.
         convert: Option<Program>,
     },
+}
+
+/// What a layer takes to compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LayerWork {
+    /// Table rows that the garbler writes.
+    pub(super) rows: usize,
+    /// Gates that the evaluator opens.
+    pub(super) gates: usize,
+    /// Products of digits of labels by weights.
+    pub(super) products: usize,
+    /// Digits of labels that are read and written.
+    pub(super) digits: usize,
 }
 
 /// A network as a garbled circuit: every layer's moduli and gadgets. Garbler and evaluator make
@@ -148,6 +163,33 @@ impl Circuit {
             }
         };
         self.steps.iter().enumerate().map(rows).collect()
+    }
+
+    /// What every layer takes to compute.
+    pub(super) fn layer_work(&self) -> Vec<LayerWork> {
+        let digits = |base: &Base| base.primes().iter().map(|p| p.digits()).sum::<usize>();
+        let work = |(node, step): (&FixedNode, &Step)| {
+            let edge = |e: EdgeId| self.graph.edges[e.0 as usize].len();
+            let (len, to) = (edge(node.output), digits(&self.bases[node.output.0 as usize]));
+            let read: usize = node.inputs.iter().map(|e| edge(*e)).sum();
+            let mut work = LayerWork { digits: (len + read) * to, ..LayerWork::default() };
+            let mut run = |program: &Program, n: usize| {
+                work.rows += n * program.cost().rows;
+                work.gates += n * program.cost().gates;
+            };
+            match step {
+                Step::Gadget { program, .. } => run(program, len),
+                Step::MaxPool { bracket, maximum, convert, .. } => {
+                    let planes = len / bracket.winners().max(1);
+                    run(maximum, planes * bracket.comparisons());
+                    convert.iter().for_each(|convert| run(convert, len));
+                }
+                Step::Linear { .. } => work.products = node.op.macs(len as u64) as usize * to,
+                Step::Free | Step::AddConst(_) => {}
+            }
+            work
+        };
+        self.graph.nodes.iter().zip(&self.steps).map(work).collect()
     }
 
     /// Table rows of the whole circuit.

@@ -2,6 +2,7 @@
 
 use super::messages::pieces;
 use crate::Error;
+use crate::shape::encrypted;
 use sordino_graph::fixed::{ConvShape, FixedOp, PoolShape};
 use sordino_he::paillier::Layout;
 use sordino_kernels::bigint::LANES;
@@ -22,18 +23,7 @@ pub(super) struct Block {
 
 impl Block {
     pub(super) fn layout(&self) -> Result<Layout, Error> {
-        let conv = &self.conv;
-        Ok(Layout::elements(&sordino_he::ConvShape {
-            cin: conv.cin,
-            h: conv.h,
-            w: conv.w,
-            cout: conv.cout,
-            kernel: conv.kernel,
-            stride: conv.stride,
-            dilation: conv.dilation,
-            pads: conv.pads,
-            groups: conv.groups,
-        })?)
+        Ok(Layout::elements(&encrypted(&self.conv))?)
     }
 
     /// Weights of an output channel.

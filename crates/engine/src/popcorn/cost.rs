@@ -4,6 +4,7 @@ use super::schedule::{Event, schedule};
 use crate::Error;
 use crate::request::REQUEST_LEN;
 use crate::session::{PopcornMode, Wish};
+use crate::work::{Account, WorkLog, paillier};
 use sordino_graph::fixed::FixedGraph;
 use sordino_wire::{Dir, Meter, Phase, Role};
 
@@ -11,7 +12,7 @@ use sordino_wire::{Dir, Meter, Phase, Role};
 /// meters, layer by layer.
 pub struct PopcornCost {
     plan: Plan,
-    meter: Meter,
+    account: Account,
 }
 
 impl PopcornCost {
@@ -21,10 +22,11 @@ impl PopcornCost {
     /// [`Error::Unsupported`] or [`Error::Config`] for a graph or a wish that the backend does not run.
     pub fn new(graph: &FixedGraph, wish: &Wish, role: Role) -> Result<Self, Error> {
         let plan = Plan::new(graph, wish)?;
-        let mut meter = Meter::new(role);
-        meter.set(Phase::Setup, None);
-        meter.message(Dir::Up, plan.strength.public_key_bytes());
-        Ok(Self { plan, meter })
+        let mut account = Account::new(role);
+        account.set(Phase::Setup, None);
+        account.meter.message(Dir::Up, plan.strength.public_key_bytes());
+        account.work.add(Role::Client, paillier(plan.strength).key, 1);
+        Ok(Self { plan, account })
     }
 
     /// Adds one inference.
@@ -32,22 +34,24 @@ impl PopcornCost {
     /// # Errors
     /// As [`Self::new`].
     pub fn infer(&mut self) -> Result<(), Error> {
-        let Self { plan, meter } = self;
+        let Self { plan, account } = self;
         let size = plan.strength.ciphertext_bytes();
-        meter.set(Phase::Online, None);
-        meter.message(Dir::Up, REQUEST_LEN);
-        replay(meter, Dir::Up, plan.input_len(), size);
+        account.set(Phase::Online, None);
+        account.meter.message(Dir::Up, REQUEST_LEN);
+        replay(&mut account.meter, Dir::Up, plan.input_len(), size);
         for layer in 0..plan.graph.nodes.len() as u32 {
-            meter.set(Phase::Online, Some(layer));
+            account.set(Phase::Online, Some(layer));
             for _ in 0..plan.signs_of_life(layer) {
-                meter.message(Dir::Down, 0);
+                account.meter.message(Dir::Down, 0);
             }
             for exchange in plan.exchanges(layer) {
-                replay_exchange(meter, plan, exchange)?;
+                replay_exchange(&mut account.meter, plan, exchange)?;
             }
+            plan.layer_work(&mut account.work, layer)?;
         }
-        meter.set(Phase::Online, None);
-        replay(meter, Dir::Down, plan.output_len(), size);
+        account.set(Phase::Online, None);
+        replay(&mut account.meter, Dir::Down, plan.output_len(), size);
+        plan.frame_work(&mut account.work);
         Ok(())
     }
 
@@ -69,7 +73,12 @@ impl PopcornCost {
 
     /// What was predicted so far.
     pub fn meter(&self) -> &Meter {
-        &self.meter
+        &self.account.meter
+    }
+
+    /// What both parties compute for what was predicted so far, if no weight is zero.
+    pub fn work(&self) -> &WorkLog {
+        &self.account.work
     }
 }
 

@@ -123,6 +123,7 @@ mod schedule;
 mod server;
 mod supply;
 mod support;
+mod work;
 
 pub use client::PopcornSession;
 pub use cost::{Exposure, PopcornCost};

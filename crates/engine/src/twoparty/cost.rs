@@ -6,6 +6,7 @@ use super::{LinearPlan, Needs, Settings, Tiles, linear, prepared};
 use crate::request::{REQUEST_LEN, STATUS_LEN};
 use crate::session::SupplyChoice;
 use crate::walk::Silent;
+use crate::work::{Account, Unit, WorkLog};
 use crate::{Error, Layer};
 use sordino_graph::fixed::{FixedGraph, FixedOp};
 use sordino_ot::cost::Costs;
@@ -36,7 +37,7 @@ enum Mode {
 struct LayerCosts {
     mode: Mode,
     linear: linear::Plans,
-    meter: Meter,
+    account: Account,
     /// Extensions with the server and the client as sender, once they are set up.
     supplies: Option<[Costs; 2]>,
 }
@@ -46,8 +47,8 @@ impl<'a> CostModel<'a> {
     pub fn new(graph: &'a FixedGraph, settings: &Settings, role: Role) -> Result<Self, Error> {
         let linear = linear::Plans::new(graph, settings)?;
         let tiles = Tiles::new(settings.supply.into(), settings.truncation);
-        let meter = Meter::new(role);
-        let costs = LayerCosts { mode: Mode::Live, linear, meter, supplies: None };
+        let account = Account::new(role);
+        let costs = LayerCosts { mode: Mode::Live, linear, account, supplies: None };
         Ok(Self { graph, settings: *settings, tiles, costs })
     }
 
@@ -60,8 +61,8 @@ impl<'a> CostModel<'a> {
         let settings = Settings { supply, ..self.settings };
         let linear = self.costs.linear.with_settings(self.graph, &settings)?;
         let tiles = Tiles::new(supply.into(), settings.truncation);
-        let meter = Meter::new(self.costs.meter.role());
-        let costs = LayerCosts { mode: Mode::Live, linear, meter, supplies: None };
+        let account = Account::new(self.costs.account.meter.role());
+        let costs = LayerCosts { mode: Mode::Live, linear, account, supplies: None };
         Ok(Self { graph: self.graph, settings, tiles, costs })
     }
 
@@ -97,11 +98,11 @@ impl<'a> CostModel<'a> {
     /// As [`CostModel::prepare`] and [`CostModel::infer_batch`].
     pub fn prepare_batch(&mut self, images: usize) -> Result<(), Error> {
         self.request();
-        self.costs.meter.message(Dir::Down, STATUS_LEN);
+        self.costs.account.meter.message(Dir::Down, STATUS_LEN);
         self.setup();
         self.layers(Mode::Prepare, images)?;
-        self.costs.meter.set(Phase::Offline, None);
-        self.costs.meter.message(Dir::Down, STATUS_LEN);
+        self.costs.account.set(Phase::Offline, None);
+        self.costs.account.meter.message(Dir::Down, STATUS_LEN);
         Ok(())
     }
 
@@ -116,7 +117,7 @@ impl<'a> CostModel<'a> {
     /// As [`CostModel::prepare_batch`].
     pub fn infer_batch_prepared(&mut self, images: usize) -> Result<(), Error> {
         self.request();
-        self.costs.meter.message(Dir::Down, STATUS_LEN);
+        self.costs.account.meter.message(Dir::Down, STATUS_LEN);
         self.layers(Mode::Prepared, images)?;
         self.reveal(images);
         Ok(())
@@ -131,7 +132,12 @@ impl<'a> CostModel<'a> {
 
     /// What was predicted so far.
     pub fn meter(&self) -> &Meter {
-        &self.costs.meter
+        &self.costs.account.meter
+    }
+
+    /// What both parties compute for what was predicted so far.
+    pub fn work(&self) -> &WorkLog {
+        &self.costs.account.work
     }
 
     /// Correlated transfers made so far, in both directions.
@@ -140,17 +146,19 @@ impl<'a> CostModel<'a> {
     }
 
     fn request(&mut self) {
-        self.costs.meter.set(Phase::Setup, None);
-        self.costs.meter.message(Dir::Up, REQUEST_LEN);
+        self.costs.account.set(Phase::Setup, None);
+        self.costs.account.meter.message(Dir::Up, REQUEST_LEN);
     }
 
     fn setup(&mut self) {
-        let LayerCosts { meter, linear, supplies, .. } = &mut self.costs;
+        let LayerCosts { account, linear, supplies, .. } = &mut self.costs;
         supplies.get_or_insert_with(|| {
-            meter.set(Phase::Setup, None);
+            account.set(Phase::Setup, None);
             let supply = self.settings.supply.into();
-            let both = [Role::Server, Role::Client].map(|r| Costs::setup(meter, supply, r));
-            linear.cost_setup(meter);
+            let both =
+                [Role::Server, Role::Client].map(|r| Costs::setup(&mut account.meter, supply, r));
+            account.work.add_both(Unit::Base, 1);
+            linear.cost_setup(account);
             both
         });
     }
@@ -168,8 +176,8 @@ impl<'a> CostModel<'a> {
         let out = &self.graph.edges[self.graph.output.0 as usize];
         let ring = Ring::new(out.ring);
         let len = Share::<sordino_secret::Server>::open_len(images * out.len(), ring);
-        self.costs.meter.set(Phase::Online, None);
-        self.costs.meter.message(Dir::Down, len);
+        self.costs.account.set(Phase::Online, None);
+        self.costs.account.meter.message(Dir::Down, len);
     }
 }
 
@@ -177,14 +185,14 @@ impl Visitor for LayerCosts {
     fn linear(&mut self, l: &Layer<'_>) -> Result<(), Error> {
         let phase = match self.mode {
             Mode::Prepared => {
-                self.meter.set(Phase::Online, Some(l.index));
-                self.meter.message(Dir::Up, prepared::opening_len(l));
+                self.account.set(Phase::Online, Some(l.index));
+                self.account.meter.message(Dir::Up, prepared::opening_len(l));
                 return Ok(());
             }
             Mode::Prepare => Phase::Offline,
             Mode::Live => Phase::Online,
         };
-        self.linear.cost(&mut self.meter, &mut self.supplies, phase, l)
+        self.linear.cost(&mut self.account, &mut self.supplies, phase, l)
     }
 
     fn tile(
@@ -194,15 +202,17 @@ impl Visitor for LayerCosts {
         online: &dyn Fn(&mut Meter),
     ) -> Result<(), Error> {
         if self.mode != Mode::Prepared {
-            self.meter.set(Phase::Offline, Some(l.index));
+            self.account.set(Phase::Offline, Some(l.index));
             for draw in draws(parts) {
                 let needs: Needs = draw.iter().map(|(_, part)| part.needs()).sum();
-                needs.cost(&mut self.meter, &mut self.supplies);
+                needs.cost(&mut self.account, &mut self.supplies);
             }
+            parts.iter().for_each(|part| part.hashing(&mut self.account.work));
         }
         if self.mode != Mode::Prepare {
-            self.meter.set(Phase::Online, Some(l.index));
-            online(&mut self.meter);
+            self.account.set(Phase::Online, Some(l.index));
+            online(&mut self.account.meter);
+            parts.iter().for_each(|part| part.using(&mut self.account.work));
         }
         Ok(())
     }

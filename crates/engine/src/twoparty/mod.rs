@@ -37,6 +37,7 @@ mod support;
 mod tiles;
 mod transfer;
 mod wide;
+mod work;
 
 pub use batch::MAX_BATCH;
 pub use client::ClientSession;

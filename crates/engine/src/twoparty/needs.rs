@@ -1,5 +1,6 @@
+use super::work;
+use crate::work::Account;
 use sordino_ot::cost::Costs;
-use sordino_wire::Meter;
 use std::iter::Sum;
 use std::ops::Add;
 
@@ -34,10 +35,12 @@ impl Needs {
     }
 
     /// Replays a draw from supplies with the server and the client as sender.
-    pub(crate) fn cost(self, m: &mut Meter, supplies: &mut Option<[Costs; 2]>) {
+    pub(crate) fn cost(self, account: &mut Account, supplies: &mut Option<[Costs; 2]>) {
         let needs = [self.server_sends, self.client_sends];
         for (costs, n) in supplies.iter_mut().flatten().zip(needs) {
-            costs.extend(m, n);
+            let before = costs.computed();
+            costs.extend(&mut account.meter, n);
+            work::make(&mut account.work, costs.source(), costs.computed().since(before));
         }
     }
 }

@@ -240,6 +240,11 @@ impl ConvLayout {
         self.merged_groups() * self.tiles() * pairs
     }
 
+    /// Kernel polynomials that some weight makes other than zero.
+    pub(crate) fn polynomials(&self) -> usize {
+        self.products() / self.tiles()
+    }
+
     /// Outputs whose weights meet in a result's noise, at most.
     pub fn sharing(&self) -> usize {
         self.plan.outputs
@@ -315,6 +320,11 @@ impl ConvLayout {
     /// The greatest r such that every kernel polynomial is one in X^r; 1 when that would be less than 8.
     pub(crate) fn run(&self) -> usize {
         self.plan.run
+    }
+
+    /// Whether a kernel that was encoded for one of these layouts fits the other.
+    pub fn shares_kernel(&self, other: &Self) -> bool {
+        self.params == other.params && self.places() == other.places()
     }
 
     /// Where the weights lie.

@@ -37,6 +37,7 @@ pub(crate) use plan::Plan;
 pub(crate) use receiver::Receiver;
 pub(crate) use sender::Sender;
 
+use crate::cost::Computed;
 use crate::softspoken;
 use params::Params;
 use plan::Step;
@@ -55,11 +56,21 @@ pub(crate) fn cost_setup(m: &mut Meter, sender: Role) {
 }
 
 /// Replays the making of `n` COTs.
-pub(crate) fn cost_extend(m: &mut Meter, sender: Role, plan: &mut Plan, n: usize) {
+pub(crate) fn cost_extend(
+    m: &mut Meter,
+    sender: Role,
+    plan: &mut Plan,
+    n: usize,
+    computed: &mut Computed,
+) {
     while let Some(step) = plan.next(n) {
         match step {
-            Step::SoftSpoken(n) => softspoken::cost_extend(m, sender, BOOTSTRAP, n),
+            Step::SoftSpoken(n) => {
+                softspoken::cost_extend(m, sender, BOOTSTRAP, n);
+                computed.softspoken += n as u64;
+            }
             Step::Iterate(p) => {
+                computed.iterated += p.made() as u64;
                 for trees in messages(&p) {
                     m.message(sender.sends(), trees * p.depth as usize * size_of::<Block>());
                 }

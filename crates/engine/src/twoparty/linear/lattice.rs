@@ -1,16 +1,18 @@
 //! Linear layers on lattice ciphertexts: a few sets of parameters, each with keys of its own, for a
 //! session, one layout per layer, kernels encoded once per model.
 
+use crate::shape::encrypted;
+use crate::work::{Unit, WorkLog};
 use crate::{Error, Layer};
-use sordino_graph::fixed::{self, FixedGraph, FixedModel, FixedOp};
+use sordino_graph::fixed::{FixedGraph, FixedModel, FixedOp};
 use sordino_he::{
-    ClientKeys, ConvLayout, ConvShape, EncodedKernel, LayerSpec, Params, ServerKeys, SessionPlan,
-    linear,
+    ClientKeys, ConvLayout, EncodedKernel, LayerSpec, LayerWork, Params, ServerKeys, SessionPlan,
+    linear, residues,
 };
 use sordino_secret::SecretRng;
-use sordino_wire::{Lane, Meter};
+use sordino_wire::{Lane, Meter, Role};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Bytes of transformed kernels that a model keeps in memory.
 const KERNEL_BUDGET: usize = 600 << 20;
@@ -22,6 +24,7 @@ pub(crate) struct Plans {
     places: BTreeMap<u32, usize>,
     /// Layouts by number of images, made when they are first needed.
     batches: Mutex<BTreeMap<usize, Batch>>,
+    budgets: OnceLock<BTreeMap<u32, usize>>,
 }
 
 /// A party's keys by the number of the set of parameters; none where no layer uses it.
@@ -33,20 +36,6 @@ type Batch = Arc<Vec<Arc<[ConvLayout]>>>;
 /// The owner's kernels in the form that the products use, by layer number.
 pub(crate) struct Kernels(BTreeMap<u32, EncodedKernel>);
 
-pub(super) fn shape(conv: &fixed::ConvShape) -> ConvShape {
-    ConvShape {
-        cin: conv.cin,
-        h: conv.h,
-        w: conv.w,
-        cout: conv.cout,
-        kernel: conv.kernel,
-        stride: conv.stride,
-        dilation: conv.dilation,
-        pads: conv.pads,
-        groups: conv.groups,
-    }
-}
-
 impl Plans {
     /// Parameters with room for the rings, kernel entries and sums of the graph, all of whose
     /// layers must have a meaning on shares.
@@ -56,7 +45,11 @@ impl Plans {
         for (i, node) in graph.nodes.iter().enumerate() {
             if let FixedOp::Linear { conv, weight_bits, .. } = &node.op {
                 let plain_bits = graph.edges[node.output.0 as usize].ring;
-                specs.push(LayerSpec { shape: shape(conv), plain_bits, weight_bits: *weight_bits });
+                specs.push(LayerSpec {
+                    shape: encrypted(conv),
+                    plain_bits,
+                    weight_bits: *weight_bits,
+                });
                 nodes.push((i as u32, node));
             }
         }
@@ -67,7 +60,7 @@ impl Plans {
             hint: "use a smaller ring, narrower weights or a smaller kernel".into(),
         })?;
         let places = nodes.iter().enumerate().map(|(place, (i, _))| (*i, place)).collect();
-        Ok(Self { session, places, batches: Mutex::default() })
+        Ok(Self { session, places, batches: Mutex::default(), budgets: OnceLock::new() })
     }
 
     /// Lays out so many images.
@@ -156,10 +149,49 @@ impl Plans {
         linear::key_cost(m, &self.session.params[set]);
     }
 
+    /// Making and reading the key of a set.
+    pub(crate) fn key_work(&self, work: &mut WorkLog, set: usize) {
+        work.add_both(Unit::LatticeKey, residues(&self.session.params[set]));
+    }
+
     /// Messages of one layer.
     pub(crate) fn cost(&self, m: &mut Meter, layer: u32, images: usize) -> Result<(), Error> {
         self.layouts(layer, images)?.1.iter().for_each(|layout| linear::cost(m, layout));
         Ok(())
+    }
+
+    /// What both parties compute for one layer.
+    pub(crate) fn work(&self, work: &mut WorkLog, layer: u32, images: usize) -> Result<(), Error> {
+        let (_, one) = self.layer(layer)?;
+        let kept = self.budgets().get(&layer).copied().unwrap_or_default();
+        for layout in self.layouts(layer, images)?.1.iter() {
+            let w = LayerWork::new(layout, if layout.shares_kernel(one) { kept } else { 0 });
+            work.add(Role::Client, Unit::LatticeEncrypt, w.inputs);
+            work.add(Role::Client, Unit::LatticeDecrypt, w.decrypted);
+            work.add(Role::Server, Unit::LatticeRead, w.inputs);
+            work.add(Role::Server, Unit::LatticeKernel, w.kernels);
+            work.add(Role::Server, Unit::LatticeWeight, w.weights);
+            work.add(Role::Server, Unit::LatticeProduct, w.products);
+            work.add(Role::Server, Unit::LatticeScaled, w.scaled);
+            work.add(Role::Server, Unit::LatticeResult, w.results);
+        }
+        Ok(())
+    }
+
+    /// Bytes of transformed kernels that each layer may keep: first those with few values, for which keeping saves most.
+    fn budgets(&self) -> &BTreeMap<u32, usize> {
+        self.budgets.get_or_init(|| {
+            let layouts = self.places.iter().map(|(i, place)| (*i, &self.session.layers[*place].1));
+            let mut layouts: Vec<_> = layouts.collect();
+            layouts.sort_by_key(|(i, layout)| (layout.kernel_values(), *i));
+            let mut left = KERNEL_BUDGET;
+            let budget = |(i, layout): (u32, &ConvLayout)| {
+                let budget = left;
+                left = left.saturating_sub(EncodedKernel::transformed_bytes(layout));
+                (i, budget)
+            };
+            layouts.into_iter().map(budget).collect()
+        })
     }
 
     /// The client's share of `W x + bias`.
@@ -216,22 +248,16 @@ fn missing(l: &Layer<'_>) -> Error {
 }
 
 impl Kernels {
-    /// Encodes the kernels, keeping as many transformed as fit the budget: first those with few
-    /// values, for which keeping saves most.
+    /// Encodes the kernels, keeping as many transformed as fit the budget.
     pub(crate) fn new(plans: &Plans, model: &FixedModel) -> Result<Self, Error> {
-        let mut layers = Vec::new();
+        let mut kernels = BTreeMap::new();
         for (i, node) in model.graph.nodes.iter().enumerate() {
             if let FixedOp::Linear { weights, .. } = &node.op {
                 let (_, layout) = plans.layer(i as u32)?;
-                layers.push((i as u32, layout, &model.weights.layers[weights.0 as usize].kernel));
+                let kernel = &model.weights.layers[weights.0 as usize].kernel;
+                let budget = plans.budgets().get(&(i as u32)).copied().unwrap_or_default();
+                kernels.insert(i as u32, EncodedKernel::encode_within(layout, kernel, budget)?);
             }
-        }
-        layers.sort_by_key(|(i, layout, _)| (layout.kernel_values(), *i));
-        let mut left = KERNEL_BUDGET;
-        let mut kernels = BTreeMap::new();
-        for (i, layout, kernel) in layers {
-            kernels.insert(i, EncodedKernel::encode_within(layout, kernel, left)?);
-            left = left.saturating_sub(EncodedKernel::transformed_bytes(layout));
         }
         Ok(Self(kernels))
     }

@@ -9,6 +9,7 @@ pub use method::{LinearPlan, Method};
 use super::transfer::{self, Rate, Task};
 use super::{CotPool, Settings};
 use crate::session::LinearChoice;
+use crate::work::{Account, Unit};
 use crate::{Clock, Error, Layer};
 use lattice::{Kernels, Keys};
 use sordino_graph::fixed::{FixedGraph, FixedOp, Weights, semantics};
@@ -162,40 +163,51 @@ impl Plans {
         Ok(Received { lattice, paillier: paillier.transpose()? })
     }
 
-    /// Messages of the keys.
-    pub(crate) fn cost_setup(&self, m: &mut Meter) {
+    /// Messages and work of the keys.
+    pub(crate) fn cost_setup(&self, account: &mut Account) {
         for (set, _) in self.wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
             if let Some(plans) = &self.lattice {
-                plans.key_cost(m, set);
+                plans.key_cost(&mut account.meter, set);
+                plans.key_work(&mut account.work, set);
             }
         }
         if let Some(plans) = &self.paillier {
-            plans.key_cost(m);
+            plans.key_cost(&mut account.meter);
+            plans.key_work(&mut account.work);
         }
     }
 
-    /// Messages of one layer, those that depend on the operand in `phase`. `supplies` have the
-    /// server and the client as sender.
+    /// Messages and work of one layer, those that depend on the operand in `phase`. `supplies` have
+    /// the server and the client as sender.
     pub(crate) fn cost(
         &self,
-        m: &mut Meter,
+        account: &mut Account,
         supplies: &mut Option<[Costs; 2]>,
         phase: Phase,
         l: &Layer<'_>,
     ) -> Result<(), Error> {
         let Some(plan) = self.transfer.get(&l.index) else {
-            m.set(phase, Some(l.index));
+            account.set(phase, Some(l.index));
             return match &self.paillier {
-                Some(plans) => plans.cost(m, l.index, l.images),
-                None => self.lattice()?.cost(m, l.index, l.images),
+                Some(plans) => {
+                    plans.cost(&mut account.meter, l.index, l.images)?;
+                    plans.work(&mut account.work, l)
+                }
+                None => {
+                    let plans = self.lattice()?;
+                    plans.cost(&mut account.meter, l.index, l.images)?;
+                    plans.work(&mut account.work, l.index, l.images)
+                }
             };
         };
         for task in plan.batch(l.images).tasks() {
-            m.set(Phase::Offline, Some(l.index));
-            task.needs().cost(m, supplies);
-            m.set(phase, Some(l.index));
-            task.cost(m);
+            account.set(Phase::Offline, Some(l.index));
+            task.needs().cost(account, supplies);
+            account.set(phase, Some(l.index));
+            task.cost(&mut account.meter);
+            task.work(&mut account.work);
         }
+        account.work.add(Role::Server, Unit::Product, own_products(l));
         Ok(())
     }
 
@@ -208,6 +220,11 @@ impl Plans {
         let missing = || Error::Config("a linear layer has no plan".into());
         self.lattice.as_deref().ok_or_else(missing)
     }
+}
+
+/// Products of the server's own share by the weights.
+fn own_products(l: &Layer<'_>) -> usize {
+    l.node.op.macs(l.output_len() as u64) as usize
 }
 
 /// Every linear layer on transfers.

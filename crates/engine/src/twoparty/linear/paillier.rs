@@ -15,15 +15,16 @@
 //!
 //! *Source*: Paillier, EUROCRYPT 1999; the module [`sordino_he::paillier`] for what is ours.
 
-use super::lattice::shape;
 use crate::session::PaillierBits;
+use crate::shape::encrypted;
+use crate::work::{RANDOMISING, Unit, WorkLog, paillier};
 use crate::{Error, Layer};
 use sordino_graph::fixed::{FixedGraph, FixedNode, FixedOp, Weights, semantics};
 use sordino_he::paillier::{
     Ciphertexts, Layout, Linear, Packing, Pool, PublicKey, SecretKey, Strength,
 };
 use sordino_secret::{Ring, SecretRng};
-use sordino_wire::{Cipher, Dir, Kind, Lane, Meter, Public};
+use sordino_wire::{Cipher, Dir, Kind, Lane, Meter, Public, Role};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -37,8 +38,6 @@ const CHUNK: usize = 64;
 const MAX_PRODUCTS: u64 = 1 << 28;
 /// Ciphertexts of a layer that a party holds at a time, each of some 2 KiB as it is computed with.
 const MAX_CIPHERTEXTS: usize = 1 << 18;
-/// Products that re-randomise a result.
-const POOL: u64 = 96;
 /// Slots that the client fills for a layer.
 const MAX_SLOTS: usize = 1 << 26;
 /// Weights that the server sorts.
@@ -130,6 +129,21 @@ impl Plans {
     /// Messages of the key.
     pub(crate) fn key_cost(&self, m: &mut Meter) {
         m.message(Dir::Up, self.strength.public_key_bytes());
+    }
+
+    /// Making the key.
+    pub(crate) fn key_work(&self, work: &mut WorkLog) {
+        work.add(Role::Client, paillier(self.strength).key, 1);
+    }
+
+    /// What both parties compute for one layer, if no weight is zero.
+    pub(crate) fn work(&self, work: &mut WorkLog, l: &Layer<'_>) -> Result<(), Error> {
+        let (plan, units) = (self.layer(l.index)?, paillier(self.strength));
+        work.add(Role::Client, units.encrypt, l.images * plan.layout.inputs());
+        work.add(Role::Client, units.decrypt, l.images * plan.layout.results());
+        work.add(Role::Server, units.product, l.images * plan.products() as usize);
+        work.add(Role::Server, Unit::Product, super::own_products(l));
+        Ok(())
     }
 
     /// Messages of one layer.
@@ -259,7 +273,8 @@ impl Plan {
         // A weight and a share each have one bit of sign; so has the sum.
         let bits = ring.bits() + weight_bits - 1 + taps.max(1).next_power_of_two().ilog2();
         let packing = Packing::new(strength, bits).map_err(|e| refuse(e.to_string()))?;
-        let layout = Layout::tiles(&shape(conv), &packing).map_err(|e| refuse(e.to_string()))?;
+        let layout =
+            Layout::tiles(&encrypted(conv), &packing).map_err(|e| refuse(e.to_string()))?;
         let slots = layout.inputs().saturating_mul(layout.input_slots());
         let held = layout.inputs().max(layout.separate());
         if slots > MAX_SLOTS || held > MAX_CIPHERTEXTS {
@@ -273,7 +288,7 @@ impl Plan {
 
     /// Those for weights other than zero and for joining, and those that re-randomise results.
     fn products(&self) -> u64 {
-        self.layout.products() + self.layout.results() as u64 * POOL
+        self.layout.products() + (self.layout.results() * RANDOMISING) as u64
     }
 }
 

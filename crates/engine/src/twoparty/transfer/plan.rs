@@ -3,6 +3,7 @@ use super::winograd::{self, Winograd};
 use crate::Error;
 use crate::twoparty::Needs;
 use crate::twoparty::linear::Method;
+use crate::work::{Unit, WorkLog};
 use sordino_graph::fixed::{ConvShape, FixedNode};
 use sordino_ot::Supply;
 use sordino_ot::cost::Costs;
@@ -257,6 +258,16 @@ impl Task {
     pub(crate) fn cost(&self, m: &mut Meter) {
         let parts: Vec<Part> = self.0.iter().map(|(_, part)| part.clone()).collect();
         matrix::cost(m, Role::Client, &parts);
+    }
+
+    /// What both parties compute.
+    pub(crate) fn work(&self, work: &mut WorkLog) {
+        for (_, part) in &self.0 {
+            let (rows, columns) = (part.cots_needed(), part.shape.columns);
+            work.add_both(Unit::MatrixRow, rows);
+            work.add(Role::Client, Unit::MatrixSent, rows * columns);
+            work.add(Role::Server, Unit::MatrixReceived, rows * columns);
+        }
     }
 }
 
