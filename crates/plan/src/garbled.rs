@@ -1,4 +1,4 @@
-use crate::{Cost, Part};
+use crate::{Cost, Group, Part};
 use serde::Serialize;
 use sordino_engine::Phase;
 use sordino_engine::garbled::Circuit;
@@ -13,6 +13,8 @@ const ROW: u64 = 16;
 pub struct LayerTables {
     /// Name of the layer.
     pub name: String,
+    /// What it is for.
+    pub group: Group,
     /// Rows of tables.
     pub rows: u64,
     /// Their bytes.
@@ -105,6 +107,7 @@ fn layers(graph: &FixedGraph, rows: &[u64]) -> Vec<LayerTables> {
     let costly = graph.nodes.iter().zip(rows).filter(|(_, rows)| **rows > 0);
     let layer = |(n, &rows): (&FixedNode, &u64)| LayerTables {
         name: n.name.clone(),
+        group: Group::of(&n.op),
         rows,
         bytes: rows * ROW,
         offline_work: Work::default(),

@@ -2,14 +2,18 @@
 //! party should see before it agrees.
 #![forbid(unsafe_code)]
 
+mod forecast;
 mod garbled;
+mod group;
 mod popcorn;
 mod profile;
 mod supply;
 mod time;
 mod twoparty;
 
+pub use forecast::{Forecast, Totals};
 pub use garbled::{GarbledPlan, LayerTables};
+pub use group::Group;
 pub use popcorn::{Exposed, PopcornPlan};
 pub use profile::{Machine, Profile, ProfileError};
 pub use supply::supply;
@@ -65,6 +69,8 @@ pub struct LayerCost {
     pub name: String,
     /// Name of its operator.
     pub kind: &'static str,
+    /// What it is for.
+    pub group: Group,
     /// How a linear layer is computed.
     pub method: Option<String>,
     /// Products of a linear layer: of ciphertexts by kernel polynomials, of ring elements by weights, or of
@@ -157,6 +163,7 @@ impl Plan {
             LayerCost {
                 name: node.name.clone(),
                 kind: node.op.name(),
+                group: Group::of(&node.op),
                 method: linear.map(|l| l.method.to_string()),
                 products: linear.map_or(0, |l| l.products),
                 offline: Cost::default(),
@@ -199,14 +206,21 @@ impl Plan {
         self
     }
 
+    /// What is sent in each part of a session with one inference; request and result need the input.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals { setup: self.setup, offline: Cost::default(), online: self.frame };
+        for layer in &self.layers {
+            totals.offline += layer.offline;
+            totals.online += layer.online;
+        }
+        totals
+    }
+
     /// One inference, set-up left out.
     pub fn inference(&self) -> Cost {
-        let mut sum = self.frame;
-        for layer in &self.layers {
-            sum += layer.offline;
-            sum += layer.online;
-        }
-        sum
+        let Totals { mut online, offline, .. } = self.totals();
+        online += offline;
+        online
     }
 }
 

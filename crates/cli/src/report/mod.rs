@@ -1,15 +1,14 @@
 //! What a run cost, for people and for machines.
 
-mod forecast;
 mod garbled;
 mod process;
 mod progress;
 mod table;
 
-pub use forecast::Forecast;
 pub use garbled::GarbledReport;
 pub use process::{cpu_seconds, peak_bytes};
 pub use progress::{Garbling, Watch};
+pub use sordino_plan::Forecast;
 pub use table::{bytes, counted, seconds};
 
 use serde::Serialize;

@@ -52,18 +52,25 @@ impl<'a> CostModel<'a> {
         Ok(Self { graph, settings: *settings, tiles, costs })
     }
 
-    /// The same session before its first request, on another supply of transfers: what is known of ciphertexts is
-    /// kept.
+    /// The same session before its first request, with other settings: what is known of ciphertexts is kept, so this
+    /// is quick after a model on lattice ciphertexts.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_settings(&self, settings: &Settings) -> Result<Self, Error> {
+        let linear = self.costs.linear.with_settings(self.graph, settings)?;
+        let tiles = Tiles::new(settings.supply.into(), settings.truncation);
+        let account = Account::new(self.costs.account.meter.role());
+        let costs = LayerCosts { mode: Mode::Live, linear, account, supplies: None };
+        Ok(Self { graph: self.graph, settings: *settings, tiles, costs })
+    }
+
+    /// The same with another supply of transfers.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub fn on_supply(&self, supply: SupplyChoice) -> Result<Self, Error> {
-        let settings = Settings { supply, ..self.settings };
-        let linear = self.costs.linear.with_settings(self.graph, &settings)?;
-        let tiles = Tiles::new(supply.into(), settings.truncation);
-        let account = Account::new(self.costs.account.meter.role());
-        let costs = LayerCosts { mode: Mode::Live, linear, account, supplies: None };
-        Ok(Self { graph: self.graph, settings, tiles, costs })
+        self.with_settings(&Settings { supply, ..self.settings })
     }
 
     /// Adds one inference with nothing prepared: its request, its layers and the reveal.

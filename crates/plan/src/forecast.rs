@@ -1,12 +1,11 @@
+use crate::{Cost, GarbledPlan, Part, Plan, PopcornPlan, TwoPartyPlan};
 use serde::Serialize;
-use sordino_engine::Error;
 use sordino_engine::garbled::{Circuit, GarbledCost};
 use sordino_engine::popcorn::PopcornCost;
-use sordino_engine::session::{BackendChoice, Wish};
-use sordino_engine::twoparty::{CostModel, LinearPlan, Method, Settings};
+use sordino_engine::session::{BackendChoice, Reveal, Wish};
+use sordino_engine::twoparty::{CostModel, LinearPlan, Method, Settings, with_label};
+use sordino_engine::{Count, Error, Meter, Phase, Role};
 use sordino_graph::fixed::{FixedGraph, FixedOp};
-use sordino_plan::{Cost, GarbledPlan, Part, Plan, PopcornPlan, TwoPartyPlan};
-use sordino_wire::{Count, Meter, Phase, Role};
 
 /// What a session with one inference, of one image or a batch, will send; what the client meters afterwards is equal to it,
 /// byte for byte.
@@ -55,16 +54,23 @@ impl Forecast {
         Ok(Self::Popcorn(PopcornPlan::new(&wish, plan, model.exposure())))
     }
 
-    /// Of the two-party backend, for so many images at once.
+    /// Of the two-party backend, for so many images at once. What is revealed is part of the graph: it is added where
+    /// the graph lacks it.
     ///
     /// # Errors
     /// When it cannot run the network, or not so many images.
     pub fn two_party(graph: &FixedGraph, wish: Wish, images: usize) -> Result<Self, Error> {
+        let graph = &revealing(graph, wish.reveal);
         let mut model = CostModel::new(graph, &Settings::from(wish), Role::Client)?;
         model.infer_batch(images)?;
+        Ok(Self::metered(graph, &wish, &model))
+    }
+
+    /// Of the two-party backend, what a model of its costs was made to count.
+    pub(crate) fn metered(graph: &FixedGraph, wish: &Wish, model: &CostModel<'_>) -> Self {
         let plan = Plan::new(graph, counts(model.meter()), |layer| model.linear(layer));
         let plan = plan.with_work(model.work());
-        Ok(Self::TwoParty(TwoPartyPlan::new(&wish, plan)))
+        Self::TwoParty(TwoPartyPlan::new(wish, plan))
     }
 
     /// Of the garbled backend, the circuit being garbled in the session.
@@ -75,6 +81,47 @@ impl Forecast {
         let counts = counts(model.meter()).map(|(part, _, cost)| (part, cost));
         let plan = GarbledPlan::new(circuit, counts).with_work(circuit, model.work());
         Self::Garbled(plan)
+    }
+
+    /// What is sent in each part of the session.
+    pub fn totals(&self) -> Totals {
+        match self {
+            Self::TwoParty(TwoPartyPlan { plan, .. }) | Self::Popcorn(PopcornPlan { plan, .. }) => {
+                plan.totals()
+            }
+            Self::Garbled(plan) => {
+                Totals { setup: plan.setup, offline: plan.offline, online: plan.online }
+            }
+        }
+    }
+}
+
+/// What is sent in each part of a session with one inference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Once per session.
+    pub setup: Cost,
+    /// Per inference, without the input.
+    pub offline: Cost,
+    /// Per inference, with it.
+    pub online: Cost,
+}
+
+impl Totals {
+    /// Everything.
+    pub fn session(&self) -> Cost {
+        let mut sum = self.setup;
+        sum += self.offline;
+        sum += self.online;
+        sum
+    }
+}
+
+/// The graph of a session that reveals so much.
+pub(crate) fn revealing(graph: &FixedGraph, reveal: Reveal) -> FixedGraph {
+    match reveal {
+        Reveal::Logits => graph.clone(),
+        Reveal::Label => with_label(graph),
     }
 }
 
