@@ -1,3 +1,4 @@
+use std::io;
 use std::path::PathBuf;
 
 /// Errors of training and rewriting networks.
@@ -15,11 +16,11 @@ pub enum Error {
         /// Why it cannot be trained through, and what to do.
         why: String,
     },
-    /// A setting out of its range.
-    #[error("invalid setting: {0}")]
+    /// A setting out of its range, or a network that it is not for.
+    #[error("{0}")]
     Config(String),
     /// Data that does not fit the network.
-    #[error("training data: {0}")]
+    #[error("{0}")]
     Data(String),
     /// The loss is no longer a number.
     #[error(
@@ -34,12 +35,22 @@ pub enum Error {
         /// Where values first were not finite.
         place: String,
     },
-    /// A checkpoint that cannot be read or written. One written earlier is still there.
+    /// A file that cannot be read or written. One that it was to replace is still there.
+    #[error("{what} {}: {source}", path.display())]
+    File {
+        /// What was being done.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file that is no checkpoint of this training.
     #[error("checkpoint {}: {why}", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// What is wrong, and what to do.
         why: String,
     },
     /// The device failed.

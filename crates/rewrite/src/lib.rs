@@ -4,14 +4,15 @@
 //! No code is generated from a network: [`Network`] holds an imported graph together with its
 //! constants as tensors of a device, and one executor walks the nodes. Whatever changes a network
 //! (a trained weight, a batch normalisation put back, a rectifier that became the identity)
-//! changes that graph, so the float executor, the quantiser and the exporter see it as well. So does
-//! [`compress`], which takes no training and no derivatives.
+//! changes that graph, so the float executor, the quantiser and the exporter see it as well. So
+//! does [`compress`], which takes no training and no derivatives.
 #![forbid(unsafe_code)]
 
 mod array;
 pub mod compress;
 mod error;
 mod exec;
+pub mod file;
 pub mod mask;
 mod network;
 pub mod report;
@@ -21,6 +22,6 @@ mod unfold;
 pub use array::Array;
 pub use burn_tensor::Device;
 pub use error::Error;
-pub use exec::{Moments, Statistics};
+pub use exec::Statistics;
 pub use network::{Network, Parameter, Role, Sensitivities};
 pub use unfold::unfold_batch_norms;

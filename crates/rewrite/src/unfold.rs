@@ -16,7 +16,8 @@ const EPSILON: f32 = 1e-5;
 /// [`Error::Data`] without inputs, [`Error::Graph`] when they do not fit.
 pub fn unfold_batch_norms(graph: &mut Graph, inputs: &[Tensor]) -> Result<usize, Error> {
     if inputs.is_empty() {
-        return Err(Error::Data("no input to measure means and variances on".into()));
+        let why = "there is no input to measure means and variances on; give at least one";
+        return Err(Error::Data(why.into()));
     }
     let folded: Vec<usize> = (0..graph.nodes.len()).filter(|&i| is_folded(graph, i)).collect();
     let results = folded.iter().map(|&i| graph.nodes[i].outputs[0]);

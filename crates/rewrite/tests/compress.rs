@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use sordino_graph::fixed::{Calibration, FixedModel, FixedOp, QuantiseOptions, quantise};
-use sordino_graph::ir::{DType, Graph, Node, Op, Tensor, Unary, Value, ValueId, Window};
+use sordino_graph::fixed::{
+    Calibration, FixedModel, FixedNode, FixedOp, QuantiseOptions, quantise,
+};
+use sordino_graph::ir::{
+    Binary, DType, Graph, Node, Op, Reduce, Tensor, Unary, Value, ValueId, Window,
+};
 use sordino_graph::onnx::export;
 use sordino_graph::{float, load};
 use sordino_rewrite::Error;
@@ -135,11 +139,38 @@ fn method() -> impl Strategy<Value = Method> {
     ]
 }
 
+fn cases() -> ProptestConfig {
+    ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() }
+}
+
+/// Weights of each layer of the fixed-point network, in order of size.
+fn integers(model: &FixedModel) -> Vec<Vec<f32>> {
+    let of = |n: &FixedNode| match n.op {
+        FixedOp::Linear { weights, weight_frac, .. } => {
+            let kernel = &model.weights.layers[weights.0 as usize].kernel;
+            let unit = f64::from(-weight_frac).exp2();
+            Some(sorted(kernel.iter().map(|&k| (f64::from(k) * unit) as f32)))
+        }
+        _ => None,
+    };
+    model.graph.nodes.iter().filter_map(of).collect()
+}
+
+fn sorted(weights: impl IntoIterator<Item = f32>) -> Vec<f32> {
+    let mut weights: Vec<f32> = weights.into_iter().map(|w| w + 0.0).collect();
+    weights.sort_by(f32::total_cmp);
+    weights
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases())]
 
     #[test]
-    fn integers_are_the_same_everywhere(seed in 0u64..1000, method in method(), grid_bits in 8u32..=10) {
+    fn integers_are_the_same_everywhere(
+        seed in 0u64..1000,
+        method in method(),
+        grid_bits in 8u32..=10,
+    ) {
         let original = network(seed);
         let settings = Settings { grid_bits, ..Settings::new(method.clone()) };
         let graph = compressed(&original, &settings);
@@ -150,7 +181,11 @@ proptest! {
         prop_assert_eq!(&own, &read);
         // In fixed point, each times one power of two.
         let model = fixed(&loaded, 10);
-        for (layer, w) in summary(&loaded, &model).iter().zip(&own) {
+        let wanted: Vec<Vec<f32>> = own.iter().map(|w| sorted(w.iter().copied())).collect();
+        prop_assert_eq!(integers(&model), wanted);
+        let layers = summary(&loaded, &model);
+        prop_assert_eq!(layers.len(), own.len());
+        for (layer, w) in layers.iter().zip(&own) {
             prop_assert_eq!(layer.exact, Some(true), "{:?}", layer);
             // Bits of a few weights could be a secret, and are not shown.
             prop_assert!(layer.bits <= grid_bits || layer.weights - layer.zeros < 32);
@@ -182,7 +217,11 @@ proptest! {
     }
 
     #[test]
-    fn zeros_stay_through_every_tool(seed in 0u64..1000, method in method(), sparsity in 0.2f64..0.9) {
+    fn zeros_stay_through_every_tool(
+        seed in 0u64..1000,
+        method in method(),
+        sparsity in 0.2f64..0.9,
+    ) {
         let prune = Method::Prune { sparsity, scope: Scope::Layer, keep_floats: true };
         let pruned = compressed(&network(seed), &Settings::new(prune));
         let graph = compressed(&pruned, &Settings::new(method));
@@ -191,9 +230,11 @@ proptest! {
             prop_assert!(before.iter().zip(&after).all(|(b, a)| *b != 0.0 || *a == 0.0));
         }
         // And in the integers of a private inference.
-        for (layer, w) in summary(&graph, &fixed(&graph, 10)).iter().zip(weights(&graph)) {
-            prop_assert_eq!(layer.zeros, zeros(&w));
-        }
+        let counts: Vec<usize> = weights(&graph).iter().map(|w| zeros(w)).collect();
+        let model = fixed(&graph, 10);
+        let found: Vec<usize> = integers(&model).iter().map(|w| zeros(w)).collect();
+        let said: Vec<usize> = summary(&graph, &model).iter().map(|l| l.zeros).collect();
+        prop_assert_eq!((&found, &said), (&counts, &counts));
     }
 
     #[test]
@@ -207,6 +248,11 @@ proptest! {
             // What is left is as it was.
             for (before, after) in weights(&network(seed)).iter().zip(weights(&graph)) {
                 prop_assert!(before.iter().zip(&after).all(|(b, a)| *a == 0.0 || a == b));
+                // And no smaller than what is gone.
+                let pairs = || before.iter().zip(&after);
+                let gone = pairs().filter(|(_, a)| **a == 0.0).map(|(b, _)| b.abs());
+                let left = pairs().filter(|(_, a)| **a != 0.0).map(|(b, _)| b.abs());
+                prop_assert!(gone.fold(0.0, f32::max) <= left.fold(f32::MAX, f32::min));
             }
         }
     }
@@ -237,7 +283,7 @@ fn fewer_bits_make_smaller_rings() {
     let rings = |m: &FixedModel| m.graph.edges.iter().map(|e| e.ring).sum::<u32>();
     assert!(rings(&after) < rings(&before));
     let bits = |m: &FixedModel| -> Vec<u32> {
-        let of = |n: &sordino_graph::fixed::FixedNode| match n.op {
+        let of = |n: &FixedNode| match n.op {
             FixedOp::Linear { weight_bits, .. } => Some(weight_bits),
             _ => None,
         };
@@ -320,15 +366,23 @@ fn adapted_weights_err_less_and_stay_in_their_codebook() {
         assert_eq!(adapted, Adapted { weights: 2, biases: 2 });
         let (before, after) = (error(&biased), error(&graph));
         assert!(after < 0.9 * before, "{method:?}: {after} of {before}");
-        for (old, new) in weights(&plain).iter().zip(weights(&graph)) {
-            match method {
-                Method::Prune { .. } => {
-                    assert!(old.iter().zip(&new).all(|(o, n)| *o != 0.0 || *n == 0.0));
-                }
-                Method::Binary(_) => assert!(new.iter().all(|w| *w != 0.0)),
-                Method::Cluster { .. } => assert!(distinct(&new) <= 6),
-                _ => assert!(zeros(&new) > 0),
-            }
+        for (layer, (old, new)) in weights(&plain).iter().zip(weights(&graph)).enumerate() {
+            assert_ne!(old, &new, "{method:?}");
+            // Output channels are the kernel's first axis, the matrix's second.
+            let channel = |i: usize| if layer == 0 { i / 27 } else { i % 5 };
+            let scale = |c: usize| {
+                let own = old.iter().enumerate().filter(|(i, _)| channel(*i) == c);
+                own.map(|(_, w)| w.abs()).fold(0.0, f32::max)
+            };
+            let step = old.iter().filter(|w| **w != 0.0).fold(f32::MAX, |a, w| a.min(w.abs()));
+            let allowed = |(i, w): (usize, &f32)| match method {
+                Method::Prune { .. } => old[i] != 0.0 || *w == 0.0,
+                Method::Cluster { .. } => old.contains(w),
+                Method::Ternary(_) => *w == 0.0 || w.abs() == scale(channel(i)),
+                Method::Binary(_) => w.abs() == scale(channel(i)),
+                Method::Quantise { .. } => (w / step).fract() == 0.0 && (w / step).abs() <= 3.0,
+            };
+            assert!(new.iter().enumerate().all(allowed), "{method:?}");
         }
         let loaded = load(&export(&graph).unwrap()).unwrap();
         assert!(summary(&loaded, &fixed(&loaded, 10)).iter().all(|l| l.exact == Some(true)));
@@ -375,8 +429,57 @@ fn wrong_samples_are_refused() {
     let none = Codebooks::default();
     let error = adapt(&mut graph, &original, &[odd], &none).unwrap_err();
     assert!(error.to_string().contains("[1, 3]"), "{error}");
-    assert!(adapt(&mut graph, &original, &[], &none).is_err());
+    let error = adapt(&mut graph, &original, &[], &none).unwrap_err();
+    assert!(matches!(&error, Error::Data(text) if text.contains("no sample")), "{error}");
     let mut other = original.clone();
     other.nodes.pop();
-    assert!(adapt(&mut other, &original, &samples(1), &none).is_err());
+    let error = adapt(&mut other, &original, &samples(1), &none).unwrap_err();
+    let text = "only to the one that it was compressed from";
+    assert!(matches!(&error, Error::Config(why) if why.contains(text)), "{error}");
+}
+
+/// The dense layer doubles its products; its matrix is also summed by column, and that is added.
+fn with_shared_matrix() -> Graph {
+    let mut graph = network(8);
+    let Op::Gemm { alpha, .. } = &mut graph.nodes[3].op else { panic!() };
+    *alpha = 2.0;
+    for name in ["sums", "all"] {
+        let (name, shape) = (name.into(), vec![1, 5]);
+        graph.values.push(Value { name, dtype: DType::F32, shape, constant: None });
+    }
+    let sum = Op::Reduce { kind: Reduce::Sum, axes: vec![0], keep_dims: true };
+    let nodes = [(sum, vec![6], 8), (Op::Binary(Binary::Add), vec![7, 8], 9)];
+    for (op, inputs, output) in nodes {
+        let inputs = inputs.into_iter().map(|i| Some(ValueId(i))).collect();
+        let name = format!("n{output}");
+        graph.nodes.push(Node { name, op, inputs, outputs: vec![ValueId(output)] });
+    }
+    graph.outputs = vec![ValueId(9)];
+    graph
+}
+
+#[test]
+fn weights_that_something_else_reads_stay_there() {
+    let original = with_shared_matrix();
+    let run = |graph: &Graph| {
+        let y = float::run(graph, &samples(1)).unwrap().remove(0);
+        y.as_f32().unwrap().to_vec()
+    };
+    let sums = |graph: &Graph| run(&Graph { outputs: vec![ValueId(8)], ..graph.clone() });
+    // No weight changes, but the factor of 2 goes into the layer's.
+    let prune = |sparsity| Method::Prune { sparsity, scope: Scope::Layer, keep_floats: true };
+    let same = compressed(&original, &Settings::new(prune(0.0)));
+    assert!(matches!(same.nodes[3].op, Op::Gemm { alpha: 1.0, .. }));
+    for graph in [&same, &load(&export(&same).unwrap()).unwrap()] {
+        let pairs = run(graph).into_iter().zip(run(&original));
+        pairs.for_each(|(got, want)| assert!((got - want).abs() <= 1e-5, "{got} {want}"));
+    }
+    let pruned = compressed(&original, &Settings::new(prune(0.5)));
+    assert_eq!(sums(&pruned), sums(&original));
+    assert_ne!(run(&pruned), run(&original));
+    // A layer that is left alone keeps what it shares, factor and all.
+    let except = vec!["dense".into()];
+    let left = compressed(&original, &Settings { except, ..Settings::new(prune(0.5)) });
+    assert!(matches!(left.nodes[3].op, Op::Gemm { alpha: 2.0, .. }));
+    assert_eq!(weights(&left)[1], weights(&original)[1]);
 }

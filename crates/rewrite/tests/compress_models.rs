@@ -5,6 +5,7 @@ use sordino_graph::fixed::{Calibration, MAX_ERROR, QuantiseOptions, fit, quality
 use sordino_graph::ir::{Graph, Tensor};
 use sordino_graph::{float, load, onnx, passes};
 use sordino_rewrite::compress::{Method, Scale, Scope, Settings, adapt, compress, summary};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -79,8 +80,28 @@ fn holds_in_fixed_point(graph: &Graph, samples: &[Tensor]) {
     let calibration = Calibration::run(graph, samples).unwrap();
     let least = QuantiseOptions { act_bits: 8, weight_bits: 8, ..Default::default() };
     let fitted = fit(graph, &calibration, &samples[..4], &least, MAX_ERROR).unwrap();
-    assert!(summary(graph, &fitted.model).iter().all(|l| l.exact != Some(false)));
+    let exact = summary(graph, &fitted.model).iter().filter(|l| l.exact == Some(true)).count();
+    assert_eq!(exact, graph.nodes.iter().filter(|n| graph.weight(n).is_some()).count());
     assert_eq!(quality(graph, &fitted.model, samples).unwrap().agreement, 1.0);
+}
+
+/// What was asked for is in the file.
+fn is_small(graph: &Graph, method: &Method) {
+    let layers = graph.nodes.iter().filter_map(|n| graph.weight(n));
+    let layers: Vec<Vec<f32>> =
+        layers.map(|w| graph.constant(w.value).unwrap().as_f32().unwrap().to_vec()).collect();
+    let all: Vec<f32> = layers.concat();
+    let zeros = all.iter().filter(|w| **w == 0.0).count();
+    let distinct = |weights: &[f32]| weights.iter().map(|w| w.to_bits()).collect::<BTreeSet<_>>();
+    match *method {
+        // Adapting may round further weights to zero.
+        Method::Prune { sparsity, .. } => assert!(zeros as f64 >= sparsity * all.len() as f64),
+        Method::Cluster { values } => assert!(layers.iter().all(|w| distinct(w).len() <= values)),
+        Method::Quantise { bits, scale: Scale::Layer } => {
+            assert!(layers.iter().all(|w| distinct(w).len() < 1 << bits));
+        }
+        _ => assert!(zeros > 0 && distinct(&all).len() < all.len() / 8),
+    }
 }
 
 fn inputs(labelled: Labelled) -> Vec<Tensor> {
@@ -104,6 +125,7 @@ fn digits_survive() {
         (Method::Ternary(Scale::Channel), 450),
     ] {
         let small = compressed(&graph, method.clone(), &samples);
+        is_small(&small, &method);
         let found = right(&small, &test);
         assert!(found >= least, "{method:?}: {found} of 500");
         holds_in_fixed_point(&small, &samples[..12]);
@@ -123,6 +145,7 @@ fn pictures_survive() {
         (Method::Quantise { bits: 4, scale: Scale::Channel }, 4),
     ] {
         let small = compressed(&graph, method.clone(), &samples);
+        is_small(&small, &method);
         let found = right(&small, &test);
         assert!(found + lost >= before, "{method:?}: {found} of 100, {before} before");
         holds_in_fixed_point(&small, &samples[..4]);

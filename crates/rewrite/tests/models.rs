@@ -4,7 +4,8 @@
 
 mod common;
 
-use sordino_graph::ir::{Graph, Tensor};
+use common::{Build, noise};
+use sordino_graph::ir::{Graph, Node, Op, Tensor, ValueId, Window};
 use sordino_graph::{float, load, onnx};
 use sordino_rewrite::{Array, Device, Network, unfold_batch_norms};
 use std::path::PathBuf;
@@ -23,10 +24,12 @@ fn models() -> Vec<(PathBuf, Graph, Vec<Tensor>)> {
         let inputs = inputs.map(|b| onnx::named_tensor_from_bytes(&b).unwrap().1).collect();
         found.push((folder, graph, inputs));
     }
+    assert!(!found.is_empty());
     found
 }
 
 fn close(got: &[f32], want: &[f32], what: &str) {
+    assert_eq!(got.len(), want.len(), "{what}");
     let largest = want.iter().fold(1f32, |a, v| a.max(v.abs()));
     for (got, want) in got.iter().zip(want) {
         assert!((got - want).abs() <= 1e-4 * largest, "{what}: {got}, not {want}");
@@ -48,7 +51,6 @@ fn inference_is_the_float_executors() {
             let outputs = float::run(&graph, &[input]).unwrap();
             want.extend_from_slice(outputs[0].as_f32().unwrap());
         }
-        assert_eq!(got.len(), want.len(), "{what}");
         close(&got, &want, &what);
     }
 }
@@ -77,12 +79,64 @@ fn normalisations_put_back_change_nothing() {
         let mut folded = graph.clone();
         sordino_graph::passes::simplify(&mut folded).unwrap();
         let mut unfolded = folded.clone();
-        unfold_batch_norms(&mut unfolded, &inputs).unwrap();
+        let with_bias = |n: &&Node| matches!(n.op, Op::Conv { .. }) && n.inputs.len() == 3;
+        let convolutions = folded.nodes.iter().filter(with_bias).count();
+        let count = unfold_batch_norms(&mut unfolded, &inputs).unwrap();
+        assert_eq!((count, norms(&unfolded).len()), (convolutions, convolutions), "{what}");
         for input in inputs {
             let inputs = [input];
             let (want, got) =
                 (float::run(&folded, &inputs).unwrap(), float::run(&unfolded, &inputs).unwrap());
             close(got[0].as_f32().unwrap(), want[0].as_f32().unwrap(), &what);
         }
+    }
+}
+
+fn norms(graph: &Graph) -> Vec<&Node> {
+    graph.nodes.iter().filter(|n| matches!(n.op, Op::BatchNorm { .. })).collect()
+}
+
+#[test]
+fn normalisations_put_back_normalise() {
+    let mut build = Build::new(&[1, 2, 5, 5]);
+    let (weight, bias) = (build.random(&[3, 2, 3, 3]), build.random(&[3]));
+    let window = Window {
+        kernel: vec![3; 2],
+        stride: vec![1; 2],
+        dilation: vec![1; 2],
+        pads: vec![(1, 1); 2],
+    };
+    let x = build.node(Op::Conv { window, groups: 1 }, &[ValueId(0), weight, bias]);
+    let plain = build.finish(x);
+    let inputs: Vec<Tensor> =
+        (0..4).map(|i| Tensor::f32(vec![1, 2, 5, 5], noise(i, 50)).unwrap()).collect();
+    let mut unfolded = plain.clone();
+    assert_eq!(unfold_batch_norms(&mut unfolded, &inputs).unwrap(), 1);
+    let norm = norms(&unfolded)[0];
+    let constant =
+        |i: usize| unfolded.constant(norm.inputs[i].unwrap()).unwrap().as_f32().unwrap().to_vec();
+    let [scale, shift, mean, variance] = [1, 2, 3, 4].map(constant);
+    // What goes into the normalisation, and what comes out.
+    let between = Graph { outputs: vec![norm.inputs[0].unwrap()], ..unfolded.clone() };
+    let channel = |graph: &Graph, c: usize| -> Vec<f64> {
+        let of = |x: &Tensor| {
+            let y = float::run(graph, std::slice::from_ref(x)).unwrap().remove(0);
+            y.as_f32().unwrap()[25 * c..25 * (c + 1)].to_vec()
+        };
+        inputs.iter().flat_map(of).map(f64::from).collect()
+    };
+    let moments = |values: &[f64]| {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64)
+    };
+    for c in 0..3 {
+        let (wanted_mean, wanted_variance) = moments(&channel(&between, c));
+        assert!((f64::from(mean[c]) - wanted_mean).abs() < 1e-5);
+        assert!((f64::from(variance[c]) / wanted_variance - 1.0).abs() < 1e-4);
+        let out = channel(&unfolded, c);
+        let (mean, variance) = moments(&out);
+        assert!((f64::from(shift[c]) - mean).abs() < 1e-5);
+        assert!((f64::from(scale[c]).powi(2) / variance - 1.0).abs() < 1e-3);
+        assert!(out.iter().zip(channel(&plain, c)).all(|(a, b)| (a - b).abs() < 1e-5));
     }
 }

@@ -69,11 +69,19 @@ fn settings() -> Settings {
     }
 }
 
+/// Every float constant, stored means and variances too.
 fn bits(network: &Network) -> Vec<Vec<u32>> {
-    let parameters = network.parameters().iter();
-    parameters
-        .map(|p| network.read(p.value).unwrap().iter().map(|v| v.to_bits()).collect())
-        .collect()
+    let graph = network.to_graph().unwrap();
+    let floats = graph.values.iter().filter_map(|v| v.constant.as_ref()?.as_f32().ok());
+    floats.map(|values| values.iter().map(|v| v.to_bits()).collect()).collect()
+}
+
+fn trained(samples: &Samples, settings: Settings) -> Network {
+    let mut trainer = Trainer::new(network(), None, samples, settings).unwrap();
+    while !trainer.is_done() {
+        trainer.advance().unwrap();
+    }
+    trainer.into_network()
 }
 
 #[test]
@@ -82,12 +90,22 @@ fn stripes_are_learnt_by_every_rule() {
     for rule in [Rule::Sgd { momentum: 0.9 }, Rule::adam()] {
         let rate = if rule == Rule::adam() { 0.01 } else { 0.05 };
         let settings = Settings { rule, rate, epochs: 8, ..settings() };
-        let mut trainer = Trainer::new(network(), None, &samples, settings).unwrap();
-        while !trainer.is_done() {
-            trainer.advance().unwrap();
-        }
-        let score = evaluate(trainer.network(), &stripes(100, 2), 32).unwrap();
+        let score = evaluate(&trained(&samples, settings), &stripes(100, 2), 32).unwrap();
         assert!(score.right >= 95, "{rule:?}: {score:?}");
+    }
+}
+
+#[test]
+fn seeds_decide_everything() {
+    let samples = stripes(70, 1);
+    let of = |seed| bits(&trained(&samples, Settings { seed, ..settings() }));
+    let (first, start) = (of(11), bits(&network()));
+    assert_eq!(first, of(11));
+    assert_eq!(first.len(), start.len());
+    // A training changes all of it, another seed all of that.
+    for (other, what) in [(start, "the start"), (of(12), "another seed")] {
+        let same = first.iter().zip(&other).filter(|(a, b)| a == b).count();
+        assert_eq!(same, 0, "{what}");
     }
 }
 
@@ -142,8 +160,38 @@ fn checkpoints_of_others_and_damaged_ones_are_refused() {
     assert!(matches!(trainer.resume(&path), Err(Error::Checkpoint { .. })));
     std::fs::write(&path, &bytes[..20]).unwrap();
     assert!(matches!(trainer.resume(&path), Err(Error::Checkpoint { .. })));
+    let names = || std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(names(), 1);
     let nowhere = folder.path().join("missing/run.checkpoint");
-    assert!(matches!(trainer.save(&nowhere), Err(Error::Checkpoint { .. })));
+    assert!(matches!(trainer.save(&nowhere), Err(Error::File { .. })));
+    // Whatever goes wrong with a file that is there leaves it as it was.
+    trainer.save(&path).unwrap();
+    let kept = std::fs::read(&path).unwrap();
+    assert!(matches!(trainer.save(folder.path()), Err(Error::File { .. })));
+    assert_eq!((names(), std::fs::read(&path).unwrap()), (1, kept));
+}
+
+#[test]
+fn networks_with_nothing_to_train_are_refused() {
+    let samples = stripes(40, 1);
+    let mut frozen = network();
+    frozen.train_only(|_| false);
+    let refused = |network| Trainer::new(network, None, &samples, settings()).err().unwrap();
+    assert!(refused(frozen).to_string().contains("nothing to train"));
+    // What is trained must also matter.
+    let mut graph = graph();
+    let gemm = graph.nodes.iter().position(|n| matches!(n.op, Op::Gemm { .. })).unwrap();
+    let pooled = graph.nodes[gemm].inputs[0].unwrap();
+    graph.outputs = vec![pooled];
+    let mut network = Network::new(graph.clone(), &Device::flex()).unwrap();
+    let weight = graph.nodes[gemm].inputs[1].unwrap();
+    network.train_only(|p| p.value == weight);
+    assert!(refused(network).to_string().contains("nothing to train"));
+    // Nor can a constant be trained.
+    graph.nodes[gemm].inputs[0] = graph.nodes[gemm].inputs[2];
+    graph.outputs = graph.nodes[gemm].outputs.clone();
+    let error = Network::new(graph, &Device::flex()).err().unwrap();
+    assert!(error.to_string().contains("does not depend on its input"), "{error}");
 }
 
 #[test]
@@ -174,9 +222,10 @@ fn data_and_settings_that_do_not_fit_are_refused() {
     samples.push(&[0.0; 36], 2).unwrap();
     let text = Trainer::new(network(), None, &samples, settings()).err().unwrap().to_string();
     assert!(text.contains("sample 4") && text.contains("2 classes"), "{text}");
-    let samples = stripes(4, 1);
+    let samples = stripes(44, 1);
     for wrong in [
         Settings { batch: 0, ..settings() },
+        Settings { epochs: u64::MAX, ..settings() },
         Settings { rate: f64::NAN, ..settings() },
         Settings { smoothing: 1.0, ..settings() },
         Settings { augment: Augment { shift: 6, ..Augment::default() }, ..settings() },

@@ -15,11 +15,12 @@ pub struct Adapted {
     pub biases: usize,
 }
 
-/// Adapts compressed layers to samples, in their order, each to what the ones before it, already adapted, give it:
+/// Adapts compressed layers to samples, in their order, each to what the ones before it, already
+/// adapted, give it:
 ///
-/// * The weights of convolutions and dense layers of at most 2304 weights per output channel are chosen
-///   anew among those that their codebook allows, so that results come near to the original's. Without their codebook
-///   they stay.
+/// * The weights of convolutions and dense layers of at most 2304 weights per output channel are
+///   chosen anew among those that their codebook allows, so that results come near to the
+///   original's. Without their codebook they stay.
 /// * Biases are moved so that the mean of each channel is what it was in the original (Nagel, van
 ///   Baalen, Blankevoort, Welling, "Data-free quantization through weight equalization and bias
 ///   correction", ICCV 2019, appendix D).
@@ -44,7 +45,7 @@ pub fn adapt(
         return Err(Error::Config(text.into()));
     }
     if samples.is_empty() {
-        return Err(Error::Data("no sample to adapt to".into()));
+        return Err(Error::Data("there is no sample to adapt to; give at least one".into()));
     }
     let (mut before, mut after) = (Values::new(original, samples)?, Values::new(graph, samples)?);
     let mut adapted = Adapted::default();
@@ -115,7 +116,9 @@ struct Values {
 impl Values {
     fn new(graph: &Graph, samples: &[Tensor]) -> Result<Self, Error> {
         let &[input] = &graph.inputs[..] else {
-            let text = format!("the network has {} inputs, one is needed", graph.inputs.len());
+            let n = graph.inputs.len();
+            let text =
+                format!("the network has {n} inputs; one with a single input can be adapted");
             return Err(Error::Config(text));
         };
         let shape = &graph.value(input).shape;

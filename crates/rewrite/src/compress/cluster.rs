@@ -44,8 +44,8 @@ impl Bin {
     }
 }
 
-/// The values that a layer's weights get, in order: means of clusters, rounded to integers times a power of
-/// two. Zeros stay and count as a value.
+/// The values that a layer's weights get, in order: means of clusters, rounded to integers times a
+/// power of two. Zeros stay and count as a value.
 pub(super) fn values(weights: &[f64], count: usize, grid_bits: u32) -> Vec<f64> {
     let most = largest(weights);
     if most == 0.0 {

@@ -17,7 +17,8 @@ impl Grid {
     }
 }
 
-/// The least power of two of which `top` are at least `largest`; it is a float, and so are small multiples.
+/// The least power of two of which `top` are at least `largest`; it is a float, and so are small
+/// multiples.
 pub(super) fn step(largest: f64, top: f64) -> f64 {
     if largest <= 0.0 {
         return 1.0;

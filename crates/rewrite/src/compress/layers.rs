@@ -67,7 +67,7 @@ impl Layer {
 }
 
 /// The layers to compress, in the graph's order. A factor that a layer has beside its weights goes
-/// into them.
+/// into them. Where something else reads them too, the layers get weights of their own.
 pub(super) fn find(graph: &mut Graph, except: &[String]) -> Result<Vec<Layer>, Error> {
     let names = || -> Vec<&str> {
         let linear = graph.nodes.iter().filter(|n| graph.weight(n).is_some());
@@ -79,14 +79,14 @@ pub(super) fn find(graph: &mut Graph, except: &[String]) -> Result<Vec<Layer>, E
     }
     let mut kept = Vec::new();
     let mut found = BTreeMap::new();
-    let mut factors: BTreeMap<ValueId, Vec<usize>> = BTreeMap::new();
+    let mut readers: BTreeMap<ValueId, Vec<usize>> = BTreeMap::new();
     for (i, node) in graph.nodes.iter().enumerate() {
         let Some(weight) = graph.weight(node) else { continue };
         if except.contains(&node.name) {
             kept.push(weight.value);
             continue;
         }
-        factors.entry(weight.value).or_default().push(i);
+        readers.entry(weight.value).or_default().push(i);
         found.entry(weight.value).or_insert((i, weight.axis));
     }
     // A layer left as it is keeps the weights it shares.
@@ -103,12 +103,14 @@ pub(super) fn find(graph: &mut Graph, except: &[String]) -> Result<Vec<Layer>, E
     order.sort_by_key(|(_, (node, _))| *node);
     let mut layers = Vec::with_capacity(order.len());
     for (value, (node, axis)) in order {
-        let factor = absorb_factor(graph, &factors[&value]);
+        let nodes = &readers[&value];
+        let value = own_weights(graph, value, nodes);
+        let factor = absorb_factor(graph, nodes);
         let Some(tensor) = graph.constant(value) else { continue };
         let weights: Vec<f64> = tensor.as_f32()?.iter().map(|&w| f64::from(w * factor)).collect();
         if weights.iter().any(|w| !w.is_finite()) {
             let name = &graph.nodes[node].name;
-            return Err(Error::Data(format!("layer '{name}' has a weight that is not a number")));
+            return Err(Error::Data(format!("layer '{name}' has a weight that is no number")));
         }
         let run = tensor.shape()[axis + 1..].iter().product();
         layers.push(Layer { value, weights, channels: tensor.shape()[axis], run });
@@ -116,7 +118,27 @@ pub(super) fn find(graph: &mut Graph, except: &[String]) -> Result<Vec<Layer>, E
     Ok(layers)
 }
 
-/// Takes the factor of matrix products out of them, if it is the same for all that share the weights.
+/// Gives layers a copy of weights that something else reads as well, be it another node, the same
+/// one as another operand, or the caller. Returns what the layers have then.
+fn own_weights(graph: &mut Graph, value: ValueId, layers: &[usize]) -> ValueId {
+    let reads = graph.nodes.iter().flat_map(|n| &n.inputs).filter(|id| **id == Some(value)).count();
+    if reads == layers.len() && !graph.outputs.contains(&value) {
+        return value;
+    }
+    let copy = ValueId(graph.values.len());
+    graph.values.push(graph.value(value).clone());
+    for &layer in layers {
+        let node = &graph.nodes[layer];
+        let operand = graph.weight(node).map(|w| w.operand);
+        if let Some(operand) = operand {
+            graph.nodes[layer].inputs[operand] = Some(copy);
+        }
+    }
+    copy
+}
+
+/// Takes the factor of matrix products out of them, if it is the same for all that share the
+/// weights.
 fn absorb_factor(graph: &mut Graph, nodes: &[usize]) -> f32 {
     let factor = |i: &usize| match graph.nodes[*i].op {
         Op::Gemm { alpha, .. } => alpha,

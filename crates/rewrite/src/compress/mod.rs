@@ -4,11 +4,12 @@
 //! two (but for pruning alone, which may keep floats). Three things follow:
 //!
 //! * [`sordino_graph::onnx::export`] writes them as `INT8` or `INT16` with their scales;
-//! * [`sordino_graph::fixed::quantise`] takes the very same integers wherever it may use as many bits, and
-//!   tells backends when they are fewer, unless a factor of the network that is no power of two, such as the divisor of a
-//!   7x7 mean, has to go into the kernel: then they are rounded again;
-//! * a weight of zero is zero in every backend. On Paillier's encryption it costs nothing, and a layer on
-//!   transfers sends in proportion to the bits of its weights.
+//! * [`sordino_graph::fixed::quantise`] takes the very same integers wherever it may use as many
+//!   bits, and tells backends when they are fewer, unless a factor of the network that is no power
+//!   of two, such as the divisor of a 7x7 mean, has to go into the kernel: then they are rounded
+//!   again;
+//! * a weight of zero is zero in every backend. On Paillier's encryption it costs nothing, and a
+//!   layer on transfers sends in proportion to the bits of its weights.
 //!
 //! Tools can follow each other: a weight that is zero stays zero. Fold normalisations
 //! ([`sordino_graph::passes::simplify`]) before: what they multiply weights by would spoil the
@@ -47,7 +48,8 @@ pub enum Method {
     /// Weights of least magnitude become zero (Han, Pool, Tran, Dally, "Learning both weights and
     /// connections for efficient neural networks", NIPS 2015).
     Prune {
-        /// Share of the weights that are zero afterwards, 0 to 1; those that were zero before count.
+        /// Share of the weights that are zero afterwards, 0 to 1; those that were zero before
+        /// count.
         sparsity: f64,
         /// Of what the share is.
         scope: Scope,
@@ -60,8 +62,8 @@ pub enum Method {
         /// 2 to 256.
         values: usize,
     },
-    /// Zero and two opposite values (Li, Zhang, Liu, "Ternary weight networks", 2016): the scale and
-    /// threshold of least squared error.
+    /// Zero and two opposite values (Li, Zhang, Liu, "Ternary weight networks", 2016): the scale
+    /// and threshold of least squared error.
     Ternary(Scale),
     /// Signs times the mean magnitude (Rastegari, Ordonez, Redmon, Farhadi, "XNOR-Net", ECCV 2016,
     /// section 3.1). Zeros stay.
@@ -131,8 +133,8 @@ impl Settings {
 #[derive(Clone, Debug, Default)]
 pub struct Codebooks(BTreeMap<ValueId, Codebook>);
 
-/// Compresses the weights of a graph's linear layers, each to the nearest value that it may have, which
-/// [`adapt`] improves on. Biases stay.
+/// Compresses the weights of a graph's linear layers, each to the nearest value that it may have,
+/// which [`adapt`] improves on. Biases stay.
 ///
 /// # Errors
 /// [`Error::Config`] for settings out of range, names that no layer has, or a network without

@@ -1,10 +1,11 @@
 //! Weights chosen so that a layer's results, not its weights, change least.
 //!
-//! Weights of an output channel are fixed one after the other; what fixing one does wrong on the samples, those that
-//! are still open make up for (Frantar, Ashkboos, Hoefler, Alistarh, "GPTQ", ICLR 2023, section 3; for zeros Frantar,
-//! Alistarh, "SparseGPT", ICML 2023). What they are to come near to are not the original weights but those with which
-//! the layer's inputs in the compressed network give what the original layer gave: so layers make up for those before
-//! them. Offsets are left to the bias, so that second moments are about the mean.
+//! Weights of an output channel are fixed one after the other; what fixing one does wrong on the
+//! samples, those that are still open make up for (Frantar, Ashkboos, Hoefler, Alistarh, "GPTQ",
+//! ICLR 2023, section 3; for zeros Frantar, Alistarh, "SparseGPT", ICML 2023). What they are to
+//! come near to are not the original weights but those with which the layer's inputs in the
+//! compressed network give what the original layer gave: so layers make up for those before them.
+//! Offsets are left to the bias, so that second moments are about the mean.
 
 use super::layers::Codebook;
 use sordino_graph::ir::{Node, Op, Tensor};
@@ -29,7 +30,8 @@ struct Windows {
     pads: [usize; 2],
 }
 
-/// The two-dimensional window of a layer whose weights are rows of taps, or `None` for other layers.
+/// The two-dimensional window of a layer whose weights are rows of taps, or `None` for other
+/// layers.
 fn windows(node: &Node, x: &[usize], y: &[usize], groups: usize) -> Option<Windows> {
     let pair = |v: &[usize], one: usize| match *v {
         [a] => Some([one, a]),
@@ -165,8 +167,8 @@ impl Moments {
     }
 }
 
-/// The upper triangle U of which the inverse of a positive matrix is U'U, from the matrix's own upper
-/// triangle. `None` where rounding made it not positive.
+/// The upper triangle U of which the inverse of a positive matrix is U'U, from the matrix's own
+/// upper triangle. `None` where rounding made it not positive.
 fn inverse_root(mut m: Vec<f64>, n: usize) -> Option<Vec<f64>> {
     // First R with RR' the matrix, from its last column on.
     for j in (0..n).rev() {
@@ -200,8 +202,8 @@ fn inverse_root(mut m: Vec<f64>, n: usize) -> Option<Vec<f64>> {
     Some(m)
 }
 
-/// New weights for a layer instead of `all`, or `None` where it is not of a kind that is refitted. `samples` are its
-/// operands in the compressed network, `results` what the original gave.
+/// New weights for a layer instead of `all`, or `None` where it is not of a kind that is refitted.
+/// `samples` are its operands in the compressed network, `results` what the original gave.
 pub(super) fn refit(
     node: &Node,
     all: &[f32],

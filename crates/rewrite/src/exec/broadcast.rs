@@ -27,7 +27,9 @@ pub(super) fn zip(
     }
     if axes.len() > AXES {
         let (a, b) = (a.shape(), b.shape());
-        return Err(Error::Config(format!("shapes {a:?} and {b:?} broadcast along too many axes")));
+        return Err(Error::Config(format!(
+            "shapes {a:?} and {b:?} broadcast along more than {AXES} axes"
+        )));
     }
     let mut dims = [[1; AXES]; 2];
     for (i, axis) in axes.iter().rev().enumerate() {

@@ -25,13 +25,13 @@ pub enum Statistics {
 }
 
 /// Mean and biased variance per channel that a batch normalisation saw.
-pub struct Moments {
+pub(crate) struct Moments {
     /// Index of the node.
-    pub node: usize,
+    pub(crate) node: usize,
     /// Mean, one entry per channel.
-    pub mean: Tensor<1>,
+    pub(crate) mean: Tensor<1>,
     /// Variance, one entry per channel.
-    pub variance: Tensor<1>,
+    pub(crate) variance: Tensor<1>,
 }
 
 /// What one walk needs besides its inputs.
@@ -82,7 +82,7 @@ impl Walk<'_> {
         }
         let missing = |id: ValueId| {
             let name = &self.graph.value(id).name;
-            Error::Config(format!("'{name}' is not a float value that the network computes"))
+            Error::Config(format!("'{name}' is no float value that the network computes"))
         };
         let found = wanted.iter();
         found.map(|&id| self.take(id, &mut live, &mut uses).ok_or_else(|| missing(id))).collect()
@@ -154,10 +154,10 @@ impl Walk<'_> {
             Op::Softmax { axis, flatten, log } => {
                 one(reduce::softmax(args, *axis, *flatten, *log)?)
             }
-            Op::ArgMax { .. } => Err(args.unsupported(
-                "an index has no derivative; train on the \
-                                                       scores, its operand",
-            )),
+            Op::ArgMax { .. } => {
+                let why = "an index has no derivative; train on the scores, its operand";
+                Err(args.unsupported(why))
+            }
             Op::QuantizeLinear { .. } | Op::DequantizeLinear { .. } | Op::QLinearConv { .. } => {
                 Err(args.unsupported(
                     "the network is quantised; rewrite the float network it came from",

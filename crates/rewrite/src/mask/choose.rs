@@ -28,7 +28,7 @@ pub fn choose(
 ) -> Result<usize, Error> {
     let total = super::total(masks);
     if budget > total {
-        let why = format!("a budget of {budget} rectifiers, the network has {total}");
+        let why = format!("{budget} rectifiers cannot be kept, the network has {total}");
         return Err(Error::Config(why));
     }
     let mut entries = Vec::new();

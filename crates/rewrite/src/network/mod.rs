@@ -37,13 +37,19 @@ impl Network {
     /// normalisations are parameters; factors that prepare the input are not.
     ///
     /// # Errors
-    /// [`Error::Config`] when the graph has not exactly one float output and input.
+    /// [`Error::Config`] when the graph has not exactly one float output and input, or the output
+    /// does not depend on the input.
     pub fn new(graph: Graph, device: &Device) -> Result<Self, Error> {
         if graph.inputs.len() != 1 || graph.outputs.len() != 1 {
             let (i, o) = (graph.inputs.len(), graph.outputs.len());
             let why =
-                format!("the network has {i} inputs and {o} outputs; one each can be trained");
+                format!("the network has {i} inputs and {o} outputs; export it with one each");
             return Err(Error::Config(why));
+        }
+        if !depends(&graph, graph.inputs[0])[graph.outputs[0].0] {
+            let why = "the network's output does not depend on its input: there is nothing to \
+                       train or rewrite; is it the right file?";
+            return Err(Error::Config(why.into()));
         }
         let upload = |constant: &Constant| {
             let floats = constant.as_f32().ok().filter(|v| !v.is_empty())?;
@@ -170,6 +176,12 @@ impl Network {
         self.constants[value.0] = Some(tensor);
     }
 
+    /// Whether the scores depend on a parameter that is trained.
+    pub(crate) fn is_trainable(&self) -> bool {
+        let logits = self.logits().0;
+        self.trained().any(|p| depends(&self.graph, p.value)[logits])
+    }
+
     /// Moves stored means and variances towards those of a batch: `momentum` of the old is kept.
     /// Variances are taken without bias, as inference expects them.
     pub(crate) fn follow(&mut self, moments: &[Moments], lead: usize, momentum: f32) {
@@ -227,4 +239,16 @@ impl Network {
         sordino_graph::passes::remove_dead(&mut graph);
         Ok(sordino_graph::onnx::export(&graph)?)
     }
+}
+
+/// By value, whether it is computed from `source`.
+fn depends(graph: &Graph, source: ValueId) -> Vec<bool> {
+    let mut found = vec![false; graph.values.len()];
+    found[source.0] = true;
+    for node in &graph.nodes {
+        if node.inputs.iter().flatten().any(|id| found[id.0]) {
+            node.outputs.iter().for_each(|id| found[id.0] = true);
+        }
+    }
+    found
 }

@@ -5,8 +5,11 @@ mod page;
 mod plot;
 
 use crate::mask::Mask;
+use crate::train::Score;
 use crate::{Error, Network};
 use serde::Serialize;
+
+pub use crate::train::Score as Accuracy;
 
 /// Rows and columns of the picture of a layer.
 const CELLS: usize = 8;
@@ -32,18 +35,9 @@ pub struct CurvePoint {
     /// Rectifiers left.
     pub relus: usize,
     /// On each test set.
-    pub accuracy: Vec<Accuracy>,
+    pub accuracy: Vec<Score>,
     /// Rectifiers by layer, in the order of the graph.
     pub layers: Vec<LayerLeft>,
-}
-
-/// How many inputs are classified as they are labelled.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Accuracy {
-    /// Right ones.
-    pub right: usize,
-    /// All.
-    pub total: usize,
 }
 
 /// What is left of a layer.
@@ -58,13 +52,6 @@ pub struct LayerLeft {
     /// Share of rectifiers left by place in the picture, rows of [`CELLS`] or of the layer's width
     /// if that is less; empty for a layer without places.
     pub places: Vec<Vec<f32>>,
-}
-
-impl Accuracy {
-    /// In percent.
-    pub fn percent(self) -> f64 {
-        100.0 * self.right as f64 / self.total.max(1) as f64
-    }
 }
 
 impl LayerLeft {
@@ -141,7 +128,7 @@ mod tests {
             choice: choice.into(),
             budget: relus,
             relus,
-            accuracy: vec![Accuracy { right, total: 100 }; 2],
+            accuracy: vec![Score { right, total: 100 }; 2],
             layers: vec![layer.clone(); 3],
         };
         let points =

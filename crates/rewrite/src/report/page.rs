@@ -5,8 +5,9 @@ use std::fmt::Write;
 const COLOURS: [&str; 5] = ["#1769aa", "#c2410c", "#15803d", "#7e22ce", "#525252"];
 
 const STYLE: &str = "\
-body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c1c1c}\
-table{border-collapse:collapse}td,th{padding:.2rem .6rem;text-align:right;border-bottom:1px solid #ddd}\
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
+color:#1c1c1c}table{border-collapse:collapse}\
+td,th{padding:.2rem .6rem;text-align:right;border-bottom:1px solid #ddd}\
 td:first-child,th:first-child{text-align:left}svg text{font:12px system-ui,sans-serif;fill:#333}\
 .grid{stroke:#e3e3e3}.masks td{text-align:center;font-size:12px;border:0;padding:.25rem}\
 .scroll{overflow-x:auto}";

@@ -1,9 +1,8 @@
 use super::Random;
 use crate::Error;
-use serde::{Deserialize, Serialize};
 
 /// Random changes of pictures that leave their class alone.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Augment {
     /// Pixels by which a picture is moved at most along each axis.
     pub shift: usize,
@@ -36,7 +35,10 @@ impl Augment {
         let sides = if self.channels_last { [a, b] } else { [b, c] };
         if sides.iter().any(|&s| self.shift >= s) {
             let shift = self.shift;
-            return Err(Error::Config(format!("a shift of {shift} pixels of {sides:?}")));
+            let [height, width] = sides;
+            return Err(Error::Config(format!(
+                "pictures of {height} x {width} cannot be moved by {shift} pixels; take fewer"
+            )));
         }
         if self.border.is_empty() || self.border.len() == channels {
             return Ok(());

@@ -1,7 +1,5 @@
-use crate::Error;
+use crate::{Error, file};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 const MAGIC: &[u8; 16] = b"sordino-train-1\n";
@@ -20,24 +18,15 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes it under another name first: whatever happens, the file is the old or the new one.
+    /// Whatever happens, the file is the old or the new one.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
         let body = postcard::to_allocvec(self).map_err(|e| fault(path, e.to_string()))?;
-        let fresh = path.with_extension("partial");
-        let written = write_all(&fresh, &body).and_then(|()| fs::rename(&fresh, path));
-        written.and_then(|()| sync_folder(path)).map_err(|e| {
-            // A part of a file is of no use, and may be what filled the disk.
-            let _ = fs::remove_file(&fresh);
-            fault(path, format!("cannot be written: {e}"))
-        })
+        file::replace(path, &[MAGIC, blake3::hash(&body).as_bytes(), &body])
     }
 
     /// `None` when there is no such file.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
-        let bytes = match fs::read(path) {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(|e| fault(path, e.to_string()))?,
-        };
+        let Some(bytes) = file::read(path)? else { return Ok(None) };
         let damaged = || fault(path, "damaged, or no checkpoint; remove it to start anew".into());
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(damaged)?;
         let (hash, body) = rest.split_at_checked(32).ok_or_else(damaged)?;
@@ -46,20 +35,6 @@ impl Checkpoint {
         }
         postcard::from_bytes(body).map(Some).map_err(|_| damaged())
     }
-}
-
-fn write_all(path: &Path, body: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(MAGIC)?;
-    file.write_all(blake3::hash(body).as_bytes())?;
-    file.write_all(body)?;
-    file.sync_all()
-}
-
-/// Makes a renaming durable.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 pub(crate) fn fault(path: &Path, why: String) -> Error {

@@ -1,4 +1,4 @@
-use crate::{Array, Error};
+use crate::{Array, Error, Network};
 use burn_tensor::Device;
 
 /// Labelled inputs, held in memory.
@@ -18,16 +18,20 @@ impl Samples {
     /// Adds one.
     ///
     /// # Errors
-    /// [`Error::Data`] when it has not as many values as an input.
+    /// [`Error::Data`] when it has not as many values as an input, or one that is not finite.
     pub fn push(&mut self, input: &[f32], label: usize) -> Result<(), Error> {
         let want = self.shape.iter().product::<usize>();
         if input.len() != want {
             let (at, got) = (self.labels.len(), input.len());
-            return Err(Error::Data(format!("sample {at} has {got} values, an input has {want}")));
+            let shape = &self.shape;
+            return Err(Error::Data(format!(
+                "sample {at} has {got} values, an input of shape {shape:?} has {want}"
+            )));
         }
         if let Some(position) = input.iter().position(|v| !v.is_finite()) {
             let at = self.labels.len();
-            return Err(Error::Data(format!("sample {at}: value {position} is not finite")));
+            let why = "is no finite number; leave the sample out";
+            return Err(Error::Data(format!("value {position} of sample {at} {why}")));
         }
         self.inputs.extend_from_slice(input);
         self.labels.push(label);
@@ -60,24 +64,30 @@ impl Samples {
         self.labels[index]
     }
 
-    /// Refuses labels that the network has no score for, and an empty set.
-    pub(crate) fn check(&self, shape: &[usize], classes: usize) -> Result<(), Error> {
+    /// Whether a network can train or be measured on them.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for labels that the network has no score for, inputs of another shape, and
+    /// an empty set.
+    pub fn check(&self, network: &Network) -> Result<(), Error> {
+        let (graph, classes) = (network.graph(), network.classes());
+        let (got, want) = (&self.shape, &graph.value(graph.inputs[0]).shape);
         if self.is_empty() {
-            return Err(Error::Data("there is no sample".into()));
+            return Err(Error::Data("there is no sample; give at least one".into()));
         }
-        if self.shape != shape {
-            let got = &self.shape;
+        if got != want {
             return Err(Error::Data(format!(
-                "inputs of shape {got:?}, the network takes {shape:?}"
+                "the samples are inputs of shape {got:?}, the network takes {want:?}"
             )));
         }
         match self.labels.iter().position(|&l| l >= classes) {
             None => Ok(()),
             Some(at) => {
                 let label = self.labels[at];
-                let why =
-                    format!("sample {at} is of class {label}, the network has {classes} classes");
-                Err(Error::Data(format!("{why} (counted from 0)")))
+                Err(Error::Data(format!(
+                    "sample {at} is of class {label}, the network has {classes} classes, counted \
+                     from 0; are these its labels?"
+                )))
             }
         }
     }

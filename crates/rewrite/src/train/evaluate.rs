@@ -1,8 +1,9 @@
 use super::Samples;
 use crate::{Error, Network};
+use serde::Serialize;
 
 /// How many samples a network classifies as they are labelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Score {
     /// Right ones.
     pub right: usize,
@@ -11,9 +12,9 @@ pub struct Score {
 }
 
 impl Score {
-    /// Share of right ones.
-    pub fn accuracy(&self) -> f64 {
-        self.right as f64 / self.total.max(1) as f64
+    /// Share of right ones in percent.
+    pub fn percent(self) -> f64 {
+        100.0 * self.right as f64 / self.total.max(1) as f64
     }
 }
 
@@ -22,8 +23,7 @@ impl Score {
 /// # Errors
 /// [`Error::Data`] when the samples do not fit the network.
 pub fn evaluate(network: &Network, samples: &Samples, batch: usize) -> Result<Score, Error> {
-    let graph = network.graph();
-    samples.check(&graph.value(graph.inputs[0]).shape, network.classes())?;
+    samples.check(network)?;
     let indices: Vec<usize> = (0..samples.len()).collect();
     let mut right = 0;
     for chunk in indices.chunks(batch.max(1)) {

@@ -1,8 +1,7 @@
 use burn_tensor::{Device, Tensor, TensorData, activation};
-use serde::{Deserialize, Serialize};
 
 /// Learning from another network's scores (Hinton, Vinyals and Dean, 2015).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distillation {
     /// What scores are divided by before the softmax.
     pub temperature: f32,

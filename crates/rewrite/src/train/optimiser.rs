@@ -1,10 +1,9 @@
 use crate::Error;
 use crate::array::{download, upload};
 use burn_tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
 /// How a parameter follows its derivative.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
     /// Stochastic gradient descent with (heavy-ball) momentum. Weight decay is part of the
     /// derivative.

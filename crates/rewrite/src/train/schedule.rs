@@ -1,7 +1,5 @@
-use serde::{Deserialize, Serialize};
-
 /// How the learning rate changes over a training.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Schedule {
     /// Not at all.
     Constant,

@@ -1,9 +1,8 @@
 use super::{Augment, Distillation, Rule, Schedule};
 use crate::Error;
-use serde::{Deserialize, Serialize};
 
 /// Everything that decides the outcome of a training besides network and data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Passes over the data.
     pub epochs: u64,
@@ -67,12 +66,18 @@ impl Settings {
             d.temperature > 0.0 && d.temperature.is_finite() && (0.0..=1.0).contains(&d.weight)
         });
         let checks = [
-            (self.epochs > 0, "epochs must be at least 1"),
-            (self.batch > 0, "the batch must be at least 1"),
-            (self.rate > 0.0 && self.rate.is_finite(), "the learning rate must be positive"),
+            (self.epochs > 0, "there must be at least one pass over the data (epochs)"),
+            (self.batch > 0, "a batch must have at least one sample"),
+            (
+                self.rate > 0.0 && self.rate.is_finite(),
+                "the learning rate must be a positive number",
+            ),
             (self.decay >= 0.0 && self.decay.is_finite(), "weight decay must not be negative"),
             (unit.contains(&self.smoothing), "label smoothing must be in 0..1"),
-            (unit.contains(&self.statistics_momentum), "statistics_momentum must be in 0..1"),
+            (
+                unit.contains(&self.statistics_momentum),
+                "the share of statistics that is kept must be in 0..1",
+            ),
             (self.clip.is_none_or(|c| c > 0.0), "the norm to clip at must be positive"),
             (rule, "momentum and betas must be in 0..1, epsilon positive"),
             (teacher, "the temperature must be positive, the teacher's weight in 0..=1"),

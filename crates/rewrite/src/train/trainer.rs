@@ -42,6 +42,7 @@ pub struct Trainer<'a> {
     settings: Settings,
     optimiser: Optimiser,
     extra: Vec<Extra>,
+    steps: u64,
     step: u64,
     tally: (f64, u64, u64),
     order: Option<(u64, Vec<usize>)>,
@@ -62,13 +63,15 @@ impl<'a> Trainer<'a> {
         settings.check()?;
         let graph = network.graph();
         let shape = &graph.value(graph.inputs[0]).shape;
-        samples.check(shape, network.classes())?;
+        samples.check(&network)?;
         settings.augment.check(shape)?;
         match (&teacher, &settings.distillation) {
             (Some(teacher), Some(_)) if teacher.classes() == network.classes() => {}
             (None, None) => {}
-            (Some(_), Some(_)) => {
-                return Err(Error::Config("the teacher has another number of classes".into()));
+            (Some(teacher), Some(_)) => {
+                let (own, other) = (network.classes(), teacher.classes());
+                let why = format!("the network has {own} classes, its teacher {other}");
+                return Err(Error::Config(why));
             }
             _ => {
                 let why = "distillation needs both a teacher and its temperature and weight";
@@ -77,9 +80,18 @@ impl<'a> Trainer<'a> {
         }
         let sizes = network.trained().map(|p| Ok(network.tensor(p.value)?.dims()[0]));
         let sizes = sizes.collect::<Result<Vec<_>, Error>>()?;
-        if sizes.is_empty() {
-            return Err(Error::Config("the network has no parameter to train".into()));
+        if !network.is_trainable() {
+            let why = "the network's scores depend on no parameter that is trained: there is \
+                       nothing to train";
+            return Err(Error::Config(why.into()));
         }
+        let per_epoch = samples.len().div_ceil(settings.batch) as u64;
+        let Some(steps) = per_epoch.checked_mul(settings.epochs) else {
+            let epochs = settings.epochs;
+            return Err(Error::Config(format!(
+                "{epochs} passes are more steps than can be counted"
+            )));
+        };
         let optimiser = Optimiser::new(settings.rule, &sizes, network.device());
         let (extra, tally) = (Vec::new(), (0.0, 0, 0));
         Ok(Self {
@@ -89,6 +101,7 @@ impl<'a> Trainer<'a> {
             settings,
             optimiser,
             extra,
+            steps,
             step: 0,
             tally,
             order: None,
@@ -117,7 +130,7 @@ impl<'a> Trainer<'a> {
 
     /// Steps of the whole training.
     pub fn steps(&self) -> u64 {
-        self.steps_per_epoch() * self.settings.epochs
+        self.steps
     }
 
     /// Whether all steps are done.
@@ -310,7 +323,7 @@ impl<'a> Trainer<'a> {
     /// Keeps everything needed to go on from here, bit for bit. The file is replaced at once.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] when it cannot be written; an earlier one is then unharmed.
+    /// [`Error::File`] when it cannot be written; an earlier one is then unharmed.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         let constants = self.network.state().into_iter().map(|id| self.network.read(id));
         let checkpoint = Checkpoint {
@@ -326,7 +339,8 @@ impl<'a> Trainer<'a> {
     /// Goes on from a checkpoint if there is one; says whether there was.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] when it is damaged or of another training.
+    /// [`Error::File`] when it cannot be read, [`Error::Checkpoint`] when it is damaged or of
+    /// another training.
     pub fn resume(&mut self, path: &Path) -> Result<bool, Error> {
         let Some(checkpoint) = Checkpoint::read(path)? else { return Ok(false) };
         let other = || {
