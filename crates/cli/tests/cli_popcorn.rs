@@ -186,6 +186,7 @@ fn what_does_not_go_together_is_refused() {
     refused(&serve, &with(&["--reveal", "label"]), &["--reveal label"]);
     refused(&serve, &PAPER, &["extract the model", "--allow-extraction"]);
     refused(&serve, &["--allow-extraction"], &["--backend popcorn"]);
+    refused(&serve, &with(&["--paillier"]), &["--paillier", "--backend twoparty"]);
     refused(&serve, &["--backend", "magic"], &["magic", "popcorn", "twoparty", "garbled"]);
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Builder, Kind, WISH, conv, inputs, run};
+use common::{Builder, Kind, WISH, assert_rounded_without_bias, conv, inputs, run};
 use proptest::prelude::*;
 use sordino_engine::run_clear;
 use sordino_engine::session::{Truncation, Wish};
@@ -95,20 +95,11 @@ fn rounding_has_no_bias_and_keeps_integers() {
         let deployed = Kind::TwoParty.deploy(&model, ROUGH).unwrap();
         let inputs = inputs(&model, &seeds);
         let (report, _) = run(&*deployed, &inputs, memory_pair()).unwrap();
-        let (mut sum, mut count) = (0.0, 0.0);
-        for (x, y) in inputs.iter().zip(&report.outputs) {
+        let pairs = inputs.iter().zip(&report.outputs).flat_map(|(x, y)| {
             let exact = signed(&run_clear(&before, x).unwrap(), ring);
-            for (got, exact) in signed(y, ring - shift).into_iter().zip(exact) {
-                let step = 1 << shift;
-                assert!(exact % step != 0 || got == exact / step, "{got} for {exact} / {step}");
-                assert!((got * step - exact).abs() < step, "{got} for {exact} / {step}");
-                sum += got as f64 - exact as f64 / step as f64;
-                count += 1.0;
-            }
-        }
-        // The standard deviation of one is at most 1/2: this is six of the mean's.
-        let mean: f64 = sum / count;
-        assert!(mean.abs() < 3.0 / f64::sqrt(count), "shift {shift}: {mean} over {count}");
+            signed(y, ring - shift).into_iter().zip(exact)
+        });
+        assert_rounded_without_bias(pairs, shift);
     }
 }
 

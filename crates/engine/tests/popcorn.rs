@@ -4,7 +4,7 @@
 mod common;
 
 use common::popcorn::{PAPER, WISH};
-use common::{Builder, Kind, both, conv, inputs, mentions, run};
+use common::{Builder, Kind, assert_rounded_without_bias, both, conv, inputs, mentions, run};
 use proptest::prelude::*;
 use sordino_engine::popcorn::{PopcornCost, PopcornModel, PopcornOffer, PopcornSession, serve};
 use sordino_engine::session::{PopcornMode, Truncation, Wish, greet};
@@ -103,20 +103,12 @@ fn one_lsb_has_no_bias_and_keeps_integers() {
     for shift in [1, 3] {
         let model = network(ring, Some((shift, Function::Identity)), 3);
         let before = network(ring, None, 3);
-        let (mut sum, mut count) = (0.0, 0.0);
-        for (x, y) in inputs(&model, &seeds).iter().zip(&metered(&model, ROUGH, &seeds)) {
-            let exact = signed(&run_clear(&before, x).unwrap(), ring);
-            for (got, exact) in signed(y, ring).into_iter().zip(exact) {
-                let step = 1 << shift;
-                assert!(exact % step != 0 || got == exact / step, "{got} for {exact} / {step}");
-                assert!((got * step - exact).abs() < step, "{got} for {exact} / {step}");
-                sum += got as f64 - exact as f64 / step as f64;
-                count += 1.0;
-            }
-        }
-        // The standard deviation of one is at most 1/2: this is six of the mean's.
-        let mean: f64 = sum / count;
-        assert!(mean.abs() < 3.0 / f64::sqrt(count), "shift {shift}: {mean} over {count}");
+        let outputs = metered(&model, ROUGH, &seeds);
+        let pairs = inputs(&model, &seeds).into_iter().zip(&outputs).flat_map(|(x, y)| {
+            let exact = signed(&run_clear(&before, &x).unwrap(), ring);
+            signed(y, ring).into_iter().zip(exact)
+        });
+        assert_rounded_without_bias(pairs, shift);
     }
 }
 

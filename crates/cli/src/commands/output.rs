@@ -171,7 +171,8 @@ pub(super) fn forecast(plan: &Forecast, images: usize) -> Result<()> {
             say(&unit("inference", images), &plan.inference())
         }
         Forecast::Popcorn(PopcornPlan { key_bits, exposed, plan }) => {
-            line(format!("Predicted cost of popcorn, a Paillier key of {key_bits} bits:"))?;
+            let name = if exposed.is_some() { "popcorn" } else { "popcorn-paper" };
+            line(format!("Predicted cost of {name}, a Paillier key of {key_bits} bits:"))?;
             say("set-up", &plan.setup)?;
             say("inference", &plan.inference())?;
             line(format!("client sees     {}", sees(exposed.as_ref())))

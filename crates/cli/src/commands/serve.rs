@@ -221,6 +221,9 @@ impl Serve {
                  that for a comparison serves with --backend popcorn --allow-extraction, and clients choose",
             );
         }
+        if self.limits.paillier && self.backend != Private::Twoparty {
+            return usage("--paillier only makes sense with --backend twoparty");
+        }
         if self.limits.allow_extraction && self.backend != Private::Popcorn {
             return usage("--allow-extraction only makes sense with --backend popcorn");
         }

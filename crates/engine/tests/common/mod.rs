@@ -6,9 +6,11 @@ mod builder;
 pub mod fixtures;
 pub mod garbled;
 pub mod popcorn;
+mod rounding;
 mod twoparty;
 
 pub use builder::{Builder, conv, input, inputs, mix, pool};
+pub use rounding::assert_rounded_without_bias;
 pub use twoparty::WISH;
 
 use garbled::{Garbled, Options};

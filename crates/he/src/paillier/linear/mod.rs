@@ -7,7 +7,7 @@
 //! depends on the weights; [`Linear::new`] counts.
 //!
 //! *Security*: running time, and access to memory on the server, depend on the weights. They are the server's own
-//! secret; the client sees the time of the whole layer, which tells it about how many weights are not zero and how
+//! secret; the client sees when each part of a layer is done, which tells it about how many weights are not zero and how
 //! large the largest is. Nothing else depends on weights; results must be re-randomised before they are sent
 //! ([`Computed::release`]), which the types see to.
 //!
