@@ -27,6 +27,27 @@ pub struct Search {
     pub hard: Settings,
 }
 
+impl Search {
+    /// Refuses values that make no sense, naming them.
+    fn check(&self) -> Result<(), Error> {
+        self.soft.check()?;
+        self.hard.check()?;
+        let positive = |x: f64| x > 0.0 && x.is_finite();
+        let wrong = [
+            (!positive(self.pressure), "the pressure must be a positive number"),
+            (!(self.growth >= 1.0 && self.growth.is_finite()), "the growth must be at least 1"),
+            (self.interval == 0, "the interval must be at least one step"),
+            (!(0.0..=1.0).contains(&self.pace), "the pace must be between 0 and 1"),
+            (!positive(self.mask_speed), "the speed of masks must be a positive number"),
+            (!(0.0..1.0).contains(&self.threshold), "the threshold must be in 0..1"),
+        ];
+        match wrong.iter().find(|(wrong, _)| *wrong) {
+            Some((_, why)) => Err(Error::Config((*why).to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A network with fewer rectifiers.
 pub struct Point {
     /// Rectifiers asked for.
@@ -46,8 +67,9 @@ pub struct Point {
 /// it. A constant function counts rectifiers, as the paper does.
 ///
 /// # Errors
-/// [`Error::Config`] when a budget exceeds the network's rectifiers or the search ends before the
-/// smallest is met; errors of training.
+/// [`Error::Config`] for settings that make no sense or a budget that exceeds the network's rectifiers,
+/// before anything is trained, and when the search ends before the smallest budget is met; errors of
+/// training.
 pub fn linearise(
     original: &Network,
     samples: &Samples,
@@ -57,6 +79,7 @@ pub fn linearise(
     watch: &mut dyn FnMut(Progress),
     found: &mut dyn FnMut(Point) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    search.check()?;
     let mut graph = original.to_graph()?;
     let masks = mask_relus(&mut graph, search.granularity)?;
     let all = total(&masks);
@@ -66,10 +89,11 @@ pub fn linearise(
     }
     let mut open = budgets.to_vec();
     open.sort_unstable();
+    open.dedup();
     let network = Network::new(graph, original.device())?;
     let teacher = |settings: &Settings| settings.distillation.map(|_| original.clone());
     let mut trainer = Trainer::new(network, teacher(&search.soft), samples, search.soft.clone())?;
-    let (mut pressure, mut before) = (search.pressure, all);
+    let (mut pressure, mut before) = (search.pressure, None);
     let mean = mean_cost(&masks, cost)?;
     loop {
         let left = alive(trainer.network(), &masks, search.threshold)?;
@@ -88,10 +112,11 @@ pub fn linearise(
             );
             return Err(Error::Config(why));
         }
-        if before - left.min(before) < (search.pace * left.saturating_sub(next) as f64) as usize {
+        let least = (search.pace * left.saturating_sub(next) as f64) as usize;
+        if before.is_some_and(|before: usize| before.saturating_sub(left) < least) {
             pressure *= search.growth;
         }
-        before = left;
+        before = Some(left);
         let device = original.device();
         let extra = masks.iter().map(|mask| {
             let each = -(pressure * mask.each as f64 * cost(mask) / mean) as f32;
@@ -99,7 +124,7 @@ pub fn linearise(
             Extra { value: mask.slope, pressure, speed: search.mask_speed }
         });
         trainer.press(extra.collect());
-        for _ in 0..search.interval.max(1) {
+        for _ in 0..search.interval {
             if !trainer.is_done() {
                 watch(trainer.advance()?);
             }

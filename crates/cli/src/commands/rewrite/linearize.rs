@@ -1,7 +1,7 @@
 use super::training::{Loaded, Recipe, Report, Sources, failed, write};
 use crate::commands::output;
 use crate::exit::{Exit, Failure};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use sordino_rewrite::Network;
 use sordino_rewrite::mask::{
@@ -132,13 +132,16 @@ impl Linearize {
         };
         let masks = mask_relus(&mut masked, granularity).map_err(failed)?;
         let all = total(&masks);
-        let budgets: Vec<usize> = self.relus.iter().map(|b| b.of(all)).collect();
+        let mut budgets: Vec<usize> = self.relus.iter().map(|b| b.of(all)).collect();
+        budgets.sort_unstable_by(|a, b| b.cmp(a));
+        budgets.dedup();
         if let Some(budget) = budgets.iter().find(|&&b| b > all) {
             let text = format!("--relus {budget}: the network has {all}");
             return Err(Failure::new(Exit::Usage, text).into());
         }
-        std::fs::create_dir_all(&self.out)?;
-        let hard = self.hard(&loaded);
+        let made = std::fs::create_dir_all(&self.out);
+        made.with_context(|| format!("making the folder {}", self.out.display()))?;
+        let hard = self.hard(&loaded)?;
         let scores = loaded.scores(original)?;
         output::line(format!("{all:>9} ReLUs  {}", loaded.describe(&scores)))?;
         let network = Network::new(masked, original.device()).map_err(failed)?;
@@ -157,9 +160,12 @@ impl Linearize {
             let mut report = Report::new();
             let mut watch = |p: Progress| report.step(&p, per_pass);
             let name = format!("{choice:?}").to_lowercase();
+            let mut lost = None;
             let mut found = |point: Point| -> Result<(), sordino_rewrite::Error> {
-                let done = self.keep(&loaded, &name, point, &mut curve);
-                done.map_err(|e| sordino_rewrite::Error::Config(format!("{e:#}")))
+                self.keep(&loaded, &name, point, &mut curve).map_err(|e| {
+                    lost = Some(e);
+                    sordino_rewrite::Error::Config("a network found could not be kept".into())
+                })
             };
             let choice = match choice {
                 ChoiceArg::Learnt => None,
@@ -167,7 +173,7 @@ impl Linearize {
                 ChoiceArg::Layers => Some(Choice::Layers),
             };
             let samples = &loaded.train;
-            match choice {
+            let searched = match choice {
                 None => {
                     let cost = |_: &_| 1.0;
                     linearise(original, samples, &search, &budgets, &cost, &mut watch, &mut found)
@@ -185,20 +191,23 @@ impl Linearize {
                     )?;
                     found(point)
                 }),
-            }
-            .map_err(failed)?;
+            };
             report.stop();
+            match lost {
+                Some(error) => return Err(error),
+                None => searched.map_err(failed)?,
+            }
         }
-        let file = |kind: &str| self.out.join(format!("{}-relus.{kind}", loaded.name));
-        output::json_file(&file("json"), &curve)?;
-        write(&file("csv"), curve.csv().as_bytes())?;
-        write(&file("html"), curve.html().as_bytes())
+        Ok(())
     }
 
-    fn hard(&self, loaded: &Loaded) -> Settings {
+    fn hard(&self, loaded: &Loaded) -> Result<Settings, Failure> {
         let Self { distil: weight, temperature, .. } = *self;
+        if !(0.0..=1.0).contains(&weight) {
+            return Err(Failure::new(Exit::Usage, "--distil is a weight between 0 and 1"));
+        }
         let distillation = (weight > 0.0).then_some(Distillation { temperature, weight });
-        Settings { distillation, ..self.recipe.settings(loaded) }
+        Ok(Settings { distillation, ..self.recipe.settings(loaded) })
     }
 
     fn search(&self, hard: Settings, granularity: Granularity) -> Search {
@@ -231,12 +240,15 @@ impl Linearize {
             _ => format!("{}-relus-{budget}-{choice}.onnx", loaded.name),
         };
         save(&network, &self.out.join(file))?;
+        let file = |kind: &str| self.out.join(format!("{}-relus.{kind}", loaded.name));
         let scores = loaded.scores(&network)?;
         output::line(format!("{relus:>9} ReLUs  {}", loaded.describe(&scores)))?;
         let layers = LayerLeft::of(&network, &masks).map_err(failed)?;
         let (choice, accuracy) = (choice.to_owned(), accuracy(&scores));
         curve.points.push(CurvePoint { choice, budget, relus, accuracy, layers });
-        Ok(())
+        output::json_file(&file("json"), &curve)?;
+        write(&file("csv"), curve.csv().as_bytes())?;
+        write(&file("html"), curve.html().as_bytes())
     }
 }
 
