@@ -2,6 +2,7 @@
 //! party should see before it agrees.
 #![forbid(unsafe_code)]
 
+pub mod cryptflow2;
 mod forecast;
 mod garbled;
 mod group;

@@ -12,4 +12,4 @@ mod write;
 mod tests;
 
 pub use dash::{Network, dash};
-pub use imagenet::{ImageNet, imagenet};
+pub use imagenet::{ImageNet, Sizes, imagenet, imagenet_of, imagenet_unmeasured};

@@ -1,5 +1,5 @@
 use super::weights::{Drawn, Normalisation};
-use crate::onnx::parts::{self, floats, int, ints};
+use crate::onnx::parts::{self, float, floats, int, ints};
 use crate::onnx::proto::tensor_proto::DataType;
 use crate::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto,
@@ -153,6 +153,36 @@ impl Writer {
         self.node("Add", &[&other.name], Vec::new());
     }
 
+    /// Times this value, which may have one element per channel.
+    pub(super) fn multiply(&mut self, other: &At) {
+        self.node("Mul", &[&other.name], Vec::new());
+        self.at.shape = self.at.shape.iter().zip(&other.shape).map(|(a, b)| *a.max(b)).collect();
+    }
+
+    /// `min(max(x / 6 + 1 / 2, 0), 1)`.
+    pub(super) fn hard_sigmoid(&mut self) {
+        let line = vec![float("alpha", 1.0 / 6.0), float("beta", 0.5)];
+        self.node("HardSigmoid", &[], line);
+    }
+
+    /// Keeps so many channels from one on.
+    pub(super) fn slice_channels(&mut self, from: usize, count: usize) {
+        let ends = [("starts", from), ("ends", from + count), ("axes", 1)];
+        let names = ends.map(|(what, value)| self.integers(what, &[value]));
+        self.node("Slice", &names.each_ref().map(String::as_str), Vec::new());
+        self.at.shape[0] = count;
+    }
+
+    /// Deals the channels out to so many groups: the first of each, the second of each, …
+    pub(super) fn shuffle_channels(&mut self, groups: usize) {
+        let [c, h, w] = [0, 1, 2].map(|axis| self.at.shape[axis]);
+        let apart = self.integers("shape", &[1, groups, c / groups, h, w]);
+        let together = self.integers("shape", &[1, c, h, w]);
+        self.node("Reshape", &[&apart], Vec::new());
+        self.node("Transpose", &[], vec![ints("perm", [0, 2, 1, 3, 4])]);
+        self.node("Reshape", &[&together], Vec::new());
+    }
+
     /// Puts this value's channels before the last one's.
     pub(super) fn concat_after(&mut self, first: &At) {
         let last = std::mem::replace(&mut self.at, first.clone());
@@ -192,6 +222,17 @@ impl Writer {
             operands.push(&names[1]);
         }
         self.node(operator, &operands, attributes);
+    }
+
+    /// A constant of integers, and its name; the same ones are stored once.
+    fn integers(&mut self, what: &str, values: &[usize]) -> String {
+        let list: Vec<String> = values.iter().map(usize::to_string).collect();
+        let name = format!("{what}_{}", list.join("_"));
+        if !self.graph.initializer.iter().any(|t| t.name() == name) {
+            let values: Vec<i64> = values.iter().map(|&v| v as i64).collect();
+            self.graph.initializer.push(parts::integers(&name, &[values.len()], &values));
+        }
+        name
     }
 
     fn number(&mut self) -> usize {

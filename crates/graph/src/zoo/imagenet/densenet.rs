@@ -1,4 +1,4 @@
-use super::Net;
+use super::net::Net;
 
 const GROWTH: usize = 32;
 const BLOCKS: [usize; 4] = [6, 12, 24, 16];

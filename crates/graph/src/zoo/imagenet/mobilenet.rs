@@ -1,4 +1,4 @@
-use super::Net;
+use super::net::Net;
 
 /// Expansion, channels, blocks and first stride of each stage.
 const STAGES: [[usize; 4]; 7] = [
@@ -34,7 +34,7 @@ fn inverted_residual(net: &mut Net, expansion: usize, channels: usize, stride: u
         net.batch_norm(1.0);
         net.relu6();
     }
-    net.depthwise(stride);
+    net.depthwise(3, stride);
     net.batch_norm(1.0);
     net.relu6();
     net.conv(channels, 1, 1);

@@ -1,4 +1,4 @@
-use super::Net;
+use super::net::Net;
 
 /// What a block adds to its shortcut, so that sums grow slowly with depth.
 const BRANCH: f32 = 0.5;
