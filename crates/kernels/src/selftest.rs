@@ -216,7 +216,8 @@ fn linear(r: Radix, x: &[u8], y: &mut Vec<u8>) {
     };
     let depthwise = Conv2d { cout: 5, groups: 5, ..wide };
     let kernel: Vec<i8> = words(wide.kernel_len())
-        .map(|word| (word % u64::from(r.p())) as i8 - (r.p() / 2) as i8)
+        .map(|word| (word % u64::from(r.p())) as i64 - i64::from(r.p() / 2))
+        .map(|entry| entry as i8)
         .collect();
     for shape in [wide, depthwise] {
         let operand = Operand::new(&shape, r, &x[..shape.input_len() * r.digits()]);

@@ -15,7 +15,7 @@ mod twoparty;
 pub use forecast::{Forecast, Totals};
 pub use garbled::{GarbledPlan, LayerTables};
 pub use group::Group;
-pub use popcorn::{Exposed, PopcornPlan};
+pub use popcorn::PopcornPlan;
 pub use profile::{Machine, Profile, ProfileError};
 pub use supply::supply;
 pub use time::{LayerTime, Seconds, Span, Timing};

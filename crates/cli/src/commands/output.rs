@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
+use sordino_engine::popcorn::Exposure;
 use sordino_engine::session::Terms;
-use sordino_plan::{Cost, Exposed, GarbledPlan, Plan, PopcornPlan, Promise, TwoPartyPlan};
+use sordino_plan::{Cost, GarbledPlan, Plan, PopcornPlan, Promise, TwoPartyPlan};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -90,7 +91,7 @@ pub(super) fn cost(forecast: &Forecast, images: usize) {
 }
 
 /// What blinded values tell a client.
-fn sees(exposed: Option<&Exposed>) -> String {
+fn sees(exposed: Option<&Exposure>) -> String {
     exposed.map_or_else(
         || "blinded values that tell it enough to extract the model".to_owned(),
         |e| {

@@ -5,6 +5,7 @@ use crate::Error;
 use crate::request::REQUEST_LEN;
 use crate::session::{PopcornMode, Wish};
 use crate::work::{Account, WorkLog, paillier};
+use serde::Serialize;
 use sordino_graph::fixed::FixedGraph;
 use sordino_wire::{Dir, Meter, Phase, Role};
 
@@ -84,7 +85,7 @@ impl PopcornCost {
 
 /// What the blinded values of one inference in `affine` tell, at most, beside the output: about the model, together with
 /// the client's own input. Proofs stand at [`crate::popcorn`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Exposure {
     /// Blinded values that the client sees.
     pub values: u64,
