@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+mod zoo;
 
 use common::{digits, fails, ok, run, sordino};
 use std::path::Path;

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod client;
+mod compare;
 mod demo;
 mod eval;
 mod forecast;
@@ -17,6 +18,7 @@ mod rewrite;
 mod run;
 mod runner;
 mod serve;
+mod zoo;
 
 use crate::exit::Exit;
 use clap::{Parser, Subcommand};
@@ -47,6 +49,7 @@ enum Command {
     Check(Box<check::Check>),
     Plan(Box<plan::PlanCommand>),
     Rewrite(Box<rewrite::Rewrite>),
+    Zoo(zoo::Zoo),
     Keygen(keygen::Keygen),
     Demo(demo::Demo),
 }
@@ -70,6 +73,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(c) => c.run(),
         Command::Plan(c) => c.run(),
         Command::Rewrite(c) => c.run(),
+        Command::Zoo(c) => c.run(),
         Command::Keygen(c) => c.run(),
         Command::Demo(c) => c.run(),
     };

@@ -1,4 +1,5 @@
 use super::args::ModelArgs;
+use super::compare::CompareArgs;
 use super::protocol::{Private, ProtocolArgs};
 use super::quantise::QuantiseArgs;
 use super::{forecast, output};
@@ -25,6 +26,8 @@ pub(super) struct PlanCommand {
     quantise: QuantiseArgs,
     #[command(flatten)]
     protocol: ProtocolArgs,
+    #[command(flatten)]
+    compare: CompareArgs,
 }
 
 #[derive(Serialize)]
@@ -38,6 +41,9 @@ struct Planned {
 impl PlanCommand {
     pub(super) fn run(&self) -> Result<()> {
         self.quantise.check([self.backend.into()])?;
+        if self.compare.wanted() {
+            return self.compare.run(&self.model, &self.quantise, &self.protocol, self.json);
+        }
         let act_bits = self.quantise.act_bits()?;
         let wish = self.protocol.wish(self.backend.into())?;
         let model = self.model.load()?;

@@ -1,0 +1,69 @@
+//! Networks made, priced under CrypTFlow2, and set side by side.
+
+use crate::common::{fails, ok};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Two small networks, one of them with gates and hard swish.
+fn networks(dir: &TempDir) -> [String; 2] {
+    ["shufflenetv2", "mobilenetv3-small"].map(|name| {
+        let path = dir.path().join(name).with_extension("onnx").to_str().unwrap().to_owned();
+        let said = ok(&["zoo", name, "--input", "32x48", "--classes", "5", "-o", &path]);
+        assert!(said.contains("3x32x48, 5 classes"), "{said}");
+        path
+    })
+}
+
+#[test]
+fn networks_are_made_and_compared() {
+    let dir = TempDir::new().unwrap();
+    let [a, b] = networks(&dir);
+    let compare = ["plan", "--compare", &a, &b, "--act-bits", "8", "--weight-bits", "8"];
+    let rows: Value = serde_json::from_str(&ok(&[&compare[..], &["--json"]].concat())).unwrap();
+    let number = |row: usize, path: &str| rows[row].pointer(path).unwrap().as_u64().unwrap();
+    for row in [0, 1] {
+        assert_eq!(rows[row]["refusal"], Value::Null);
+        let macs = number(row, "/macs");
+        assert!(number(row, "/cryptflow2/linear") > macs * 703 / 8);
+        assert!(number(row, "/twoparty/lattice") < number(row, "/twoparty/transfers"));
+        let [plain, tiled] =
+            ["", "_winograd"].map(|w| number(row, &format!("/twoparty/transfers{w}")));
+        assert!(tiled <= plain);
+        assert!(number(row, "/rectifiers") > 0);
+    }
+    assert_eq!(rows[0]["name"], "shufflenetv2");
+    // A thousand classes fewer, but five.
+    assert_eq!(number(0, "/parameters"), 2_278_604 - 995 * 1025);
+    let table = ok(&[&compare[..], &["--markdown"]].concat());
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].contains("| CrypTFlow2 |") && lines[1].starts_with("|--"), "{table}");
+    assert!(lines[2].contains("shufflenetv2") && lines[3].contains("mobilenetv3-small"), "{table}");
+    assert!(table.contains("37 bits, 12 of them of fractions, the server's weights"), "{table}");
+}
+
+#[test]
+fn the_literature_is_priced_layer_by_layer() {
+    let dir = TempDir::new().unwrap();
+    let [a, _] = networks(&dir);
+    let price = |deployment: &str| -> u64 {
+        let plan = ok(&["plan", &a, "--cryptflow2", deployment, "--json"]);
+        let plan: Value = serde_json::from_str(&plan).unwrap();
+        let linear = |l: &Value| l["linear"].as_u64().unwrap();
+        plan["layers"].as_array().unwrap().iter().map(linear).sum()
+    };
+    assert_eq!(price("64,23,shared").div_ceil(1000), (2 * price("64,23")).div_ceil(1000));
+    let table = ok(&["plan", &a, "--cryptflow2", "37,12"]);
+    assert!(table.contains("max pool") && table.contains("weights: "), "{table}");
+}
+
+#[test]
+fn wrong_networks_and_deployments_are_usage_errors() {
+    fails(&["zoo", "lenet", "-o", "x.onnx"], 2, &["lenet", "resnet50"]);
+    fails(&["zoo", "resnet50"], 2, &["--output"]);
+    fails(&["zoo", "resnet50", "--input", "8x8", "-o", "x.onnx"], 2, &["8 rows", "32 to 2048"]);
+    fails(&["zoo", "resnet50", "--input", "8", "-o", "x.onnx"], 2, &["320x320"]);
+    fails(&["plan", "a.onnx", "b.onnx"], 2, &["--compare"]);
+    fails(&["plan", "a.onnx", "--cryptflow2", "37"], 2, &["BITS,SCALE"]);
+    fails(&["plan", "a.onnx", "--cryptflow2", "37,19"], 2, &["19 fraction bits"]);
+    assert!(ok(&["zoo"]).contains("densenet121"));
+}
