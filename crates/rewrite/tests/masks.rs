@@ -1,17 +1,18 @@
 //! Masks of rectifiers: graphs stay what they were, budgets are met, and the written network is
-//! the trained one.
+//! the trained one. Linear layers that are left without one between them are merged.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use common::{Build, noise};
-use sordino_graph::ir::{Graph, Op, Tensor, Unary, ValueId};
+use sordino_graph::ir::{Binary, Graph, Op, Tensor, Unary, ValueId, Window};
 use sordino_graph::{float, load};
 use sordino_rewrite::mask::{
     Choice, Granularity, Search, alive, choose, linearise, mask_relus, tidy, total,
 };
 use sordino_rewrite::train::{Rule, Samples, Schedule, Settings, Trainer, evaluate};
-use sordino_rewrite::{Device, Error, Network};
+use sordino_rewrite::{Device, Error, Network, Work, merge_linear};
+use std::cell::RefCell;
 
 /// Two layers of 16 rectifiers.
 fn graph() -> Graph {
@@ -122,4 +123,142 @@ fn a_search_meets_its_budgets_and_writes_what_it_found() {
         let read = load(&point.network.to_onnx().unwrap()).unwrap();
         (0..20).for_each(|s| assert_eq!(run(&read, s), run(&point.network.to_graph().unwrap(), s)));
     }
+}
+
+fn values(graph: &Graph) -> Vec<f32> {
+    let shape = graph.value(graph.inputs[0]).shape.clone();
+    let input = noise(5, shape.iter().product());
+    let input = Tensor::f32(shape, input).unwrap();
+    float::run(graph, &[input]).unwrap()[0].as_f32().unwrap().to_vec()
+}
+
+/// Merges whatever is exact; how many layers went. The graph computes what it did.
+fn merged(graph: &mut Graph) -> usize {
+    let before = values(graph);
+    let gone = merge_linear(graph, &|_| 1.0).unwrap();
+    let after = values(graph);
+    assert_eq!(before.len(), after.len());
+    let largest = before.iter().fold(0f32, |a, v| a.max(v.abs()));
+    for (got, want) in after.iter().zip(&before) {
+        assert!((got - want).abs() <= 1e-5 * largest, "{got}, not {want}");
+    }
+    assert_eq!(values(&load(&sordino_graph::onnx::export(graph).unwrap()).unwrap()), after);
+    gone
+}
+
+/// Kernel, stride, dilation, padding before and after, whether there is a bias.
+type Axis = (usize, usize, usize, (usize, usize), bool);
+
+fn two_convolutions(first: Axis, second: Axis, groups: usize) -> Graph {
+    let mut build = Build::new(&[1, 4, 13, 11]);
+    let mut x = ValueId(0);
+    for ((kernel, stride, dilation, pads, bias), [outputs, inputs]) in
+        [(first, [6, 4]), (second, [12, 6])]
+    {
+        let window = Window {
+            kernel: vec![kernel, 1.max(kernel - 1)],
+            stride: vec![stride, 1],
+            dilation: vec![dilation, 1],
+            pads: vec![pads, (pads.1, pads.0)],
+        };
+        let shape = [outputs, inputs / groups, window.kernel[0], window.kernel[1]];
+        let mut operands = vec![x, build.random(&shape)];
+        if bias {
+            operands.push(build.random(&[outputs]));
+        }
+        x = build.node(Op::Conv { window, groups }, &operands);
+    }
+    build.finish(x)
+}
+
+#[test]
+fn convolutions_are_merged_where_that_is_exact() {
+    let none = (0, 0);
+    let firsts = [
+        (1, 1, 1, none, true),
+        (3, 1, 1, (1, 1), true),
+        (3, 2, 1, (1, 0), true),
+        (2, 1, 2, (0, 2), false),
+        (3, 2, 3, (2, 2), true),
+    ];
+    let seconds = [(1, 1, 1), (3, 1, 1), (2, 2, 1), (2, 1, 2)];
+    for groups in [1, 2] {
+        for first in firsts {
+            for (kernel, stride, dilation) in seconds {
+                let second = (kernel, stride, dilation, none, stride == 1);
+                let mut graph = two_convolutions(first, second, groups);
+                assert_eq!((merged(&mut graph), graph.nodes.len()), (1, 1), "{first:?} {second:?}");
+            }
+        }
+        // Zeros around the second are zeros around the first.
+        let plain = (1, 1, 1, none, false);
+        let mut graph = two_convolutions(plain, (3, 2, 1, (1, 2), true), groups);
+        assert_eq!(merged(&mut graph), 1);
+    }
+    // Here they are not.
+    for first in [(1, 1, 1, none, true), (3, 1, 1, (1, 1), false), (1, 2, 1, none, false)] {
+        let mut graph = two_convolutions(first, (3, 1, 1, (1, 1), true), 1);
+        assert_eq!((merged(&mut graph), graph.nodes.len()), (0, 2), "{first:?}");
+    }
+}
+
+/// Dense layers of 6, 5 and 3 outputs, with something after the second.
+fn dense(after: Option<Op>) -> Graph {
+    let mut build = Build::new(&[2, 4]);
+    let mut x = ValueId(0);
+    let layers = [([4, 6], false, 1.0, 1.0), ([6, 5], true, 0.5, 2.0), ([5, 3], false, -1.0, 1.0)];
+    for (layer, ([inputs, outputs], trans_b, alpha, beta)) in layers.into_iter().enumerate() {
+        let shape = if trans_b { [outputs, inputs] } else { [inputs, outputs] };
+        let mut operands = vec![x, build.random(&shape)];
+        if layer < 2 {
+            operands.push(build.random(&[outputs]));
+        }
+        x = build.node(Op::Gemm { alpha, beta, trans_a: false, trans_b }, &operands);
+        if let Some(op) = after.clone().filter(|_| layer == 1) {
+            let operands = if matches!(op, Op::Binary(_)) { vec![x, x] } else { vec![x] };
+            x = build.node(op, &operands);
+        }
+    }
+    build.finish(x)
+}
+
+#[test]
+fn dense_layers_are_merged_where_nothing_is_between() {
+    let mut graph = dense(None);
+    assert_eq!((merged(&mut graph), graph.nodes.len()), (2, 1));
+    for op in [Op::Unary(Unary::Relu), Op::Binary(Binary::Add)] {
+        let mut graph = dense(Some(op));
+        assert_eq!((merged(&mut graph), graph.nodes.len()), (1, 3));
+    }
+    // What the caller reads stays.
+    let mut graph = dense(None);
+    graph.outputs.push(graph.nodes[0].outputs[0]);
+    assert_eq!((merged(&mut graph), graph.nodes.len()), (1, 2));
+}
+
+#[test]
+fn the_cost_decides_what_is_merged() {
+    let work = |products, elements| Work { products, elements };
+    let asked = RefCell::new(Vec::new());
+    let none = |w| {
+        asked.borrow_mut().push(w);
+        // The merged layer is the first that is asked for.
+        if asked.borrow().len() % 3 == 1 { 2.0 } else { 1.0 }
+    };
+    let mut graph = dense(None);
+    let before = graph.clone();
+    assert_eq!(merge_linear(&mut graph, &none).unwrap(), 0);
+    assert_eq!(format!("{:?}", graph.nodes), format!("{:?}", before.nodes));
+    // Two rows: the merged layer and both, for each pair of neighbours.
+    let pairs = [
+        [work(2 * 4 * 5, 10), work(2 * 4 * 6, 12), work(2 * 6 * 5, 10)],
+        [work(2 * 6 * 3, 6), work(2 * 6 * 5, 10), work(2 * 5 * 3, 6)],
+    ];
+    assert_eq!(asked.into_inner(), pairs.concat());
+    // A kernel of 5 x 3 where there were two of 3 x 2: more products, fewer elements.
+    let axis = (3, 1, 1, (0, 0), true);
+    let mut graph = two_convolutions(axis, axis, 1);
+    let products = |w: Work| w.products as f64;
+    assert_eq!(merge_linear(&mut graph, &products).unwrap(), 0);
+    assert_eq!(merge_linear(&mut graph, &|w| w.elements as f64).unwrap(), 1);
 }

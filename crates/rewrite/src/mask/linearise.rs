@@ -67,9 +67,13 @@ pub struct Point {
 /// it. A constant function counts rectifiers, as the paper does.
 ///
 /// # Errors
-/// [`Error::Config`] for settings that make no sense or a budget that exceeds the network's rectifiers,
-/// before anything is trained, and when the search ends before the smallest budget is met; errors of
-/// training.
+/// [`Error::Config`] for settings that make no sense or a budget that exceeds the network's
+/// rectifiers, before anything is trained, and when the search ends before the smallest budget is
+/// met; errors of training.
+///
+/// *Cost*: steps of training until the smallest budget is met, at most those of [`Search::soft`],
+/// and those of [`Search::hard`] for each budget; memory for a copy of the network, and for one more of
+/// the original where it is distilled from.
 pub fn linearise(
     original: &Network,
     samples: &Samples,

@@ -5,6 +5,10 @@
 //! between 0 and 1 and trains like any parameter; a slope of 1 is the identity, one of 0 a
 //! rectifier. A masked network is therefore a plain graph from the first step of its search to the
 //! file that is written, and nothing but slopes says what it computes.
+//!
+//! *Security*: binary masks are architecture, which both parties of a private inference know. They
+//! say where the network needs its rectifiers, at most a bit for each, and follow from weights and
+//! training data; they are the same for every input. Other slopes are weights and stay secret.
 
 mod choose;
 mod linearise;
@@ -96,6 +100,9 @@ pub fn total(masks: &[Mask]) -> usize {
 }
 
 /// Turns layers whose mask is one number into what they are: a rectifier, or nothing.
+///
+/// # Errors
+/// [`Error::Graph`] when the graph is not consistent.
 pub fn tidy(graph: &mut Graph) -> Result<(), Error> {
     for i in 0..graph.nodes.len() {
         let slope = match (&graph.nodes[i].op, &graph.nodes[i].inputs[..]) {

@@ -9,8 +9,6 @@ use crate::train::Score;
 use crate::{Error, Network};
 use serde::Serialize;
 
-pub use crate::train::Score as Accuracy;
-
 /// Rows and columns of the picture of a layer.
 const CELLS: usize = 8;
 
