@@ -1,14 +1,17 @@
-use super::training::{Loaded, Recipe, Report, Sources, failed, write};
+use super::files::{failed, write};
+use super::training::{Loaded, Recipe, Report, Sources};
 use crate::commands::output;
 use crate::exit::{Exit, Failure};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use sordino_rewrite::Network;
+use sordino_graph::onnx::export;
+use sordino_graph::passes::fold_batch_norms;
 use sordino_rewrite::mask::{
     Choice, Granularity, Point, Search, fixed, linearise, mask_relus, tidy, total,
 };
-use sordino_rewrite::report::{Accuracy, Curve, CurvePoint, LayerLeft};
-use sordino_rewrite::train::{Distillation, Progress, Rule, Schedule, Score, Settings};
+use sordino_rewrite::report::{Curve, CurvePoint, LayerLeft};
+use sordino_rewrite::train::{Distillation, Progress, Rule, Schedule, Settings};
+use sordino_rewrite::{Network, Work, file, merge_linear};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -24,7 +27,7 @@ pub(super) struct Linearize {
     /// ReLUs to keep: numbers, or shares such as 12.5%; one network is written for each
     #[arg(long, value_name = "N|X%,…", value_delimiter = ',', required = true)]
     relus: Vec<Budget>,
-    /// Folder for the networks, MODEL-relus-N.onnx, and what is known of them: MODEL-relus.json,
+    /// Folder for the networks, MODEL-relus-N.onnx with a copy of MODEL.toml each, and what is known of them: MODEL-relus.json,
     /// .csv and .html
     #[arg(short, long, value_name = "FOLDER")]
     out: PathBuf,
@@ -141,6 +144,8 @@ impl Linearize {
         }
         let made = std::fs::create_dir_all(&self.out);
         made.with_context(|| format!("making the folder {}", self.out.display()))?;
+        // A place that cannot be written is known now, not after hours of training.
+        file::check_writable(&self.file(&loaded, "json")).map_err(failed)?;
         let hard = self.hard(&loaded)?;
         let scores = loaded.scores(original)?;
         output::line(format!("{all:>9} ReLUs  {}", loaded.describe(&scores)))?;
@@ -149,7 +154,7 @@ impl Linearize {
             choice: "original".into(),
             budget: all,
             relus: all,
-            accuracy: accuracy(&scores),
+            accuracy: scores,
             layers: LayerLeft::of(&network, &masks).map_err(failed)?,
         };
         let tests = loaded.tests.iter().map(|t| t.name.clone()).collect();
@@ -239,27 +244,39 @@ impl Linearize {
             "learnt" => format!("{}-relus-{budget}.onnx", loaded.name),
             _ => format!("{}-relus-{budget}-{choice}.onnx", loaded.name),
         };
-        save(&network, &self.out.join(file))?;
-        let file = |kind: &str| self.out.join(format!("{}-relus.{kind}", loaded.name));
+        let file = self.out.join(file);
+        save(&network, &file)?;
+        self.sources.copy_settings(&file, true)?;
         let scores = loaded.scores(&network)?;
         output::line(format!("{relus:>9} ReLUs  {}", loaded.describe(&scores)))?;
         let layers = LayerLeft::of(&network, &masks).map_err(failed)?;
-        let (choice, accuracy) = (choice.to_owned(), accuracy(&scores));
-        curve.points.push(CurvePoint { choice, budget, relus, accuracy, layers });
-        output::json_file(&file("json"), &curve)?;
-        write(&file("csv"), curve.csv().as_bytes())?;
-        write(&file("html"), curve.html().as_bytes())
+        let choice = choice.to_owned();
+        curve.points.push(CurvePoint { choice, budget, relus, accuracy: scores, layers });
+        let json = serde_json::to_string_pretty(curve)? + "\n";
+        let tables = [("json", json), ("csv", curve.csv()), ("html", curve.html())];
+        tables.iter().try_for_each(|(kind, text)| write(&self.file(loaded, kind), text.as_bytes()))
+    }
+
+    /// What is known of all networks, as a file of this kind.
+    fn file(&self, loaded: &Loaded, kind: &str) -> PathBuf {
+        self.out.join(format!("{}-relus.{kind}", loaded.name))
     }
 }
 
-fn accuracy(scores: &[Score]) -> Vec<Accuracy> {
-    scores.iter().map(|s| Accuracy { right: s.right, total: s.total }).collect()
+/// What a linear layer costs privately, in products on transfers of bits: there an element to be
+/// rounded and shared anew takes about four times the bytes of a product (130 to 34, at 8 bits). On
+/// ciphertexts an element is worth many more products, so that this merges too little rather than
+/// too much.
+fn private(work: Work) -> f64 {
+    work.products as f64 + 4.0 * work.elements as f64
 }
 
-/// Layers that are all rectified, or not at all, lose their mask.
+/// Layers that are all rectified, or not at all, lose their mask, and linear layers with nothing
+/// between them are one where that is cheaper.
 fn save(network: &Network, file: &Path) -> Result<()> {
     let mut graph = network.to_graph().map_err(failed)?;
     tidy(&mut graph).map_err(failed)?;
-    let network = Network::new(graph, network.device()).map_err(failed)?;
-    write(file, &network.to_onnx().map_err(failed)?)
+    fold_batch_norms(&mut graph)?;
+    merge_linear(&mut graph, &private).map_err(failed)?;
+    write(file, &export(&graph)?)
 }

@@ -1,6 +1,8 @@
-//! `sordino rewrite`: networks that are cheaper to run privately, one file for each family of tools.
+//! `sordino rewrite`: networks that are cheaper to run privately, one file for each family of
+//! tools.
 
 mod compress;
+mod files;
 mod linearize;
 mod train;
 mod training;

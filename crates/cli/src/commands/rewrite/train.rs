@@ -1,8 +1,10 @@
-use super::training::{Recipe, Report, Sources, failed, write};
+use super::files::{failed, write};
+use super::training::{Recipe, Report, Sources};
 use crate::commands::output;
 use crate::exit::{Exit, Failure};
 use anyhow::Result;
 use clap::Args;
+use sordino_rewrite::file;
 use sordino_rewrite::train::{Distillation, Settings, Trainer};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,9 +14,12 @@ use std::time::{Duration, Instant};
 pub(super) struct Train {
     #[command(flatten)]
     sources: Sources,
-    /// Where the trained network goes, as ONNX
+    /// Where the trained network goes, as ONNX; MODEL.toml is copied beside it
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
+    /// Overwrite FILE
+    #[arg(long)]
+    force: bool,
     /// Forget what the network has learnt
     #[arg(long)]
     anew: bool,
@@ -39,6 +44,12 @@ const KEEP_EVERY: Duration = Duration::from_secs(60);
 
 impl Train {
     pub(super) fn run(&self) -> Result<()> {
+        if self.out.exists() && !self.force {
+            let text = format!("{} exists; --force overwrites it", self.out.display());
+            return Err(Failure::new(Exit::Usage, text).into());
+        }
+        // A place that cannot be written is known now, not after hours of training.
+        file::check_writable(&self.out).map_err(failed)?;
         let loaded = self.sources.load()?;
         let mut network = loaded.network.clone();
         let teacher = self.distil.map(|_| network.clone());
@@ -64,11 +75,11 @@ impl Train {
         }
         report.stop();
         let network = trainer.into_network();
+        // First of all: nothing that fails below loses what was trained.
+        write(&self.out, &network.to_onnx().map_err(failed)?)?;
+        self.sources.copy_settings(&self.out, self.force)?;
         let scores = loaded.scores(&network)?;
-        if !scores.is_empty() {
-            output::line(loaded.describe(&scores))?;
-        }
-        write(&self.out, &network.to_onnx().map_err(failed)?)
+        if scores.is_empty() { Ok(()) } else { output::line(loaded.describe(&scores)) }
     }
 
     fn go_on(&self, trainer: &mut Trainer<'_>) -> Result<()> {
@@ -82,7 +93,7 @@ impl Train {
                 );
                 return Err(Failure::new(Exit::Usage, text).into());
             }
-            // A place that cannot be written is known now, not after the first pass.
+            // As with --out.
             return trainer.save(file).map_err(failed);
         }
         if trainer.resume(file).map_err(failed)? {

@@ -1,5 +1,6 @@
 //! What the tools that train have in common: samples, recipes, progress, results.
 
+use super::files::{copy_settings, failed};
 use crate::commands::args::{self, ModelArgs};
 use crate::data::Sample;
 use crate::exit::{Exit, Failure};
@@ -12,11 +13,9 @@ use sordino_graph::ir::{Graph, Tensor};
 use sordino_rewrite::train::{
     Augment, Progress, Rule, Samples, Schedule, Score, Settings, evaluate,
 };
-use sordino_rewrite::{Device, Error, Network, unfold_batch_norms};
-use std::fs::File;
-use std::io::Write;
+use sordino_rewrite::{Device, Network, unfold_batch_norms};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Samples on which statistics of normalisations put back are measured.
 const UNFOLD_SAMPLES: usize = 256;
@@ -89,7 +88,16 @@ impl Sources {
         let name = model.name.clone();
         let (channels_last, border) = border(&model, &shape);
         let network = Network::new(graph, &Device::flex()).map_err(failed)?;
+        // Labels that the network has no class for are known now, not after training.
+        for test in &tests {
+            test.samples.check(&network).map_err(failed).with_context(|| test.name.clone())?;
+        }
         Ok(Loaded { name, network, train, tests, channels_last, border })
+    }
+
+    /// A network trained goes on taking the same inputs.
+    pub(super) fn copy_settings(&self, out: &Path, force: bool) -> Result<()> {
+        copy_settings(&self.model.model, out, force)
     }
 
     fn read(
@@ -153,8 +161,7 @@ impl Loaded {
     /// The same in words.
     pub(super) fn describe(&self, scores: &[Score]) -> String {
         let of = |(test, s): (&Test, &Score)| {
-            let share = 100.0 * s.accuracy();
-            format!("{}: {} of {} ({share:.2} %)", test.name, s.right, s.total)
+            format!("{}: {} of {} ({:.2} %)", test.name, s.right, s.total, s.percent())
         };
         self.tests.iter().zip(scores).map(of).collect::<Vec<_>>().join(", ")
     }
@@ -253,32 +260,25 @@ impl Recipe {
 /// Shows where a training is: a bar on a terminal, and a line for every pass.
 pub(super) struct Report {
     watch: Watch,
-    start: Instant,
-    /// Steps when the present training began here, and so far.
-    first: u64,
+    /// When the present training did its first step here, and which one.
+    start: Option<(Instant, u64)>,
     last: u64,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { watch: Watch::new(false), start: Instant::now(), first: u64::MAX, last: u64::MAX }
+        Self { watch: Watch::new(false), start: None, last: 0 }
     }
 
     /// After a step; `per_pass` of them are a pass over the data.
     pub(super) fn step(&mut self, p: &Progress, per_pass: u64) {
+        // A search fine-tunes between its own steps: those are trainings of their own.
         if p.step <= self.last {
-            (self.start, self.first) = (Instant::now(), p.step);
+            self.start = None;
         }
         self.last = p.step;
-        let spent = self.start.elapsed().as_secs_f64();
-        let each = spent / (p.step - self.first).max(1) as f64;
-        let left = each * (p.steps - p.step) as f64;
-        let what = format!(
-            "loss {:.4}, {:.2} % right, {} to go",
-            p.loss,
-            100.0 * p.accuracy,
-            crate::report::seconds(left)
-        );
+        let (start, first) = *self.start.get_or_insert_with(|| (Instant::now(), p.step));
+        let what = told(p, left(start.elapsed(), p.step - first, p.steps - p.step));
         self.watch.step(p.step, p.steps, &what);
         if p.step.is_multiple_of(per_pass) || p.step == p.steps {
             let pass = p.step.div_ceil(per_pass);
@@ -291,28 +291,45 @@ impl Report {
     }
 }
 
-/// Writes a file, all of it or none.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".partial");
-    let fresh = PathBuf::from(fresh);
-    let write = || {
-        let mut file = File::create(&fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, path)
-    };
-    write()
-        .inspect_err(|_| drop(std::fs::remove_file(&fresh)))
-        .with_context(|| format!("writing {}", path.display()))
+/// Seconds for so many steps more, once some have been timed.
+fn left(spent: Duration, done: u64, more: u64) -> Option<f64> {
+    (done > 0).then(|| spent.as_secs_f64() / done as f64 * more as f64)
 }
 
-/// An error of training with its exit code.
-pub(super) fn failed(error: Error) -> anyhow::Error {
-    let exit = match &error {
-        Error::Config(_) | Error::Data(_) => Exit::Usage,
-        Error::Unsupported { .. } | Error::Graph(_) => Exit::Model,
-        _ => Exit::Other,
-    };
-    Failure::new(exit, error).into()
+fn told(p: &Progress, left: Option<f64>) -> String {
+    let seen = format!("loss {:.4}, {:.2} % right", p.loss, 100.0 * p.accuracy);
+    match left.filter(|_| p.step < p.steps) {
+        Some(left) => format!("{seen}, {} to go", span(left)),
+        None => seen,
+    }
+}
+
+/// A time that is only an estimate.
+fn span(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).round() as u64;
+    match minutes {
+        _ if seconds < 90.0 => format!("{seconds:.0} s"),
+        0..120 => format!("{minutes} min"),
+        _ => format!("{} h {:02} min", minutes / 60, minutes % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_left_is_that_of_the_steps_seen() {
+        let progress = |step| Progress { step, steps: 10, loss: 0.5, accuracy: 0.25, rate: 0.1 };
+        assert_eq!(left(Duration::ZERO, 0, 9), None);
+        assert_eq!(told(&progress(1), None), "loss 0.5000, 25.00 % right");
+        let seconds = left(Duration::from_secs(30), 4, 5);
+        assert_eq!(seconds, Some(37.5));
+        assert_eq!(told(&progress(5), seconds), "loss 0.5000, 25.00 % right, 38 s to go");
+        assert!(!told(&progress(10), Some(0.0)).contains("to go"));
+        let spans = [(0.2, "0 s"), (89.0, "89 s"), (90.0, "2 min"), (3630.0, "61 min")];
+        for (seconds, text) in spans.into_iter().chain([(7499.0, "2 h 05 min")]) {
+            assert_eq!(span(seconds), text);
+        }
+    }
 }

@@ -165,8 +165,8 @@ impl Findings {
             output::line("* rounded again in fixed point: not the file's weights exactly")?;
         }
         output::line(format!(
-            "products: of eight ciphertexts at once, on Paillier's encryption; transfers: bytes of --linear ot; \
-             ranges from {}",
+            "products: of eight ciphertexts at once, on Paillier's encryption; transfers: bytes of \
+             --linear ot; ranges from {}",
             self.calibrated_on
         ))?;
         output::line(format!(
@@ -178,7 +178,8 @@ impl Findings {
         if let Some(a) = &self.accuracy {
             let percent = |n: usize| 100.0 * n as f64 / a.samples.max(1) as f64;
             output::line(format!(
-                "accuracy on {} inputs: float {:.2} % before, {:.2} % after; fixed point {:.2} % before, {:.2} % after",
+                "accuracy on {} inputs: float {:.2} % before, {:.2} % after; fixed point {:.2} % \
+                 before, {:.2} % after",
                 a.samples,
                 percent(a.float.before),
                 percent(a.float.after),
@@ -240,8 +241,8 @@ fn measure(model: &Model, fixed: FixedModel) -> Result<Measured> {
     Ok(Measured { layers, fixed })
 }
 
-/// Products of eight ciphertexts that a linear layer takes on Paillier's encryption, a ciphertext per
-/// element.
+/// Products of eight ciphertexts that a linear layer takes on Paillier's encryption, a ciphertext
+/// per element.
 fn products(fixed: &FixedModel, node: usize) -> Result<u64> {
     let FixedOp::Linear { conv, weights, .. } = &fixed.graph.nodes[node].op else { return Ok(0) };
     let ConvShape { cin, h, w, cout, kernel, stride, dilation, pads, groups } = *conv;

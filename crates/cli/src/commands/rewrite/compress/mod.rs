@@ -2,13 +2,13 @@
 
 mod findings;
 
-use super::training::{failed, write};
+use super::files::{copy_settings, failed, write};
 use crate::commands::args::{self, ModelArgs};
 use crate::commands::output;
 use crate::commands::quantise::QuantiseArgs;
 use crate::exit::{Exit, Failure};
 use crate::model::Model;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use findings::Findings;
 use sordino_graph::ir::Tensor;
@@ -110,7 +110,8 @@ pub(super) struct Quantize {
 
 #[derive(Debug, Args)]
 struct Per {
-    /// What shares a scale: a whole layer, for the fewest bits, or an output channel, which is more accurate
+    /// What shares a scale: a whole layer, for the fewest bits, or an output channel, which is more
+    /// accurate
     #[arg(long, value_enum, default_value = "channel")]
     per: PerArg,
 }
@@ -193,7 +194,7 @@ impl Common {
         let (prepare, classes) = (before.prepare.clone(), before.classes.clone());
         let after = Model { name: before.name.clone(), graph, prepare, classes };
         write(&self.out, &bytes)?;
-        self.copy_settings()?;
+        copy_settings(&self.model.model, &self.out, self.force)?;
         let findings = Findings::new(self, [&before, &after], act_bits, adapted, bytes.len())?;
         if self.json { output::json(&findings) } else { findings.print() }
     }
@@ -205,26 +206,5 @@ impl Common {
         };
         let first = args::open(path, None, model)?.take(self.quantise.first());
         first.map(|sample| model.tensor(&sample?.input)).collect()
-    }
-
-    /// The file beside the model that says how inputs are prepared goes with the compressed one.
-    fn copy_settings(&self) -> Result<()> {
-        let (from, to) = (self.model.model.with_extension("toml"), self.out.with_extension("toml"));
-        if from == to || !from.is_file() {
-            return Ok(());
-        }
-        if to.exists() && !self.force {
-            eprintln!("note: {} is there already, and stays", to.display());
-            return Ok(());
-        }
-        let text = std::fs::read_to_string(&from);
-        let text = text.with_context(|| format!("reading {}", from.display()))?;
-        let mut table: toml::Table = text.parse()?;
-        // Relative to the file that says so.
-        if let Some(toml::Value::String(labels)) = table.get_mut("labels") {
-            let path = std::path::absolute(from.with_file_name(&*labels))?;
-            *labels = path.to_string_lossy().into_owned();
-        }
-        write(&to, table.to_string().as_bytes())
     }
 }

@@ -1,0 +1,72 @@
+//! What the tools have in common that concerns files, and errors.
+
+use crate::exit::{Exit, Failure};
+use anyhow::{Context, Result};
+use sordino_rewrite::{Error, file};
+use std::path::Path;
+
+/// Writes a file, all of it or none.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    file::replace(path, &[bytes]).map_err(failed)
+}
+
+/// The file beside a model that says how inputs are prepared goes with the rewritten one.
+pub(super) fn copy_settings(model: &Path, out: &Path, force: bool) -> Result<()> {
+    let (from, to) = (model.with_extension("toml"), out.with_extension("toml"));
+    if from == to || !from.is_file() {
+        return Ok(());
+    }
+    if to.exists() && !force {
+        eprintln!("note: {} is there already, and stays", to.display());
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(&from);
+    let text = text.with_context(|| format!("reading {}", from.display()))?;
+    let mut table: toml::Table = text.parse()?;
+    // Relative to the file that says so.
+    if let Some(toml::Value::String(labels)) = table.get_mut("labels") {
+        let path = std::path::absolute(from.with_file_name(&*labels))?;
+        *labels = path.to_string_lossy().into_owned();
+    }
+    write(&to, table.to_string().as_bytes())
+}
+
+/// An error of rewriting with its exit code.
+pub(super) fn failed(error: Error) -> anyhow::Error {
+    match error {
+        Error::Config(_) | Error::Data(_) => Failure::new(Exit::Usage, error).into(),
+        Error::Unsupported { .. } => Failure::new(Exit::Model, error).into(),
+        Error::Graph(error) => error.into(),
+        error => error.into(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::commands::output;
+    use std::io;
+    use std::path::PathBuf;
+
+    #[test]
+    fn errors_keep_their_kind() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let path = PathBuf::from("/x/run.state");
+        let error = failed(Error::File { what: "writing", path, source: full });
+        assert_eq!(Exit::of(&error), Exit::Other);
+        let source = error.chain().find_map(|e| e.downcast_ref::<io::Error>()).unwrap();
+        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(output::describe(&error), "writing /x/run.state: no storage space");
+        let cases = [
+            (Error::Config("x".into()), Exit::Usage),
+            (Error::Data("x".into()), Exit::Usage),
+            (Error::Graph(sordino_graph::Error::Config("x".into())), Exit::Usage),
+            (Error::Graph(sordino_graph::Error::Decode("x".into())), Exit::Model),
+            (Error::Device("x".into()), Exit::Other),
+        ];
+        for (error, exit) in cases {
+            assert_eq!(Exit::of(&failed(error)), exit);
+        }
+    }
+}
