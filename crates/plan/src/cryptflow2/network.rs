@@ -49,7 +49,7 @@ impl<'a> Walk<'a> {
     }
 
     fn size(&self, id: ValueId) -> u64 {
-        self.graph.value(id).shape.iter().fold(1, |n, &d| n.saturating_mul(d as u64))
+        extent(&self.graph.value(id).shape)
     }
 
     fn secret(&self, id: ValueId) -> bool {
@@ -63,7 +63,7 @@ impl<'a> Walk<'a> {
             let price = truncate(d.ring_bits, d.scale, false, DIGIT).times(self.size(id).into());
             if let Some(layer) = self.maker[id.0].map(|i| &mut self.layers[i]) {
                 layer.truncation = layer.truncation.saturating_add(price.bytes());
-                layer.rounds += price.rounds;
+                layer.rounds = layer.rounds.saturating_add(price.rounds);
             }
         }
     }
@@ -89,7 +89,7 @@ impl<'a> Walk<'a> {
                     self.product[y.0] = doubled;
                 } else {
                     self.truncated(x);
-                    self.scaled(at, outputs, self.deployment.weights);
+                    self.scaled(at, "scaling", outputs, self.deployment.weights);
                     self.product[y.0] = true;
                 }
             }
@@ -103,12 +103,12 @@ impl<'a> Walk<'a> {
                     return Err(refusal(node, "division by a secret"));
                 }
                 self.truncated(x);
-                self.scaled(at, outputs, self.deployment.weights);
+                self.scaled(at, "scaling", outputs, self.deployment.weights);
                 self.product[y.0] = true;
             }
             Op::Binary(Binary::Mul) => {
                 secrets.iter().for_each(|&id| self.truncated(id));
-                self.scaled(at, outputs, Held::InShares);
+                self.scaled(at, "product", outputs, Held::InShares);
                 self.product[y.0] = true;
             }
             Op::Binary(Binary::Max | Binary::Min) => {
@@ -116,8 +116,7 @@ impl<'a> Walk<'a> {
                 self.rectify(at, "max", outputs, 1);
             }
             Op::MaxPool { window } => {
-                let compared = window.kernel.iter().map(|&k| k as u64).product::<u64>();
-                self.maximum(at, outputs, compared);
+                self.maximum(at, outputs, extent(&window.kernel));
                 self.product[y.0] = doubled;
             }
             Op::GlobalMaxPool | Op::Reduce { kind: Reduce::Max | Reduce::Min, .. } => {
@@ -125,8 +124,7 @@ impl<'a> Walk<'a> {
                 self.product[y.0] = doubled;
             }
             Op::AveragePool { window, .. } => {
-                let divisor = window.kernel.iter().map(|&k| k as u64).product();
-                self.average(at, outputs, divisor);
+                self.average(at, outputs, extent(&window.kernel));
                 self.product[y.0] = doubled;
             }
             Op::GlobalAveragePool | Op::Reduce { kind: Reduce::Mean, .. } => {
@@ -192,15 +190,13 @@ impl<'a> Walk<'a> {
                     return Err(refusal(node, "a kernel has at least two axes"));
                 };
                 let groups = (*groups).max(1) as u64;
-                let size =
-                    |axes: &[usize]| axes.iter().fold(1u64, |n, &a| n.saturating_mul(a as u64));
                 let rows = y.get(2).map_or(1, |&h| h as u64);
                 let conv = Convolution {
                     groups,
                     outputs: *cout as u64 / groups,
                     inputs: *cin as u64,
-                    taps: size(taps),
-                    area: [rows, size(y.get(3..).unwrap_or_default())],
+                    taps: extent(taps),
+                    area: [rows, extent(y.get(3..).unwrap_or_default())],
                     winograd: taps == [3, 3]
                         && window.stride.iter().chain(&window.dilation).all(|&n| n == 1),
                 };
@@ -215,11 +211,7 @@ impl<'a> Walk<'a> {
                 let columns = graph.value(node.outputs[0]).shape.last().map_or(1, |&n| n as u64);
                 let rows = outputs / columns.max(1);
                 // Batches of both operands are products of their own.
-                let batch: u64 = if b.len() > 2 && both_secret {
-                    b[..b.len() - 2].iter().map(|&n| n as u64).product()
-                } else {
-                    1
-                };
+                let batch = if both_secret { extent(&b[..b.len().saturating_sub(2)]) } else { 1 };
                 let product = Matrices { rows: rows / batch.max(1), inner, columns };
                 let held = if both_secret { Held::InShares } else { d.weights };
                 let price = product.price(d.ring_bits, held, d.receiver).times(batch.into());
@@ -233,11 +225,10 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Every element times one.
-    fn scaled(&mut self, at: usize, elements: u64, held: Held) {
+    /// Every element times one other.
+    fn scaled(&mut self, at: usize, kind: &'static str, elements: u64, held: Held) {
         let one = Matrices { rows: 1, inner: 1, columns: 1 };
         let price = one.price(self.deployment.ring_bits, held, self.deployment.receiver);
-        let kind = if held == Held::InShares { "product" } else { "scaling" };
         self.charge(at, kind, price.times(elements.into()), |l| &mut l.linear);
     }
 
@@ -268,9 +259,7 @@ impl<'a> Walk<'a> {
                 self.truncated(x);
                 self.rectify(at, "hard swish", n, 2);
                 self.drop_below_known_sign(at, true, n);
-                let gate = self.layers[at].kind;
-                self.scaled(at, n, Held::InShares);
-                self.layers[at].kind = gate;
+                self.scaled(at, "hard swish", n, Held::InShares);
                 self.product[y.0] = true;
             }
             Unary::Neg => self.product[y.0] = self.product[x.0],
@@ -336,6 +325,11 @@ impl<'a> Walk<'a> {
         }
         Err(refusal(node, "only as a network's last function, which the client computes"))
     }
+}
+
+/// Elements of a shape.
+fn extent(axes: &[usize]) -> u64 {
+    axes.iter().fold(1, |n, &axis| n.saturating_mul(axis as u64))
 }
 
 fn refusal(node: &Node, why: &str) -> Error {
