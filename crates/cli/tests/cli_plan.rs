@@ -6,10 +6,15 @@ mod common;
 use common::{digits, fails, ok};
 use serde_json::Value;
 
-fn plan(options: &[&str]) -> Value {
+/// What `plan` says of the digit network.
+fn planned(options: &[&str]) -> Value {
     let model = digits("digits.onnx");
     let args = [&["plan", model.to_str().unwrap(), "--json"], options].concat();
     serde_json::from_str(&ok(&args)).unwrap()
+}
+
+fn plan(options: &[&str]) -> Value {
+    planned(&[&["--backend", "twoparty"], options].concat())
 }
 
 /// Methods of the linear layers, products, and the bytes of one session.
@@ -53,7 +58,7 @@ fn the_method_of_each_layer_is_shown() {
 fn people_get_a_table_and_the_threat_model() {
     let model = digits("digits.onnx");
     let model = model.to_str().unwrap();
-    let text = ok(&["plan", model, "--linear", "ot", "--reveal", "label"]);
+    let text = ok(&["plan", model, "--backend", "twoparty", "--linear", "ot", "--reveal", "label"]);
     for expected in [
         "method",
         "products",
@@ -72,6 +77,122 @@ fn people_get_a_table_and_the_threat_model() {
     }
 }
 
+/// Bytes of a session, each way.
+fn sent(candidate: &Value) -> [u64; 2] {
+    let parts = ["setup", "offline", "online"].map(|part| &candidate["totals"][part]);
+    ["up", "down"].map(|way| parts.iter().map(|p| p[way].as_u64().unwrap()).sum())
+}
+
+#[test]
+fn every_way_is_compared_and_one_recommended() {
+    let all = planned(&["--minimise", "bytes", "--supply", "ferret"]);
+    let candidates = all["candidates"].as_array().unwrap();
+    let backends = ["twoparty", "garbled", "popcorn", "popcorn-paper"];
+    for backend in backends {
+        assert!(candidates.iter().any(|c| c["backend"] == backend), "{backend}");
+    }
+    let sizes: Vec<u64> = candidates.iter().map(|c| sent(c).iter().sum()).collect();
+    assert!(sizes.is_sorted(), "{sizes:?}");
+    // What each backend's own plan says, the flags being those of the settings.
+    for backend in backends {
+        let candidate = candidates.iter().find(|c| c["backend"] == backend).unwrap();
+        let settings = &candidate["settings"];
+        let mut options = vec!["--backend", backend];
+        for (option, name) in
+            [("--linear", "linear"), ("--truncation", "truncation"), ("--supply", "supply")]
+        {
+            options.extend(settings[name].as_str().into_iter().flat_map(|value| [option, value]));
+        }
+        let act_bits = settings["act_bits"].as_u64().map(|bits| bits.to_string());
+        options.extend(act_bits.iter().flat_map(|bits| ["--act-bits", bits]));
+        assert_eq!(planned(&options)["plan"], candidate["plan"], "{options:?}");
+        assert_eq!(planned(&options)["promise"], candidate["promise"], "{options:?}");
+    }
+    let best = &candidates[all["recommended"].as_u64().unwrap() as usize];
+    assert_eq!(best["backend"], "twoparty");
+    assert_eq!(best["concessions"].as_array().unwrap().len(), 0);
+    for part in ["--linear", "--truncation exact", "--supply ferret", "--server"] {
+        assert!(best["commands"]["infer"].as_str().unwrap().contains(part), "{part}: {best}");
+    }
+    assert!(best["commands"]["serve"].as_str().unwrap().contains("digits.onnx"));
+    for time in ["wall", "online"] {
+        assert!(best["seconds"][time].as_f64().unwrap() > 0.0, "{time}");
+    }
+    assert!(all["layers"].as_array().unwrap().iter().any(|l| l["macs"].as_u64().unwrap() > 0));
+}
+
+#[test]
+fn recommendations_follow_what_is_asked() {
+    let model = digits("digits.onnx");
+    let model = model.to_str().unwrap();
+    let best = |options: &[&str]| -> Value {
+        let all = planned(options);
+        let best = all["recommended"].as_u64().map(|i| &all["candidates"][i as usize]);
+        best.cloned().unwrap_or_default()
+    };
+    let near = best(&["--network", "50us,40gbit"]);
+    let far = best(&["--network", "20ms,1mbit"]);
+    assert!(sent(&far).iter().sum::<u64>() < sent(&near).iter().sum::<u64>());
+    let accepting = ["--threat", "malicious-server", "--accept", "weights,112-bit"];
+    assert_eq!(best(&accepting)["backend"], "garbled");
+    assert_eq!(best(&accepting[..2]), Value::Null);
+    let prepared = best(&["--minimise", "online", "--accept", "one-lsb"]);
+    assert!(prepared["commands"]["prepare"].as_str().unwrap().contains("sordino prepare"));
+    let text = ok(&["plan", model, "--threat", "malicious-server"]);
+    assert!(text.contains("No way"), "{text}");
+    let text = ok(&["plan", model, "--reveal", "label"]);
+    for part in [
+        "Recommended: twoparty",
+        "--reveal label",
+        "best class",
+        "--accept one-lsb",
+        "not possible",
+    ] {
+        assert!(text.contains(part), "'{part}' is not in {text}");
+    }
+}
+
+#[test]
+fn the_page_stands_alone_and_escapes_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("a<b> & 'c'.onnx");
+    std::fs::copy(digits("digits.onnx"), &model).unwrap();
+    let page = folder.path().join("page.html");
+    let args = ["plan", model.to_str().unwrap(), "--html", page.to_str().unwrap()];
+    ok(&[&args[..], &["--supply", "ferret"]].concat());
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains("<h1>a&lt;b&gt; &amp; &#39;c&#39;</h1>") && !html.contains("<b> &"));
+    for remote in ["http://", "https://", "src=", "@import", "url("] {
+        assert!(!html.contains(remote), "{remote}");
+    }
+    assert!(html.contains("default-src 'none'") && html.contains("prefers-color-scheme: dark"));
+    well_formed(&html);
+}
+
+/// Every element that has to be ended is, in the right order.
+#[track_caller]
+fn well_formed(html: &str) {
+    let mut open = Vec::new();
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at + 1..];
+        let end = rest.find('>').unwrap();
+        let (tag, after) = (&rest[..end], &rest[end + 1..]);
+        rest = after;
+        let name = tag.split([' ', '/']).find(|n| !n.is_empty()).unwrap();
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name));
+        } else if !tag.ends_with('/') && !["!doctype", "meta", "input"].contains(&name) {
+            open.push(name);
+        }
+        // Text of these is no markup.
+        if ["script", "style"].contains(&name) && !tag.starts_with('/') {
+            rest = &rest[rest.find(&format!("</{name}>")).unwrap()..];
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
 #[test]
 fn bad_input_is_refused() {
     let model = digits("digits.onnx");
@@ -81,6 +202,15 @@ fn bad_input_is_refused() {
     fails(&["plan", model, "--linear", "magic"], 2, &["magic", "lattice", "auto"]);
     fails(&["plan", model, "--supply", "magic"], 2, &["softspoken-K"]);
     fails(&["plan", model, "--backend", "float"], 2, &["float", "twoparty"]);
+    fails(&["plan", model, "--accept", "extraction"], 2, &["extraction", "leakage"]);
+    fails(&["plan", model, "--network", "fast"], 2, &["fast", "20ms,100mbit"]);
+    fails(
+        &["plan", model, "--backend", "garbled", "--html", "x.html"],
+        2,
+        &["--html", "--backend"],
+    );
+    let page = "/nowhere/x.html";
+    fails(&["plan", model, "--supply", "ferret", "--html", page], 1, &[page]);
     fails(
         &["plan", model, "--backend", "garbled", "--reveal", "label"],
         2,

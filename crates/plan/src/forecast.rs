@@ -1,10 +1,10 @@
-use crate::{Cost, GarbledPlan, Part, Plan, PopcornPlan, TwoPartyPlan};
+use crate::{Cost, GarbledPlan, Part, Plan, PopcornPlan, Profile, Timing, TwoPartyPlan};
 use serde::Serialize;
 use sordino_engine::garbled::{Circuit, GarbledCost};
 use sordino_engine::popcorn::PopcornCost;
 use sordino_engine::session::{BackendChoice, Reveal, Wish};
 use sordino_engine::twoparty::{CostModel, LinearPlan, Method, Settings, with_label};
-use sordino_engine::{Count, Error, Meter, Phase, Role};
+use sordino_engine::{Count, Error, Meter, Network, Phase, Role};
 use sordino_graph::fixed::{FixedGraph, FixedOp};
 
 /// What a session with one inference, of one image or a batch, will send; what the client meters afterwards is equal to it,
@@ -81,6 +81,16 @@ impl Forecast {
         let counts = counts(model.meter()).map(|(part, _, cost)| (part, cost));
         let plan = GarbledPlan::new(circuit, counts).with_work(circuit, model.work());
         Self::Garbled(plan)
+    }
+
+    /// How long a session takes machines with this profile over this link.
+    pub fn time(&self, profile: &Profile, link: &Network) -> Timing {
+        match self {
+            Self::TwoParty(TwoPartyPlan { plan, .. }) | Self::Popcorn(PopcornPlan { plan, .. }) => {
+                plan.time(profile, link)
+            }
+            Self::Garbled(plan) => plan.time(profile, link),
+        }
     }
 
     /// What is sent in each part of the session.

@@ -2,6 +2,7 @@
 //! party should see before it agrees.
 #![forbid(unsafe_code)]
 
+mod candidates;
 pub mod cryptflow2;
 mod forecast;
 mod garbled;
@@ -12,6 +13,10 @@ mod supply;
 mod time;
 mod twoparty;
 
+pub use candidates::{
+    Adversary, Aim, Candidate, Candidates, Concession, Estimate, Objective, OnCandidate, Ranking,
+    Refused, Settings, Wanted, rank,
+};
 pub use forecast::{Forecast, Totals};
 pub use garbled::{GarbledPlan, LayerTables};
 pub use group::Group;

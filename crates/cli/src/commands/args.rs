@@ -38,6 +38,16 @@ impl ModelArgs {
         })
     }
 
+    /// The same on a command line.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = Words(vec![self.model.display().to_string()]);
+        words.option("--settings", self.settings.as_ref().map(|p| p.display()));
+        words.option("--class-names", self.class_names.as_ref().map(|p| p.display()));
+        words.option("--input-shape", self.input_shape.as_deref().map(list));
+        self.picture.words(&mut words);
+        words.0
+    }
+
     /// The network as it is in the file, for tools that change it.
     pub(super) fn graph(&self) -> Result<Graph> {
         let options = ImportOptions {
@@ -114,6 +124,44 @@ impl PictureArgs {
             std: self.std.clone(),
         }
     }
+
+    fn words(&self, words: &mut Words) {
+        words.option("--resize", self.resize);
+        words.flag("--exact", self.exact);
+        words.choice("--layout", self.layout);
+        words.choice("--channels", self.channels);
+        words.flag("--invert", self.invert);
+        words.option("--scale", self.scale);
+        words.option("--mean", self.mean.as_deref().map(list));
+        words.option("--std", self.std.as_deref().map(list));
+    }
+}
+
+/// A command line being written.
+pub(super) struct Words(pub(super) Vec<String>);
+
+impl Words {
+    /// An option with a value, where there is one.
+    pub(super) fn option(&mut self, name: &str, value: Option<impl ToString>) {
+        self.0
+            .extend(value.map(|value| [name.to_owned(), value.to_string()]).into_iter().flatten());
+    }
+
+    /// An option without one, where it is set.
+    pub(super) fn flag(&mut self, name: &str, set: bool) {
+        self.0.extend(set.then(|| name.to_owned()));
+    }
+
+    /// An option with the name of a value, where there is one.
+    pub(super) fn choice(&mut self, name: &str, value: Option<impl ValueEnum>) {
+        let value = value.and_then(|value| value.to_possible_value());
+        self.option(name, value.map(|value| value.get_name().to_owned()));
+    }
+}
+
+/// Values of an option that takes several.
+fn list<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// Opens data for a model.

@@ -1,27 +1,43 @@
+mod aim;
+mod compared;
+mod flags;
+mod page;
+mod survey;
+
 use super::args::ModelArgs;
 use super::compare::CompareArgs;
 use super::protocol::{Private, ProtocolArgs};
 use super::quantise::QuantiseArgs;
 use super::{forecast, output};
-use crate::report::{Forecast, bytes, counted};
-use anyhow::Result;
+use crate::report::{Forecast, Watch, bytes, counted};
+use aim::AimArgs;
+use anyhow::{Context, Result};
 use clap::Args;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
+use compared::Compared;
+use flags::Commands;
 use serde::Serialize;
-use sordino_plan::{Cost, Plan, Promise};
+use sordino_plan::{Cost, Objective, Plan, Promise};
+use std::path::PathBuf;
+use survey::Survey;
 
-/// Say what a private run will send, layer by layer, and who is protected from whom
+/// Say what a private run will send, compute and disclose, and which way to run it
 #[derive(Debug, Args)]
 pub(super) struct PlanCommand {
     #[command(flatten)]
     model: ModelArgs,
-    /// For which backend
-    #[arg(long, value_enum, default_value = "twoparty")]
-    backend: Private,
+    /// Only this backend, layer by layer; without, every way to run the network is compared
+    #[arg(long, value_enum)]
+    backend: Option<Private>,
+    /// Also write the comparison to this file, as a page that needs no network
+    #[arg(long, value_name = "FILE", conflicts_with = "backend")]
+    html: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    aim: AimArgs,
     #[command(flatten)]
     quantise: QuantiseArgs,
     #[command(flatten)]
@@ -40,22 +56,52 @@ struct Planned {
 
 impl PlanCommand {
     pub(super) fn run(&self) -> Result<()> {
-        self.quantise.check([self.backend.into()])?;
         if self.compare.wanted() {
+            self.quantise.check([Private::Twoparty.into()])?;
             return self.compare.run(&self.model, &self.quantise, &self.protocol, self.json);
         }
+        match self.backend {
+            Some(backend) => self.one(backend),
+            None => self.all(),
+        }
+    }
+
+    fn one(&self, backend: Private) -> Result<()> {
+        self.quantise.check([backend.into()])?;
         let act_bits = self.quantise.act_bits()?;
-        let wish = self.protocol.wish(self.backend.into())?;
+        let wish = self.protocol.wish(backend.into())?;
         let model = self.model.load()?;
-        let (fixed, calibrated_on) =
-            forecast::integers(&self.quantise, &model, self.backend, act_bits)?;
+        let (fixed, calibrated_on) = forecast::integers(&self.quantise, &model, backend, act_bits)?;
         let planned = Planned {
             name: model.name,
             calibrated_on,
-            promise: Promise::new(self.backend.backend(), wish.reveal),
-            plan: forecast::of(self.backend, &fixed.model, wish, self.protocol.batch())?,
+            promise: Promise::new(backend.backend(), wish.reveal),
+            plan: forecast::of(backend, &fixed.model, wish, self.protocol.batch())?,
         };
         if self.json { output::json(&planned) } else { planned.print(self.protocol.batch()) }
+    }
+
+    fn all(&self) -> Result<()> {
+        self.quantise.check([Private::Twoparty.into(), Private::Garbled.into()])?;
+        let wanted = self.protocol.wanted();
+        let model = self.model.load()?;
+        let mut watch = Watch::new(self.json);
+        let survey = Survey::new(&model, &self.quantise, &wanted, &mut watch)?;
+        let prepare = self.aim.objective() == Objective::Online;
+        let compared = Compared::new(
+            model.name,
+            wanted.images,
+            survey,
+            &self.aim,
+            self.aim.accepted(&wanted),
+            forecast::profile()?,
+            |candidate| Commands::of(candidate, &self.model, &self.quantise, &wanted, prepare),
+        );
+        if let Some(file) = &self.html {
+            std::fs::write(file, page::page(&compared))
+                .with_context(|| format!("writing {}", file.display()))?;
+        }
+        if self.json { output::json(&compared) } else { compared.print() }
     }
 }
 

@@ -10,6 +10,7 @@ use sordino_engine::session::{
     Terms, Truncation, Wish,
 };
 use sordino_engine::twoparty::TwoPartyBackend;
+use sordino_plan::Wanted;
 
 /// How the parties run the protocol.
 #[derive(Debug, Clone, Args)]
@@ -25,8 +26,9 @@ pub(super) struct ProtocolArgs {
     supply: SupplyArg,
     /// How fraction bits are dropped (twoparty, popcorn): as the model says, or with an error of at most one
     /// unit in the last place of each activation, for fewer bytes and less computing
-    #[arg(long, value_enum, default_value = "exact")]
-    truncation: TruncationArg,
+    /// [default: exact]
+    #[arg(long, value_enum)]
+    truncation: Option<TruncationArg>,
     /// What linear layers run on: lattice ciphertexts, oblivious transfers like everything else, for far more
     /// bytes, for each layer what takes fewer of the two, or Paillier's encryption with a key of 3072 or 2048
     /// bits (112-bit security), for far more computing; popcorn runs on Paillier's only [default: lattice, or
@@ -176,38 +178,51 @@ impl ProtocolArgs {
             };
             return Err(lacks(backend, "--batch", why));
         }
-        let truncation = match self.truncation {
-            TruncationArg::Exact => Truncation::Exact,
-            TruncationArg::OneLsb => Truncation::OneLsb,
-        };
         let usual = wish(backend);
-        let linear = match self.linear {
-            None => usual.linear,
-            Some(LinearArg::Paillier) => LinearChoice::Paillier(PaillierBits::N3072),
-            Some(LinearArg::Paillier2048) => LinearChoice::Paillier(PaillierBits::N2048),
-            Some(_) if matches!(backend, BackendChoice::Popcorn(_)) => {
-                let text = format!(
-                    "--backend {} runs on Paillier's encryption alone: use --linear paillier or paillier-2048",
-                    of(backend).name()
-                );
-                return Err(Failure::new(Exit::Usage, text));
-            }
-            Some(LinearArg::Lattice) => LinearChoice::Lattice,
-            Some(LinearArg::Ot) => LinearChoice::Transfer,
-            Some(LinearArg::Auto) => LinearChoice::Cheapest,
-        };
-        let supply = match self.supply {
-            SupplyArg::Auto => usual.supply,
-            SupplyArg::Of(supply) => supply,
-        };
+        let Wanted { reveal, supply, truncation, linear, winograd, .. } = self.wanted();
+        let paillier = matches!(linear, None | Some(LinearChoice::Paillier(_)));
+        if matches!(backend, BackendChoice::Popcorn(_)) && !paillier {
+            let text = format!(
+                "--backend {} runs on Paillier's encryption alone: use --linear paillier or paillier-2048",
+                of(backend).name()
+            );
+            return Err(Failure::new(Exit::Usage, text));
+        }
         Ok(Wish {
             backend,
-            supply,
+            supply: supply.unwrap_or(usual.supply),
+            reveal,
+            truncation: truncation.unwrap_or(usual.truncation),
+            linear: linear.unwrap_or(usual.linear),
+            winograd,
+        })
+    }
+
+    /// What is asked for; the rest is left open.
+    pub(super) fn wanted(&self) -> Wanted {
+        let supply = match self.supply {
+            SupplyArg::Auto => None,
+            SupplyArg::Of(supply) => Some(supply),
+        };
+        let truncation = self.truncation.map(|t| match t {
+            TruncationArg::Exact => Truncation::Exact,
+            TruncationArg::OneLsb => Truncation::OneLsb,
+        });
+        let linear = self.linear.map(|l| match l {
+            LinearArg::Lattice => LinearChoice::Lattice,
+            LinearArg::Ot => LinearChoice::Transfer,
+            LinearArg::Auto => LinearChoice::Cheapest,
+            LinearArg::Paillier => LinearChoice::Paillier(PaillierBits::N3072),
+            LinearArg::Paillier2048 => LinearChoice::Paillier(PaillierBits::N2048),
+        });
+        Wanted {
             reveal: self.reveal.into(),
+            images: self.batch(),
+            supply,
             truncation,
             linear,
             winograd: !self.no_winograd,
-        })
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Options for turning a network into integers.
 
-use super::args;
+use super::args::{self, Words};
 use super::protocol::lacks;
 use crate::exit::{Exit, Failure};
 use crate::model::Model;
@@ -137,6 +137,23 @@ impl QuantiseArgs {
                 "several --act-bits are for `sordino eval`; give one",
             )),
         }
+    }
+
+    /// The same on a command line of a backend, which may be told more about the bits of activations. Without samples,
+    /// a place is left for them.
+    pub(super) fn words(&self, garbled: bool, act_bits: Option<u32>) -> Vec<String> {
+        let mut words = Words(Vec::new());
+        let samples = self.calibrate.as_ref().map(|p| p.display().to_string());
+        words.option("--calibrate", Some(samples.unwrap_or_else(|| "SAMPLES".into())));
+        words.option("--calibration-samples", self.calibration_samples);
+        words.option("--act-bits", act_bits.or_else(|| self.act_bits.first().copied()));
+        words.option("--weight-bits", self.weight_bits);
+        words.option("--margin", self.margin);
+        if garbled {
+            words.choice("--style", self.style);
+            words.choice("--range", self.range);
+        }
+        words.0
     }
 
     /// Every choice of bits of activations, `None` for the fewest that do.
