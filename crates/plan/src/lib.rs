@@ -21,7 +21,7 @@ pub use forecast::{Forecast, Totals};
 pub use garbled::{GarbledPlan, LayerTables};
 pub use group::Group;
 pub use popcorn::PopcornPlan;
-pub use profile::{Machine, Profile, ProfileError};
+pub use profile::{Machine, Observation, Profile, ProfileError, fit};
 pub use supply::supply;
 pub use time::{LayerTime, Seconds, Span, Timing};
 pub use twoparty::TwoPartyPlan;

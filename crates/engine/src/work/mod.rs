@@ -3,6 +3,8 @@
 //! Counts stand beside the cost functions of messages and, like them, follow from public numbers. How long a unit
 //! takes is a machine's affair and not known here.
 
+#[cfg(test)]
+mod tests;
 mod unit;
 
 pub(crate) use unit::{RANDOMISING, paillier};

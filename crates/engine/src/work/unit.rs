@@ -5,7 +5,7 @@ use sordino_he::paillier::Strength;
 pub enum Stage {
     /// Transfers are made: one party sends while the other reads.
     Making,
-    /// Each party computes for itself.
+    /// Each party computes for itself, before it sends or after it has received.
     Alone,
     /// The client sends ciphertexts while the server reads them.
     Up,
@@ -95,11 +95,11 @@ units! {
     /// A table's entry is chosen.
     TableReceived = "table-received", Turns, one;
     /// A vector triple is used.
-    TripleUsed = "triple-used", Turns, one;
+    TripleUsed = "triple-used", Alone, one;
     /// A product of a bit and a ring element, sender.
-    RingSent = "ring-sent", Turns, one;
+    RingSent = "ring-sent", Alone, one;
     /// The same, receiver.
-    RingReceived = "ring-received", Turns, one;
+    RingReceived = "ring-received", Alone, one;
 
     /// A key for a set of lattice parameters, per residue of a polynomial.
     LatticeKey = "lattice-key", Turns, all;

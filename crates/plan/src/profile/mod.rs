@@ -1,5 +1,10 @@
 //! How long a machine takes for each kind of work.
 
+mod fit;
+mod nnls;
+
+pub use fit::{Observation, fit};
+
 use serde::{Deserialize, Serialize};
 use sordino_engine::Role;
 use sordino_engine::work::{Stage, Unit, Work};

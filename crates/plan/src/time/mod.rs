@@ -4,6 +4,8 @@
 //! seconds of a layer add up its stages: where both parties compute at once the slower one counts, where they answer
 //! each other both do; then rounds times the round trip, and bytes over the rate.
 
+#[cfg(test)]
+mod tests;
 mod wall;
 
 use crate::{Cost, GarbledPlan, Plan, Profile};

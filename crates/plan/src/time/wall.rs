@@ -9,9 +9,11 @@ pub(super) fn wall(work: &Work, cost: &Cost, profile: &Profile, link: &Network) 
         let [client, server] = seconds(stage);
         client.max(server)
     };
+    // What is computed message by message, while others are on their way.
+    let streamed: f64 =
+        [Stage::Making, Stage::Up, Stage::Down, Stage::Pipeline].map(at_once).iter().sum();
     let [client, server] = seconds(Stage::Turns);
-    let computing =
-        [Stage::Making, Stage::Alone, Stage::Up, Stage::Down, Stage::Pipeline].map(at_once);
-    let sending = link.time(cost.rounds, cost.up + cost.down).as_secs_f64();
-    computing.iter().sum::<f64>() + client + server + sending
+    let sending = link.time(0, cost.up + cost.down).as_secs_f64();
+    let waiting = link.time(cost.rounds, 0).as_secs_f64();
+    streamed.max(sending) + at_once(Stage::Alone) + client + server + waiting
 }

@@ -1,0 +1,119 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::Forecast;
+use sordino_engine::session::{
+    BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
+};
+use sordino_graph::fixed::{Edge, EdgeId, Finish, FixedGraph, FixedNode, FixedOp, Function};
+use std::collections::BTreeMap;
+
+fn profile(each: f64, threads: u32) -> Profile {
+    let machine = Profile::built_in().unwrap().machine().clone();
+    let seconds: BTreeMap<Unit, f64> = Unit::ALL.iter().map(|unit| (*unit, each)).collect();
+    Profile::new(machine, seconds).unwrap().on_threads(threads)
+}
+
+/// Rectifiers of so many values, one layer after the other.
+fn plan(n: u32, layers: u32) -> Plan {
+    let edge = |i: u32| Edge {
+        name: i.to_string(),
+        shape: vec![1, n],
+        frac: 4,
+        divisor: 1,
+        ring: 24,
+        lo: -100,
+        hi: 100,
+    };
+    let relu = |i| FixedNode {
+        name: format!("relu {i}"),
+        op: FixedOp::Activate { shift: 0, function: Function::Relu, flips: None },
+        inputs: vec![EdgeId(i)],
+        output: EdgeId(i + 1),
+    };
+    let graph = FixedGraph {
+        name: "relus".into(),
+        edges: (0..=layers).map(edge).collect(),
+        nodes: (0..layers).map(relu).collect(),
+        input: EdgeId(0),
+        output: EdgeId(layers),
+        finish: Finish::None,
+    };
+    let wish = Wish {
+        backend: BackendChoice::TwoParty,
+        supply: SupplyChoice::SoftSpoken(2),
+        reveal: Reveal::Logits,
+        truncation: Truncation::Exact,
+        linear: LinearChoice::Lattice,
+        winograd: true,
+    };
+    match Forecast::two_party(&graph, wish, 1).unwrap() {
+        Forecast::TwoParty(plan) => plan.plan,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
+}
+
+#[test]
+fn parts_are_the_sums_of_layers() {
+    let (profile, link) = (profile(1e-8, 2), "1ms,100mbit".parse().unwrap());
+    let plan = plan(1000, 3);
+    let times = plan.time(&profile, &link);
+    let offline: Span = times.layers.iter().map(|l| l.offline).sum();
+    let frame = Span::of(&plan.frame_work, &plan.frame, &profile, &link);
+    let online: Span = times.layers.iter().map(|l| l.online).chain([frame]).sum();
+    assert_eq!((times.offline, times.online), (offline, online));
+    assert_eq!(times.layers.len(), 3);
+    assert!(times.layers.iter().all(|l| l.offline.wall > 0.0 && l.online.wall > 0.0));
+    let all = times.session();
+    let parts = [times.setup, times.offline, times.online].map(|s| s.processor.total());
+    assert!(close(all.processor.total(), parts.iter().sum()));
+    assert!(close(all.wall, times.setup.wall + times.inference().wall));
+}
+
+#[test]
+fn processor_seconds_are_linear_in_the_profile_and_know_no_link() {
+    let plan = plan(1000, 1);
+    let session = |each, threads, link: &str| {
+        plan.time(&profile(each, threads), &link.parse().unwrap()).session()
+    };
+    let one = session(1e-8, 1, "lan");
+    for other in [session(2e-8, 1, "lan"), session(2e-8, 4, "wan")] {
+        let [a, b] = [one, other].map(|s| s.processor);
+        assert!(close(2.0 * a.client, b.client) && close(2.0 * a.server, b.server));
+    }
+}
+
+#[test]
+fn wall_grows_with_the_link_and_the_work_and_no_threads_make_it_longer() {
+    let wall = |n, link: &str, each, threads| {
+        let link = link.parse().unwrap();
+        plan(n, 2).time(&profile(each, threads), &link).session().wall
+    };
+    let one = wall(1000, "1ms,100mbit", 1e-8, 1);
+    assert!(wall(1000, "2ms,100mbit", 1e-8, 1) > one);
+    assert!(wall(1000, "1ms,50mbit", 1e-8, 1) > one);
+    assert!(wall(2000, "1ms,100mbit", 1e-8, 1) > one);
+    assert!(wall(1000, "1ms,100mbit", 2e-8, 1) > one);
+    assert!(wall(1000, "1ms,100mbit", 1e-8, 8) <= one);
+    // Every round takes a round trip at least, every byte its time.
+    let cost = plan(1000, 2).setup;
+    let link = "10ms,1mbit".parse().unwrap();
+    let least = Span::of(&Work::default(), &cost, &profile(0.0, 1), &link).wall;
+    assert!(least >= 0.01 * cost.rounds as f64);
+    assert!(least >= 8e-6 * cost.up.max(cost.down) as f64);
+}
+
+#[test]
+fn parties_that_compute_at_once_wait_for_the_slower_one() {
+    let span = |unit: Unit| {
+        let mut work = Work::default();
+        work.add(Role::Client, unit.stage(), unit, 100);
+        work.add(Role::Server, unit.stage(), unit, 300);
+        Span::of(&work, &Cost::default(), &profile(1e-3, 1), &Network::lan())
+    };
+    assert!(close(span(Unit::TriplePad).wall, 0.3) && close(span(Unit::TableSent).wall, 0.4));
+    assert!(close(span(Unit::TriplePad).processor.total(), 0.4));
+}
