@@ -6,8 +6,12 @@ use crate::onnx::{ImportOptions, import};
 use crate::{Error, float};
 use std::sync::Arc;
 
-/// Pictures that statistics are measured on. The deepest layers see 49 positions of each.
-const PICTURES: usize = 2;
+/// Pictures that statistics are measured on: two of the usual size, of which the deepest layers see 49 positions each;
+/// as many positions of smaller ones.
+fn pictures([_, h, w]: [usize; 3]) -> usize {
+    let deepest = (h / 32).max(1) * (w / 32).max(1);
+    (2 * 49usize).div_ceil(deepest).max(2)
+}
 
 /// Sets the running statistics of every batch normalisation to those of its operand on generated
 /// pictures, one normalisation after the other.
@@ -17,7 +21,8 @@ pub(super) fn measure(model: &mut ModelProto, input: [usize; 3]) -> Result<(), E
         return Ok(());
     }
     let last = last_reads(&graph);
-    let pictures = (0..PICTURES).map(|i| picture(input, i)).collect::<Result<_, _>>()?;
+    let count = pictures(input);
+    let pictures = (0..count).map(|i| picture(input, i)).collect::<Result<_, _>>()?;
     let mut held: Vec<Option<Vec<Tensor>>> = vec![None; graph.values.len()];
     held[graph.inputs[0].0] = Some(pictures);
     for i in 0..graph.nodes.len() {
@@ -38,7 +43,7 @@ pub(super) fn measure(model: &mut ModelProto, input: [usize; 3]) -> Result<(), E
             let operands: Vec<_> = node.inputs.iter().map(operand).collect();
             Ok(float::eval(&node.op, &operands)?.swap_remove(0))
         };
-        let results = (0..PICTURES).map(run).collect::<Result<_, Error>>()?;
+        let results = (0..count).map(run).collect::<Result<_, Error>>()?;
         held[node.outputs[0].0] = Some(results);
         for id in node.inputs.iter().flatten().filter(|id| last[id.0] == i) {
             held[id.0] = None;

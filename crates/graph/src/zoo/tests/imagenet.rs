@@ -56,7 +56,8 @@ fn parameters_and_costs_are_the_published_ones() {
 
 #[test]
 fn networks_are_built_for_other_sizes() {
-    for network in ImageNet::ALL {
+    use ImageNet::{DenseNet121, GhostNet, MobileNetV3Small, ResNet18, ShuffleNetV2, SqueezeNet10};
+    for network in [DenseNet121, GhostNet, MobileNetV3Small, ResNet18, ShuffleNetV2, SqueezeNet10] {
         let sizes = Sizes { input: [1, 64, 48], classes: 3, seed: 0 };
         let graph = import(&architecture(network, &sizes).unwrap(), &ImportOptions::default());
         let graph = graph.unwrap();
