@@ -153,9 +153,7 @@ impl Model {
         samples: &[Tensor],
         options: &QuantiseOptions,
     ) -> Result<Fitted, sordino_graph::Error> {
-        let least = QuantiseOptions { act_bits: 8, weight_bits: 8, ..options.clone() };
-        let few = &samples[..samples.len().min(FIT_SAMPLES)];
-        fit(&self.graph, calibration, few, &least, MAX_ERROR)
+        fewest_bits(&self.graph, calibration, samples, options)
     }
 
     /// What a server tells its clients besides the network's shape.
@@ -167,6 +165,17 @@ impl Model {
             keeps_material: false,
         }
     }
+}
+
+/// As [`Model::fit`], of a graph alone.
+pub(crate) fn fewest_bits(
+    graph: &Graph,
+    calibration: &Calibration,
+    samples: &[Tensor],
+    options: &QuantiseOptions,
+) -> Result<Fitted, sordino_graph::Error> {
+    let least = QuantiseOptions { act_bits: 8, weight_bits: 8, ..options.clone() };
+    fit(graph, calibration, &samples[..samples.len().min(FIT_SAMPLES)], &least, MAX_ERROR)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -19,6 +19,8 @@ pub struct Curve {
     pub network: String,
     /// Names of the test sets.
     pub tests: Vec<String>,
+    /// What private costs are of.
+    pub protocol: String,
     /// The original first.
     pub points: Vec<CurvePoint>,
 }
@@ -34,8 +36,23 @@ pub struct CurvePoint {
     pub relus: usize,
     /// On each test set.
     pub accuracy: Vec<Score>,
+    /// One private inference.
+    pub private: Private,
     /// Rectifiers by layer, in the order of the graph.
     pub layers: Vec<LayerLeft>,
+}
+
+/// What one private inference takes, as a planner predicts it, set-up left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Private {
+    /// Bytes, both ways together.
+    pub bytes: u64,
+    /// Waits of one party for the other.
+    pub rounds: u64,
+    /// Seconds in a local network.
+    pub lan: f64,
+    /// Seconds over a long line.
+    pub wan: f64,
 }
 
 /// What is left of a layer.
@@ -88,11 +105,11 @@ fn places(slopes: &[f32], h: usize, w: usize) -> Vec<Vec<f32>> {
 }
 
 impl Curve {
-    /// A table with a header: how rectifiers were chosen, how many were asked for and are left,
-    /// and for each test set the right ones, all, and percent.
+    /// A table with a header: how rectifiers were chosen, how many were asked for and are left, what a
+    /// private inference takes, and for each test set the right ones, all, and percent.
     pub fn csv(&self) -> String {
         let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-        let mut out = String::from("choice,budget,relus");
+        let mut out = String::from("choice,budget,relus,bytes,rounds,lan s,wan s");
         for test in &self.tests {
             for what in ["right", "of", "percent"] {
                 out += &format!(",{}", quoted(&format!("{test} {what}")));
@@ -100,6 +117,8 @@ impl Curve {
         }
         for p in &self.points {
             out += &format!("\n{},{},{}", quoted(&p.choice), p.budget, p.relus);
+            let Private { bytes, rounds, lan, wan } = p.private;
+            out += &format!(",{bytes},{rounds},{lan:.3},{wan:.3}");
             for a in &p.accuracy {
                 out += &format!(",{},{},{:.2}", a.right, a.total, a.percent());
             }
@@ -127,11 +146,13 @@ mod tests {
             budget: relus,
             relus,
             accuracy: vec![Score { right, total: 100 }; 2],
+            private: Private { bytes: 1000 * relus as u64, rounds: 7, lan: 0.25, wan: 1.5 },
             layers: vec![layer.clone(); 3],
         };
         let points =
             vec![point("original", 24, 91), point("learnt", 9, 88), point("random", 9, 60)];
-        Curve { network: "net".into(), tests: vec!["a \"b\"".into(), "c".into()], points }
+        let tests = vec!["a \"b\"".into(), "c".into()];
+        Curve { network: "net".into(), tests, protocol: "sums".into(), points }
     }
 
     #[test]
@@ -139,8 +160,11 @@ mod tests {
         let csv = curve().csv();
         let lines: Vec<_> = csv.lines().collect();
         assert_eq!(lines.len(), 4);
-        assert!(lines[0].starts_with("choice,budget,relus,\"a \"\"b\"\" right\","));
-        assert_eq!(lines[2], "\"learnt\",9,9,88,100,88.00,88,100,88.00");
+        assert!(
+            lines[0]
+                .starts_with("choice,budget,relus,bytes,rounds,lan s,wan s,\"a \"\"b\"\" right\",")
+        );
+        assert_eq!(lines[2], "\"learnt\",9,9,9000,7,0.250,1.500,88,100,88.00,88,100,88.00");
     }
 
     #[test]

@@ -15,15 +15,33 @@ td:first-child,th:first-child{text-align:left}svg text{font:12px system-ui,sans-
 /// Side of a layer's picture in pixels.
 const SIDE: usize = 44;
 
+/// What accuracy is set against.
+struct Axis {
+    title: &'static str,
+    unit: &'static str,
+    of: fn(&CurvePoint) -> f64,
+}
+
+const AXES: [Axis; 4] = [
+    Axis { title: "ReLUs", unit: "ReLUs", of: |p| p.relus as f64 },
+    Axis { title: "private bytes", unit: "kB", of: |p| p.private.bytes as f64 / 1e3 },
+    Axis { title: "time in a local network", unit: "ms", of: |p| 1e3 * p.private.lan },
+    Axis { title: "time over a long line", unit: "ms", of: |p| 1e3 * p.private.wan },
+];
+
 pub(super) fn page(curve: &Curve) -> String {
     let name = escaped(&curve.network);
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\">\
          <title>{name}: accuracy and ReLUs</title><style>{STYLE}</style></head><body>\
-         <h1>{name}</h1><h2>Accuracy against ReLUs</h2>"
+         <h1>{name}</h1>"
     );
-    html += &lines(&series(curve), "ReLUs");
+    for axis in &AXES {
+        let _ = write!(html, "<h2>Accuracy against {}</h2>", axis.title);
+        html += &lines(&series(curve, axis.of), axis.unit);
+    }
+    let _ = write!(html, "<p>Private inference by {}.</p>", escaped(&curve.protocol));
     html += &table(curve);
     html += "<h2>Where ReLUs are left</h2><p>One picture per layer, over all channels: \
              dark where all are left, white where none is.</p>";
@@ -32,7 +50,7 @@ pub(super) fn page(curve: &Curve) -> String {
 }
 
 /// A line for each way of choosing and each test set. All begin at the original.
-fn series(curve: &Curve) -> Vec<Line> {
+fn series(curve: &Curve, x: fn(&CurvePoint) -> f64) -> Vec<Line> {
     let Some((original, rest)) = curve.points.split_first() else { return Vec::new() };
     let mut choices: Vec<&str> = Vec::new();
     for p in rest {
@@ -42,7 +60,7 @@ fn series(curve: &Curve) -> Vec<Line> {
     }
     let mut all = Vec::new();
     for (t, test) in curve.tests.iter().enumerate() {
-        let of = |p: &CurvePoint| Some((p.relus as f64, p.accuracy.get(t)?.percent()));
+        let of = |p: &CurvePoint| Some((x(p), p.accuracy.get(t)?.percent()));
         for (c, choice) in choices.iter().enumerate() {
             let chosen = rest.iter().filter(|p| p.choice == *choice);
             let mut points: Vec<_> =
@@ -56,13 +74,21 @@ fn series(curve: &Curve) -> Vec<Line> {
 }
 
 fn table(curve: &Curve) -> String {
-    let mut html = String::from("<table><tr><th>chosen</th><th>asked for</th><th>ReLUs</th>");
+    let mut html = String::from(
+        "<table><tr><th>chosen</th><th>asked for</th><th>ReLUs</th><th>MB</th><th>rounds</th><th>LAN s</th><th>WAN s</th>",
+    );
     for test in &curve.tests {
         let _ = write!(html, "<th>{}</th>", escaped(test));
     }
     for p in &curve.points {
         let choice = escaped(&p.choice);
         let _ = write!(html, "</tr><tr><td>{choice}</td><td>{}</td><td>{}</td>", p.budget, p.relus);
+        let (mb, private) = (p.private.bytes as f64 / 1e6, &p.private);
+        let _ = write!(
+            html,
+            "<td>{mb:.2}</td><td>{}</td><td>{:.2}</td><td>{:.2}</td>",
+            private.rounds, private.lan, private.wan
+        );
         for a in &p.accuracy {
             let _ = write!(html, "<td>{:.2} % ({} of {})</td>", a.percent(), a.right, a.total);
         }

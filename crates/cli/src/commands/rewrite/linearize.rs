@@ -1,18 +1,21 @@
 use super::files::{failed, write};
+use super::private::{PROTOCOL, bytes_per_rectifier, private};
 use super::training::{Loaded, Recipe, Report, Sources};
-use crate::commands::output;
+use crate::commands::{forecast, output};
 use crate::exit::{Exit, Failure};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use sordino_graph::ir::Graph;
 use sordino_graph::onnx::export;
 use sordino_graph::passes::fold_batch_norms;
+use sordino_plan::Profile;
 use sordino_rewrite::mask::{
-    Choice, Granularity, Point, Search, fixed, linearise, mask_relus, tidy, total,
+    Choice, Granularity, Mask, Point, Search, fixed, linearise, mask_relus, tidy, total,
 };
 use sordino_rewrite::report::{Curve, CurvePoint, LayerLeft};
 use sordino_rewrite::train::{Distillation, Progress, Rule, Schedule, Settings};
 use sordino_rewrite::{Network, Work, file, merge_linear};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Learn which ReLUs may become the identity, which costs nothing privately
@@ -37,6 +40,9 @@ pub(super) struct Linearize {
     /// How ReLUs are chosen; all but `learnt` are there to compare with
     #[arg(long, value_enum, value_delimiter = ',', default_value = "learnt")]
     choice: Vec<ChoiceArg>,
+    /// What masks are pressed by
+    #[arg(long, value_enum, default_value = "relus")]
+    weigh: WeighArg,
     #[command(flatten)]
     search: SearchArgs,
     /// Weight of the original network's scores against the labels
@@ -81,6 +87,14 @@ enum GranularityArg {
     Element,
     /// Whole channels
     Channel,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WeighArg {
+    /// All ReLUs alike, as published
+    Relus,
+    /// The private bytes of a ReLU, which differ by layer
+    Bytes,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -150,15 +164,28 @@ impl Linearize {
         let scores = loaded.scores(original)?;
         output::line(format!("{all:>9} ReLUs  {}", loaded.describe(&scores)))?;
         let network = Network::new(masked, original.device()).map_err(failed)?;
+        let profile = forecast::profile()?;
+        let unmasked = original.to_graph().map_err(failed)?;
+        let bytes = match self.weigh {
+            WeighArg::Relus => None,
+            WeighArg::Bytes => Some(bytes_per_rectifier(&unmasked, &loaded.train)?),
+        };
+        let cost = |mask: &Mask| match &bytes {
+            None => 1.0,
+            Some(bytes) => bytes.get(&mask.node).copied().unwrap_or(0.0),
+        };
         let whole = CurvePoint {
             choice: "original".into(),
             budget: all,
             relus: all,
             accuracy: scores,
+            private: private(&unmasked, &loaded.train, &profile)?,
             layers: LayerLeft::of(&network, &masks).map_err(failed)?,
         };
         let tests = loaded.tests.iter().map(|t| t.name.clone()).collect();
-        let mut curve = Curve { network: loaded.name.clone(), tests, points: vec![whole] };
+        let protocol = PROTOCOL.to_owned();
+        let name = loaded.name.clone();
+        let mut curve = Curve { network: name, tests, protocol, points: vec![whole] };
         let per_pass = loaded.train.len().div_ceil(hard.batch.max(1)) as u64;
         let search = self.search(hard, granularity);
         for choice in &self.choice {
@@ -167,7 +194,7 @@ impl Linearize {
             let name = format!("{choice:?}").to_lowercase();
             let mut lost = None;
             let mut found = |point: Point| -> Result<(), sordino_rewrite::Error> {
-                self.keep(&loaded, &name, point, &mut curve).map_err(|e| {
+                self.keep(&loaded, &name, point, &profile, &mut curve).map_err(|e| {
                     lost = Some(e);
                     sordino_rewrite::Error::Config("a network found could not be kept".into())
                 })
@@ -180,7 +207,6 @@ impl Linearize {
             let samples = &loaded.train;
             let searched = match choice {
                 None => {
-                    let cost = |_: &_| 1.0;
                     linearise(original, samples, &search, &budgets, &cost, &mut watch, &mut found)
                 }
                 Some(choice) => budgets.iter().try_for_each(|&budget| {
@@ -238,20 +264,29 @@ impl Linearize {
         }
     }
 
-    fn keep(&self, loaded: &Loaded, choice: &str, point: Point, curve: &mut Curve) -> Result<()> {
+    fn keep(
+        &self,
+        loaded: &Loaded,
+        choice: &str,
+        point: Point,
+        profile: &Profile,
+        curve: &mut Curve,
+    ) -> Result<()> {
         let Point { budget, relus, network, masks } = point;
         let file = match choice {
             "learnt" => format!("{}-relus-{budget}.onnx", loaded.name),
             _ => format!("{}-relus-{budget}-{choice}.onnx", loaded.name),
         };
         let file = self.out.join(file);
-        save(&network, &file)?;
+        let graph = bare(&network)?;
+        write(&file, &export(&graph)?)?;
         self.sources.copy_settings(&file, true)?;
         let scores = loaded.scores(&network)?;
         output::line(format!("{relus:>9} ReLUs  {}", loaded.describe(&scores)))?;
         let layers = LayerLeft::of(&network, &masks).map_err(failed)?;
+        let private = private(&graph, &loaded.train, profile)?;
         let choice = choice.to_owned();
-        curve.points.push(CurvePoint { choice, budget, relus, accuracy: scores, layers });
+        curve.points.push(CurvePoint { choice, budget, relus, accuracy: scores, private, layers });
         let json = serde_json::to_string_pretty(curve)? + "\n";
         let tables = [("json", json), ("csv", curve.csv()), ("html", curve.html())];
         tables.iter().try_for_each(|(kind, text)| write(&self.file(loaded, kind), text.as_bytes()))
@@ -267,16 +302,16 @@ impl Linearize {
 /// rounded and shared anew takes about four times the bytes of a product (130 to 34, at 8 bits). On
 /// ciphertexts an element is worth many more products, so that this merges too little rather than
 /// too much.
-fn private(work: Work) -> f64 {
+fn worth(work: Work) -> f64 {
     work.products as f64 + 4.0 * work.elements as f64
 }
 
-/// Layers that are all rectified, or not at all, lose their mask, and linear layers with nothing
-/// between them are one where that is cheaper.
-fn save(network: &Network, file: &Path) -> Result<()> {
+/// The network to be written: layers that are all rectified, or not at all, lose their mask, and linear layers with
+/// nothing between them are one where that is cheaper.
+fn bare(network: &Network) -> Result<Graph> {
     let mut graph = network.to_graph().map_err(failed)?;
     tidy(&mut graph).map_err(failed)?;
     fold_batch_norms(&mut graph)?;
-    merge_linear(&mut graph, &private).map_err(failed)?;
-    write(file, &export(&graph)?)
+    merge_linear(&mut graph, &worth).map_err(failed)?;
+    Ok(graph)
 }

@@ -4,6 +4,7 @@
 mod compress;
 mod files;
 mod linearize;
+mod private;
 mod train;
 mod training;
 

@@ -1,0 +1,81 @@
+//! What the networks of a curve cost privately, and which of their rectifiers cost most.
+
+use super::files::failed;
+use crate::model::fewest_bits;
+use anyhow::Result;
+use sordino_engine::Network as Link;
+use sordino_engine::session::{
+    BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
+};
+use sordino_graph::fixed::{Calibration, FixedGraph, QuantiseOptions};
+use sordino_graph::ir::{Graph, Tensor};
+use sordino_graph::passes::simplify;
+use sordino_plan::{Forecast, Profile, TwoPartyPlan};
+use sordino_rewrite::report::Private;
+use sordino_rewrite::train::Samples;
+use std::collections::BTreeMap;
+
+/// Inputs that show ranges.
+const SAMPLES: usize = 64;
+
+/// What [`private`] is of. With exact truncation an identity costs nearly what a rectifier does.
+pub(super) const PROTOCOL: &str =
+    "twoparty: lattice ciphertexts, Ferret, truncation to within one unit of the last place";
+
+/// What one inference takes.
+pub(super) fn private(graph: &Graph, samples: &Samples, profile: &Profile) -> Result<Private> {
+    let forecast = forecast(&integers(graph, samples)?, SupplyChoice::Ferret)?;
+    let totals = forecast.totals();
+    let (offline, online) = (totals.offline, totals.online);
+    let wall = |link: &Link| forecast.time(profile, link).inference().wall;
+    Ok(Private {
+        bytes: offline.up + offline.down + online.up + online.down,
+        rounds: offline.rounds + online.rounds,
+        lan: wall(&Link::lan()),
+        wan: wall(&Link::wan()),
+    })
+}
+
+/// Bytes of an element of every layer of rectifiers, by its name. Transfers of Ferret come in batches that cannot be told
+/// apart by layer, so these are SoftSpoken's, which are in the same proportions.
+pub(super) fn bytes_per_rectifier(
+    graph: &Graph,
+    samples: &Samples,
+) -> Result<BTreeMap<String, f64>> {
+    let fixed = integers(graph, samples)?;
+    let Forecast::TwoParty(TwoPartyPlan { plan, .. }) =
+        forecast(&fixed, SupplyChoice::SoftSpoken(4))?
+    else {
+        return Ok(BTreeMap::new());
+    };
+    let layers = fixed.nodes.iter().zip(&plan.layers);
+    let each = layers.map(|(node, layer)| {
+        let bytes: u64 = [layer.offline, layer.online].iter().map(|c| c.up + c.down).sum();
+        let elements = fixed.edges[node.output.0 as usize].len().max(1);
+        (node.name.clone(), bytes as f64 / elements as f64)
+    });
+    Ok(each.collect())
+}
+
+fn integers(graph: &Graph, samples: &Samples) -> Result<FixedGraph> {
+    let mut graph = graph.clone();
+    simplify(&mut graph)?;
+    let inputs = (0..samples.len().min(SAMPLES))
+        .map(|i| Tensor::f32(samples.shape().to_vec(), samples.input(i).to_vec()))
+        .collect::<Result<Vec<_>, _>>();
+    let inputs = inputs.map_err(|e| failed(e.into()))?;
+    let calibration = Calibration::run(&graph, &inputs)?;
+    Ok(fewest_bits(&graph, &calibration, &inputs, &QuantiseOptions::default())?.model.graph)
+}
+
+fn forecast(graph: &FixedGraph, supply: SupplyChoice) -> Result<Forecast> {
+    let wish = Wish {
+        backend: BackendChoice::TwoParty,
+        supply,
+        reveal: Reveal::Logits,
+        truncation: Truncation::OneLsb,
+        linear: LinearChoice::Lattice,
+        winograd: true,
+    };
+    Ok(Forecast::two_party(graph, wish, 1)?)
+}
