@@ -8,7 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::model::Model;
 use crate::report::{Forecast, bytes};
 use anyhow::Result;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{CellAlignment, Table, TableStyle};
 use serde::Serialize;
@@ -21,6 +21,7 @@ use std::path::PathBuf;
 /// Networks and protocols to set beside this one.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Comparison")]
+#[command(group = ArgGroup::new("beside").args(["compare", "cryptflow2"]).multiple(true))]
 pub(super) struct CompareArgs {
     /// Set several networks side by side: products, rectifiers, parameters, and what each sends under CrypTFlow2
     /// and under twoparty, with and without Winograd's transforms
@@ -29,26 +30,29 @@ pub(super) struct CompareArgs {
     /// The other networks to compare
     #[arg(value_name = "MODEL", requires = "compare")]
     others: Vec<PathBuf>,
-    /// Bits of CrypTFlow2's ring and of fractions, as in 37,12, and `shared` if weights are secret-shared. Without
-    /// --compare: say what CrypTFlow2 would send, layer by layer, instead of a backend of Sordino's [default with
-    /// --compare: 37,12]
-    #[arg(long, value_name = "BITS,SCALE[,shared]", value_parser = deployment)]
+    /// Bits of CrypTFlow2's ring and of fractions, as in 37,12; then `shared` if weights are secret-shared, and
+    /// `winograd` to add its transform, which --compare does in a column of its own. Without --compare: say what
+    /// CrypTFlow2 would send, layer by layer, instead of a backend of Sordino's [default with --compare: 37,12]
+    #[arg(long, value_name = "BITS,SCALE[,shared][,winograd]", value_parser = deployment)]
     cryptflow2: Option<CryptFlow2>,
-    /// Print tables in Markdown
-    #[arg(long)]
+    /// Print these tables in Markdown
+    #[arg(long, requires = "beside", conflicts_with = "json")]
     markdown: bool,
 }
 
 fn deployment(text: &str) -> Result<CryptFlow2, String> {
-    let parts: Vec<&str> = text.split(',').collect();
-    let (held, [bits, scale]) = match parts[..] {
-        [bits, scale] => (Held::ByServer, [bits, scale]),
-        [bits, scale, "shared"] => (Held::InShares, [bits, scale]),
-        _ => return Err("use BITS,SCALE or BITS,SCALE,shared, as in 37,12".into()),
-    };
+    let usage = || "use BITS,SCALE, and shared or winograd after them, as in 37,12".to_owned();
     let number = |text: &str| text.parse::<u32>().map_err(|e| format!("'{text}': {e}"));
+    let mut parts = text.split(',');
+    let (Some(bits), Some(scale)) = (parts.next(), parts.next()) else { return Err(usage()) };
     let mut found = CryptFlow2::new(number(bits)?, number(scale)?).map_err(|e| e.to_string())?;
-    found.weights = held;
+    for part in parts {
+        match part {
+            "shared" => found.weights = Held::InShares,
+            "winograd" => found.winograd = true,
+            _ => return Err(usage()),
+        }
+    }
     Ok(found)
 }
 
@@ -70,7 +74,7 @@ impl CompareArgs {
         protocol: &ProtocolArgs,
         json: bool,
     ) -> Result<()> {
-        let deployment = match self.cryptflow2 {
+        let mut deployment = match self.cryptflow2 {
             Some(given) => given,
             None => CryptFlow2::new(37, 12)?,
         };
@@ -84,6 +88,7 @@ impl CompareArgs {
             one.model.clone_from(path);
             rows.push(Row::new(&one, quantise, protocol, deployment)?);
         }
+        deployment.winograd = false;
         if json { output::json(&rows) } else { self.rows(&rows, deployment) }
     }
 
@@ -110,7 +115,7 @@ impl CompareArgs {
         for l in baseline.layers.iter().chain([&total]) {
             table.add_row([
                 l.name.clone(),
-                l.kind.to_owned(),
+                l.tile.map_or_else(|| l.kind.to_owned(), |t| format!("{}, {t}x{t} tiles", l.kind)),
                 count(l.macs),
                 count(l.rectifiers),
                 size(l.linear),
@@ -171,7 +176,10 @@ fn said(deployment: CryptFlow2) -> String {
         Held::InShares => "weights in shares",
     };
     let (bits, scale) = (deployment.ring_bits(), deployment.scale());
-    format!("CrypTFlow2 by its cost model, {bits} bits, {scale} of them of fractions, {held}")
+    let winograd = if deployment.winograd { ", with Winograd's transform" } else { "" };
+    format!(
+        "CrypTFlow2 by its cost model, {bits} bits, {scale} of them of fractions, {held}{winograd}"
+    )
 }
 
 /// Predicted bytes of a session with one inference.

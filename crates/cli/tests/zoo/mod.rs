@@ -54,6 +54,10 @@ fn the_literature_is_priced_layer_by_layer() {
     assert_eq!(price("64,23,shared").div_ceil(1000), (2 * price("64,23")).div_ceil(1000));
     let table = ok(&["plan", &a, "--cryptflow2", "37,12"]);
     assert!(table.contains("max pool") && table.contains("weights: "), "{table}");
+    let squeeze = dir.path().join("squeeze.onnx").to_str().unwrap().to_owned();
+    ok(&["zoo", "squeezenet1.1", "--input", "96x96", "--classes", "5", "-o", &squeeze]);
+    let tiled = ok(&["plan", &squeeze, "--cryptflow2", "37,12,winograd"]);
+    assert!(tiled.contains("tiles") && tiled.contains("with Winograd's transform"), "{tiled}");
 }
 
 #[test]
@@ -63,7 +67,9 @@ fn wrong_networks_and_deployments_are_usage_errors() {
     fails(&["zoo", "resnet50", "--input", "8x8", "-o", "x.onnx"], 2, &["8 rows", "32 to 2048"]);
     fails(&["zoo", "resnet50", "--input", "8", "-o", "x.onnx"], 2, &["320x320"]);
     fails(&["plan", "a.onnx", "b.onnx"], 2, &["--compare"]);
+    fails(&["plan", "a.onnx", "--markdown"], 2, &["--compare"]);
     fails(&["plan", "a.onnx", "--cryptflow2", "37"], 2, &["BITS,SCALE"]);
+    fails(&["plan", "a.onnx", "--cryptflow2", "37,12,fast"], 2, &["BITS,SCALE"]);
     fails(&["plan", "a.onnx", "--cryptflow2", "37,19"], 2, &["19 fraction bits"]);
     assert!(ok(&["zoo"]).contains("densenet121"));
 }
