@@ -1,40 +1,33 @@
+use crate::{Forecast, Profile};
 use sordino_engine::session::{SupplyChoice, Wish};
 use sordino_engine::twoparty::{CostModel, Settings};
 use sordino_engine::{Error, Network, Role};
 use sordino_graph::fixed::FixedGraph;
 
-/// What transfers take to make.
-struct Rate {
-    supply: SupplyChoice,
-    /// Seconds of a session before the first.
-    setup: f64,
-    /// Seconds each, of the slower party.
-    each: f64,
-}
-
-/// Measured by `cargo bench -p sordino-ot --bench cot` on a core of 2.5 GHz with AVX-512 and AES-NI. Only what
-/// they are to each other and to the link matters.
-const RATES: [Rate; 4] = [
-    Rate { supply: SupplyChoice::SoftSpoken(2), setup: 0.0, each: 1.0 / 71e6 },
-    Rate { supply: SupplyChoice::SoftSpoken(4), setup: 0.0, each: 1.0 / 47e6 },
-    Rate { supply: SupplyChoice::SoftSpoken(8), setup: 0.0, each: 1.0 / 7.2e6 },
-    Rate { supply: SupplyChoice::Ferret, setup: 0.05, each: 1.0 / 25e6 },
+/// Supplies that pay on some link: SoftSpoken with k = 1 computes as much as with k = 2, and sends twice as much.
+const SUPPLIES: [SupplyChoice; 4] = [
+    SupplyChoice::SoftSpoken(2),
+    SupplyChoice::SoftSpoken(4),
+    SupplyChoice::SoftSpoken(8),
+    SupplyChoice::Ferret,
 ];
 
-/// The supply of transfers with which one inference over this link takes the least time: bytes over
-/// the rate, rounds over the round trip, and the computing that depends on the supply.
+/// The supply of transfers with which one session takes the least time over this link, between machines with this profile.
 ///
 /// # Errors
 /// When the two-party backend cannot run the network.
-pub fn supply(graph: &FixedGraph, wish: &Wish, link: &Network) -> Result<SupplyChoice, Error> {
+pub fn supply(
+    graph: &FixedGraph,
+    wish: &Wish,
+    link: &Network,
+    profile: &Profile,
+) -> Result<SupplyChoice, Error> {
     let any = CostModel::new(graph, &Settings::from(*wish), Role::Client)?;
     let mut best = (wish.supply, f64::INFINITY);
-    for Rate { supply, setup, each } in RATES {
+    for supply in SUPPLIES {
         let mut model = any.on_supply(supply)?;
         model.infer()?;
-        let (sent, made) = (model.meter().total(), model.transfers());
-        let time =
-            link.time(sent.rounds, sent.up + sent.down).as_secs_f64() + setup + made as f64 * each;
+        let time = Forecast::metered(graph, wish, &model).time(profile, link).session().wall;
         if time < best.1 {
             best = (supply, time);
         }
@@ -84,7 +77,11 @@ mod tests {
             linear: LinearChoice::Lattice,
             winograd: true,
         };
-        let on = |n, link: &str| supply(&relus(n), &wish, &link.parse().unwrap()).unwrap();
+        let profile = Profile::built_in().unwrap();
+        let on = |n, link: &str| {
+            let link = link.parse().unwrap();
+            supply(&relus(n), &wish, &link, &profile).unwrap()
+        };
         let soft_spoken = SupplyChoice::SoftSpoken;
         assert_eq!(on(1_000_000, "50us,40gbit"), soft_spoken(2));
         assert_eq!(on(1_000_000, "300us,3gbit"), soft_spoken(4));

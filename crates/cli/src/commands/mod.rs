@@ -12,6 +12,7 @@ mod keygen;
 mod output;
 mod plan;
 mod prepare;
+mod profile;
 mod protocol;
 mod quantise;
 mod rewrite;
@@ -48,6 +49,7 @@ enum Command {
     Eval(Box<eval::Eval>),
     Check(Box<check::Check>),
     Plan(Box<plan::PlanCommand>),
+    Profile(profile::ProfileCommand),
     Rewrite(Box<rewrite::Rewrite>),
     Zoo(zoo::Zoo),
     Keygen(keygen::Keygen),
@@ -72,6 +74,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Eval(c) => c.run(),
         Command::Check(c) => c.run(),
         Command::Plan(c) => c.run(),
+        Command::Profile(c) => c.run(),
         Command::Rewrite(c) => c.run(),
         Command::Zoo(c) => c.run(),
         Command::Keygen(c) => c.run(),

@@ -2,7 +2,6 @@
 
 use crate::exit::{Exit, Failure};
 use clap::{Args, ValueEnum};
-use sordino_engine::Backend;
 use sordino_engine::garbled::GarbledBackend;
 use sordino_engine::popcorn::PopcornBackend;
 use sordino_engine::session::{
@@ -10,6 +9,8 @@ use sordino_engine::session::{
     Terms, Truncation, Wish,
 };
 use sordino_engine::twoparty::TwoPartyBackend;
+use sordino_engine::{Backend, Error, Network};
+use sordino_graph::fixed::FixedGraph;
 use sordino_plan::Wanted;
 
 /// How the parties run the protocol.
@@ -132,6 +133,12 @@ fn supply(text: &str) -> Result<SupplyArg, String> {
     }
 }
 
+/// The supply that takes this machine the least time over a link.
+fn quickest(graph: &FixedGraph, wish: &Wish, link: &Network) -> Result<SupplyChoice, Error> {
+    let profile = super::profile::current().map_err(|e| Error::Config(format!("{e:#}")))?;
+    sordino_plan::supply(graph, wish, link, &profile)
+}
+
 impl ProtocolArgs {
     /// What is asked of a server.
     ///
@@ -139,7 +146,7 @@ impl ProtocolArgs {
     /// [`Exit::Usage`] for a choice that the backend does not have.
     pub(super) fn ask(&self, backend: BackendChoice) -> Result<Ask<'static>, Failure> {
         let open = self.supply == SupplyArg::Auto && backend == BackendChoice::TwoParty;
-        let choose: &Choose<'_> = &sordino_plan::supply;
+        let choose: &Choose<'_> = &quickest;
         Ok(Ask { wish: self.wish(backend)?, choose: open.then_some(choose) })
     }
 

@@ -6,7 +6,7 @@ mod progress;
 mod table;
 
 pub use garbled::GarbledReport;
-pub use process::{cpu_seconds, peak_bytes};
+pub use process::{cpu_seconds, peak_bytes, thread_seconds};
 pub use progress::{Garbling, Watch};
 pub use sordino_plan::Forecast;
 pub use table::{bytes, counted, seconds};

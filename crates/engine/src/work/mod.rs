@@ -7,8 +7,8 @@
 mod tests;
 mod unit;
 
-pub(crate) use unit::{RANDOMISING, paillier};
-pub use unit::{Stage, Unit};
+pub(crate) use unit::paillier;
+pub use unit::{RANDOMISING, Stage, Unit};
 
 use sordino_wire::{Meter, Phase, Role};
 use std::collections::BTreeMap;

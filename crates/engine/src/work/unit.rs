@@ -184,4 +184,4 @@ pub(crate) fn paillier(strength: Strength) -> Paillier {
 }
 
 /// Products modulo n^2 that an encryption of zero takes who does not own the key.
-pub(crate) const RANDOMISING: usize = 96;
+pub const RANDOMISING: usize = 96;
