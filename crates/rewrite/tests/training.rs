@@ -5,7 +5,9 @@
 mod common;
 
 use common::{Build, noise};
-use sordino_graph::ir::{Graph, Op, Unary, ValueId, Window};
+use sordino_graph::ir::{Graph, Op, Tensor, Unary, ValueId, Window};
+use sordino_graph::{float, load, onnx};
+use sordino_rewrite::polynomial::{Start, polynomial_relus, settle};
 use sordino_rewrite::train::{
     Augment, Distillation, Rule, Samples, Schedule, Settings, Trainer, evaluate,
 };
@@ -237,4 +239,65 @@ fn data_and_settings_that_do_not_fit_are_refused() {
         let refused = Trainer::new(network(), None, &samples, wrong.clone());
         assert!(matches!(refused, Err(Error::Config(_))), "{wrong:?}");
     }
+}
+
+fn outputs(graph: &Graph, samples: &Samples) -> Vec<f32> {
+    let one = |i| {
+        let input = Tensor::f32(SHAPE.to_vec(), samples.input(i).to_vec()).unwrap();
+        float::run(graph, &[input]).unwrap()[0].as_f32().unwrap().to_vec()
+    };
+    (0..samples.len()).flat_map(one).collect()
+}
+
+#[test]
+fn polynomials_train_in_the_place_of_rectifiers() {
+    let samples = stripes(200, 1);
+    let inputs: Vec<Tensor> =
+        (0..20).map(|i| Tensor::f32(SHAPE.to_vec(), samples.input(i).to_vec()).unwrap()).collect();
+    let original = network().to_graph().unwrap();
+    let with = |start| {
+        let mut graph = original.clone();
+        let polynomials = polynomial_relus(&mut graph, &|_| true, start, &inputs).unwrap();
+        (graph, polynomials)
+    };
+    // The identity is no rectifier at all.
+    let (identity, _) = with(Start::Identity);
+    let mut linear = original.clone();
+    let relu = linear.nodes.iter_mut().find(|n| n.op == Op::Unary(Unary::Relu)).unwrap();
+    relu.op = Op::Reshape { shape: vec![1, 8, 6, 6] };
+    assert_eq!(outputs(&identity, &samples), outputs(&linear, &samples));
+    // What is fitted is nearer to the rectifier, and trains.
+    let (graph, polynomials) = with(Start::Fitted);
+    let off = |graph: &Graph| {
+        let (got, want) = (outputs(graph, &samples), outputs(&original, &samples));
+        got.iter().zip(&want).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>()
+    };
+    assert!(off(&graph) < 0.2 * off(&identity), "{} {}", off(&graph), off(&identity));
+    let mut network = Network::new(graph, &Device::flex()).unwrap();
+    network.train_polynomials(&polynomials).unwrap();
+    let coefficients =
+        |network: &Network| polynomials[0].coefficients.map(|id| network.read(id).unwrap()[0]);
+    let before = coefficients(&network);
+    let settings = Settings { epochs: 8, clip: Some(1.0), ..settings() };
+    let mut trainer = Trainer::new(network, None, &samples, settings).unwrap();
+    while !trainer.is_done() {
+        trainer.advance().unwrap();
+    }
+    let network = trainer.into_network();
+    assert!(coefficients(&network).iter().zip(before).all(|(a, b)| *a != b));
+    let score = evaluate(&network, &stripes(100, 2), 32).unwrap();
+    assert!(score.right >= 95, "{score:?}");
+    // What is written computes it with three constants.
+    let mut settled = network.to_graph().unwrap();
+    let want = outputs(&settled, &samples);
+    settle(&mut settled, &polynomials).unwrap();
+    assert!(settle(&mut settled, &polynomials).is_err());
+    let read = load(&onnx::export(&settled).unwrap()).unwrap();
+    assert_eq!(outputs(&read, &samples), want);
+    let binary = |n: &&sordino_graph::ir::Node| matches!(n.op, Op::Binary(_));
+    assert_eq!(read.nodes.iter().filter(binary).count(), 4);
+    let refused = polynomial_relus(&mut original.clone(), &|_| false, Start::Identity, &[]);
+    assert!(refused.unwrap_err().to_string().contains("n2"));
+    let refused = polynomial_relus(&mut original.clone(), &|_| true, Start::Fitted, &[]);
+    assert!(matches!(refused, Err(Error::Data(_))));
 }

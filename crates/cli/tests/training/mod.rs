@@ -180,6 +180,39 @@ fn linear_layers_left_without_relus_are_merged() {
     assert!(eval[1]["same_as_float"].as_u64().unwrap() >= 62, "{eval}");
 }
 
+#[test]
+fn polynomials_take_the_place_of_relus() {
+    let dir = TempDir::new().unwrap();
+    let (model, data, out) = (model(), drawn(), dir.path().join("out.onnx"));
+    let mut args = vec!["rewrite", "polynomial", text(&model), "-o", text(&out)];
+    args.extend(["--data", text(&data), "--test", text(&data), "--epochs", "12"]);
+    args.extend(["--batch", "16", "--rule", "adam", "--rate", "0.001"]);
+    let said = ok(&args);
+    let graph = sordino_graph::load(&fs::read(&out).unwrap()).unwrap();
+    assert_eq!(relus(&graph), 0);
+    // In fixed point as in floats, and in private as in fixed point.
+    let eval = ["eval", text(&out), "--data", text(&data), "--json"];
+    let eval: serde_json::Value = serde_json::from_str(&ok(&eval)).unwrap();
+    assert!(eval[0]["correct"].as_u64().unwrap() >= 60, "{eval} {said}");
+    assert!(eval[1]["same_as_float"].as_u64().unwrap() >= 62, "{eval}");
+    let picture = digits("images").join("3.png");
+    let run = |backend| {
+        let calibrate = ["--calibrate", text(&data), "--json"];
+        let run = ["run", text(&out), text(&picture), "--backend", backend];
+        let said = ok(&[&run[..], &calibrate].concat());
+        let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+        answer["predictions"][0]["top"].clone()
+    };
+    let clear = run("clear");
+    assert_eq!((&clear[0]["class"], run("twoparty")), (&3.into(), clear.clone()));
+    // Some of them only, and none that there is not.
+    let named = ["--layers", "relu1,relu3", "--force"];
+    ok(&[&args[..], &named].concat());
+    let graph = sordino_graph::load(&fs::read(&out).unwrap()).unwrap();
+    assert_eq!(relus(&graph), 1024);
+    fails(&[&args[..], &["--layers", "relu9", "--force"]].concat(), 2, &["relu9", "relu1, relu2"]);
+}
+
 /// Elements that a network rectifies.
 fn relus(graph: &sordino_graph::ir::Graph) -> usize {
     use sordino_graph::ir::{Op, Unary};

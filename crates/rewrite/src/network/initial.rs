@@ -21,7 +21,7 @@ impl Network {
                 }
                 Role::Bias | Role::Shift => vec![0.0; n],
                 Role::Scale => vec![1.0; n],
-                Role::Slope => continue,
+                Role::Slope | Role::Coefficient => continue,
             };
             self.write(parameter.value, values)?;
         }

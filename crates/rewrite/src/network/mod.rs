@@ -176,6 +176,17 @@ impl Network {
         self.constants[value.0] = Some(tensor);
     }
 
+    /// Makes a constant a parameter.
+    pub(crate) fn train_also(&mut self, value: ValueId, role: Role) -> Result<(), Error> {
+        let name = || format!("'{}' is no float constant", self.graph.value(value).name);
+        self.constants[value.0].as_ref().ok_or_else(|| Error::Config(name()))?;
+        let at = self.parameters.partition_point(|p| p.value < value);
+        if self.parameters.get(at).is_none_or(|p| p.value != value) {
+            self.parameters.insert(at, Parameter { value, role, trained: true });
+        }
+        Ok(())
+    }
+
     /// Whether the scores depend on a parameter that is trained.
     pub(crate) fn is_trainable(&self) -> bool {
         let logits = self.logits().0;

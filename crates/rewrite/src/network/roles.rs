@@ -15,6 +15,8 @@ pub enum Role {
     Shift,
     /// Slopes of a parametric rectifier for negative operands.
     Slope,
+    /// Coefficient of a polynomial.
+    Coefficient,
 }
 
 /// The parameters of a graph. A constant that several nodes read has the first one's role.

@@ -2,8 +2,37 @@
 
 use crate::exit::{Exit, Failure};
 use anyhow::{Context, Result};
+use clap::Args;
 use sordino_rewrite::{Error, file};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where a rewritten network goes.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// File for the network, as ONNX; MODEL.toml is copied beside it
+    #[arg(short, long, value_name = "FILE")]
+    out: PathBuf,
+    /// Overwrite FILE
+    #[arg(long)]
+    force: bool,
+}
+
+impl Target {
+    /// Refuses what is there, and a place that cannot be written: now, not after hours.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.out.exists() && !self.force {
+            let text = format!("{} exists; --force overwrites it", self.out.display());
+            return Err(Failure::new(Exit::Usage, text).into());
+        }
+        file::check_writable(&self.out).map_err(failed)
+    }
+
+    /// Writes the network, and how its inputs are prepared as it is known of `model`.
+    pub(super) fn write(&self, model: &Path, bytes: &[u8]) -> Result<()> {
+        write(&self.out, bytes)?;
+        copy_settings(model, &self.out, self.force)
+    }
+}
 
 /// Writes a file, all of it or none.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -47,7 +76,6 @@ mod tests {
     use super::*;
     use crate::commands::output;
     use std::io;
-    use std::path::PathBuf;
 
     #[test]
     fn errors_keep_their_kind() {

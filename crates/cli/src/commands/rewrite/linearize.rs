@@ -1,4 +1,4 @@
-use super::files::{failed, write};
+use super::files::{copy_settings, failed, write};
 use super::private::{PROTOCOL, bytes_per_rectifier, private};
 use super::training::{Loaded, Recipe, Report, Sources};
 use crate::commands::{forecast, output};
@@ -280,7 +280,7 @@ impl Linearize {
         let file = self.out.join(file);
         let graph = bare(&network)?;
         write(&file, &export(&graph)?)?;
-        self.sources.copy_settings(&file, true)?;
+        copy_settings(self.sources.file(), &file, true)?;
         let scores = loaded.scores(&network)?;
         output::line(format!("{relus:>9} ReLUs  {}", loaded.describe(&scores)))?;
         let layers = LayerLeft::of(&network, &masks).map_err(failed)?;

@@ -1,9 +1,11 @@
 //! `sordino rewrite`: networks that are cheaper to run privately, one file for each family of
 //! tools.
 
+mod checkpoints;
 mod compress;
 mod files;
 mod linearize;
+mod polynomial;
 mod private;
 mod train;
 mod training;
@@ -22,6 +24,7 @@ pub(super) struct Rewrite {
 enum Tool {
     Train(Box<train::Train>),
     Linearize(Box<linearize::Linearize>),
+    Polynomial(Box<polynomial::Polynomial>),
     Prune(Box<compress::Prune>),
     Cluster(Box<compress::Cluster>),
     Ternary(Box<compress::Ternary>),
@@ -34,6 +37,7 @@ impl Rewrite {
         match &self.tool {
             Tool::Train(c) => c.run(),
             Tool::Linearize(c) => c.run(),
+            Tool::Polynomial(c) => c.run(),
             Tool::Prune(c) => c.run(),
             Tool::Cluster(c) => c.run(),
             Tool::Ternary(c) => c.run(),

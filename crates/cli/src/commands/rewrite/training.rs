@@ -1,7 +1,8 @@
 //! What the tools that train have in common: samples, recipes, progress, results.
 
-use super::files::{copy_settings, failed};
+use super::files::failed;
 use crate::commands::args::{self, ModelArgs};
+use crate::commands::output;
 use crate::data::Sample;
 use crate::exit::{Exit, Failure};
 use crate::image::Channels;
@@ -17,8 +18,8 @@ use sordino_rewrite::{Device, Network, unfold_batch_norms};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Samples on which statistics of normalisations put back are measured.
-const UNFOLD_SAMPLES: usize = 256;
+/// Samples that values between layers are measured on.
+const MEASURED: usize = 256;
 /// Samples classified at once.
 const EVALUATE_BATCH: usize = 100;
 
@@ -95,9 +96,9 @@ impl Sources {
         Ok(Loaded { name, network, train, tests, channels_last, border })
     }
 
-    /// A network trained goes on taking the same inputs.
-    pub(super) fn copy_settings(&self, out: &Path, force: bool) -> Result<()> {
-        copy_settings(&self.model.model, out, force)
+    /// The model's file.
+    pub(super) fn file(&self) -> &Path {
+        &self.model.model
     }
 
     fn read(
@@ -123,14 +124,16 @@ impl Sources {
     }
 
     fn unfold(&self, graph: &mut Graph, train: &Samples) -> Result<()> {
-        let shape = train.shape().to_vec();
-        let inputs = (0..train.len().min(UNFOLD_SAMPLES))
-            .map(|i| Tensor::f32(shape.clone(), train.input(i).to_vec()))
-            .collect::<Result<Vec<_>, _>>()?;
-        let n = unfold_batch_norms(graph, &inputs).map_err(failed)?;
+        let n = unfold_batch_norms(graph, &first(train)?).map_err(failed)?;
         eprintln!("put back {n} batch normalisations");
         Ok(())
     }
+}
+
+/// The samples that values between layers are measured on.
+pub(super) fn first(samples: &Samples) -> Result<Vec<Tensor>> {
+    let one = |i| Ok(Tensor::f32(samples.shape().to_vec(), samples.input(i).to_vec())?);
+    (0..samples.len().min(MEASURED)).map(one).collect()
 }
 
 /// Order of axes, and what moves in where a picture moves: black.
@@ -156,6 +159,12 @@ impl Loaded {
     pub(super) fn scores(&self, network: &Network) -> Result<Vec<Score>> {
         let scores = self.tests.iter().map(|t| evaluate(network, &t.samples, EVALUATE_BATCH));
         scores.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    /// Measures a network on every test set, and prints it.
+    pub(super) fn print(&self, network: &Network) -> Result<()> {
+        let scores = self.scores(network)?;
+        if scores.is_empty() { Ok(()) } else { output::line(self.describe(&scores)) }
     }
 
     /// The same in words.

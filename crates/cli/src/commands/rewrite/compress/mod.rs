@@ -2,11 +2,10 @@
 
 mod findings;
 
-use super::files::{copy_settings, failed, write};
+use super::files::{Target, failed};
 use crate::commands::args::{self, ModelArgs};
 use crate::commands::output;
 use crate::commands::quantise::QuantiseArgs;
-use crate::exit::{Exit, Failure};
 use crate::model::Model;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -21,12 +20,8 @@ use std::path::PathBuf;
 struct Common {
     #[command(flatten)]
     model: ModelArgs,
-    /// File for the compressed network; MODEL.toml is copied beside it
-    #[arg(short, long, value_name = "FILE")]
-    out: PathBuf,
-    /// Overwrite FILE
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    target: Target,
     /// Leave these layers as they are
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     except: Vec<String>,
@@ -177,10 +172,7 @@ impl Common {
     fn run(&self, method: Method) -> Result<()> {
         self.quantise.check([])?;
         let act_bits = self.quantise.act_bits()?;
-        if self.out.exists() && !self.force {
-            let text = format!("{} exists; --force overwrites it", self.out.display());
-            return Err(Failure::new(Exit::Usage, text).into());
-        }
+        self.target.check()?;
         let before = self.model.load()?;
         let mut graph = before.graph.clone();
         let settings = Settings { except: self.except.clone(), grid_bits: self.grid_bits, method };
@@ -193,8 +185,7 @@ impl Common {
         let bytes = export(&graph)?;
         let (prepare, classes) = (before.prepare.clone(), before.classes.clone());
         let after = Model { name: before.name.clone(), graph, prepare, classes };
-        write(&self.out, &bytes)?;
-        copy_settings(&self.model.model, &self.out, self.force)?;
+        self.target.write(&self.model.model, &bytes)?;
         let findings = Findings::new(self, [&before, &after], act_bits, adapted, bytes.len())?;
         if self.json { output::json(&findings) } else { findings.print() }
     }
