@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
-use super::compare::{divide, drelu, millionaires, relu, truncate};
+use super::compare::{divide, drelu, larger_with_index, millionaires, relu, truncate};
 use super::product::{Convolution, Matrices};
 use super::*;
+use sordino_graph::ir::{DType, Node, Op, Unary, Value, ValueId};
 use sordino_graph::load;
 use sordino_graph::zoo::{ImageNet, Sizes, imagenet_unmeasured};
 
@@ -151,6 +152,69 @@ fn batch_normalisations_are_folded_or_cost_products() {
     let dense = network(ImageNet::DenseNet121, |s| s.input = [3, 32, 32]);
     let left = folded.price(&dense).unwrap();
     assert_eq!(left.layers.iter().filter(|l| l.kind == "scaling").count(), 62);
+}
+
+/// Operators one after another on ten numbers.
+fn chain(ops: &[(Op, usize)]) -> Graph {
+    let value = |i: usize, n: usize| Value {
+        name: format!("v{i}"),
+        dtype: DType::F32,
+        shape: vec![1, n],
+        constant: None,
+    };
+    let node = |(i, (op, _)): (usize, &(Op, usize))| Node {
+        name: format!("n{i}"),
+        op: op.clone(),
+        inputs: vec![Some(ValueId(i))],
+        outputs: vec![ValueId(i + 1)],
+    };
+    let sizes = std::iter::once(10).chain(ops.iter().map(|o| o.1));
+    Graph {
+        name: "chain".into(),
+        opset: 13,
+        inputs: vec![ValueId(0)],
+        outputs: vec![ValueId(ops.len())],
+        nodes: ops.iter().enumerate().map(node).collect(),
+        values: sizes.enumerate().map(|(i, n)| value(i, n)).collect(),
+    }
+}
+
+#[test]
+fn activations_are_so_many_rectifiers() {
+    let plain = CryptFlow2::new(37, 12).unwrap();
+    let total = |op| plain.price(&chain(&[(op, 10)])).unwrap().total();
+    let [once, twice] = [1, 2].map(|n| relu(37, 4).times(10 * n).bytes());
+    let dropped = truncate(37, 12, true, 4).times(10).bytes();
+    let plain_relu = total(Op::Unary(Unary::Relu));
+    assert_eq!((plain_relu.activation, plain_relu.truncation), (once, 0));
+    assert_eq!(plain_relu.rounds, relu(37, 4).rounds);
+    let six = total(Op::Unary(Unary::Clip { lo: 0.0, hi: 6.0 }));
+    assert_eq!((six.activation, six.rectifiers, six.truncation), (twice, 20, 0));
+    let gate = total(Op::Unary(Unary::HardSigmoid { alpha: 0.2, beta: 0.5 }));
+    assert_eq!((gate.activation, gate.truncation, gate.linear), (twice, dropped, 0));
+    let swish = total(Op::Unary(Unary::HardSwish));
+    let product = (2u64 * 10 * (37 * 128 + 37 * 38 / 2)).div_ceil(8);
+    assert_eq!((swish.activation, swish.truncation), (twice, dropped));
+    assert_eq!(swish.linear, product);
+    // A product is truncated once it is read.
+    let read = chain(&[(Op::Unary(Unary::HardSwish), 10), (Op::Unary(Unary::HardSwish), 10)]);
+    let whole = truncate(37, 12, false, 4).times(10).bytes();
+    assert_eq!(plain.price(&read).unwrap().total().truncation, 2 * dropped + whole);
+}
+
+#[test]
+fn the_last_function_is_the_clients() {
+    let plain = CryptFlow2::new(37, 12).unwrap();
+    let soft = || Op::Softmax { axis: 1, flatten: false, log: false };
+    assert_eq!(plain.price(&chain(&[(soft(), 10)])).unwrap().layers, []);
+    let inside = chain(&[(Op::Unary(Unary::Sigmoid), 10), (Op::Unary(Unary::Relu), 10)]);
+    let why = plain.price(&inside).unwrap_err().to_string();
+    assert!(why.contains("Sigmoid") && why.contains("n0"), "{why}");
+    let best = Op::ArgMax { axis: 1, keep_dims: true, select_last: false };
+    let layer = plain.price(&chain(&[(best, 1)])).unwrap().total();
+    let node = larger_with_index(37, 4);
+    assert_eq!(layer.pool, node.times(9).bytes());
+    assert_eq!(layer.rounds, 4 * node.rounds);
 }
 
 #[test]
