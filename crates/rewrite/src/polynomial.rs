@@ -1,5 +1,5 @@
-//! Rectifiers that become polynomials of the second degree, which take one product of secrets and no
-//! comparison.
+//! Rectifiers that become polynomials of the second degree, which take one product of secrets and
+//! no comparison.
 //!
 //! A rectifier becomes `a x^2 + b x + c` with three trained numbers for its layer, as X^2act in
 //! PolyMPCNet (Peng et al., 2022, later PASNet, DAC 2023), which trains `a` as `w / sqrt(n)` for a

@@ -72,8 +72,8 @@ pub struct Point {
 /// met; errors of training.
 ///
 /// *Cost*: steps of training until the smallest budget is met, at most those of [`Search::soft`],
-/// and those of [`Search::hard`] for each budget; memory for a copy of the network, and for one more of
-/// the original where it is distilled from.
+/// and those of [`Search::hard`] for each budget; memory for a copy of the network, and for one
+/// more of the original where it is distilled from.
 pub fn linearise(
     original: &Network,
     samples: &Samples,

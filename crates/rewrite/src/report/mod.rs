@@ -105,8 +105,8 @@ fn places(slopes: &[f32], h: usize, w: usize) -> Vec<Vec<f32>> {
 }
 
 impl Curve {
-    /// A table with a header: how rectifiers were chosen, how many were asked for and are left, what a
-    /// private inference takes, and for each test set the right ones, all, and percent.
+    /// A table with a header: how rectifiers were chosen, how many were asked for and are left,
+    /// what a private inference takes, and for each test set the right ones, all, and percent.
     pub fn csv(&self) -> String {
         let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
         let mut out = String::from("choice,budget,relus,bytes,rounds,lan s,wan s");

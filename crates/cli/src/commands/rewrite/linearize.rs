@@ -30,8 +30,8 @@ pub(super) struct Linearize {
     /// ReLUs to keep: numbers, or shares such as 12.5%; one network is written for each
     #[arg(long, value_name = "N|X%,…", value_delimiter = ',', required = true)]
     relus: Vec<Budget>,
-    /// Folder for the networks, MODEL-relus-N.onnx with a copy of MODEL.toml each, and what is known of them: MODEL-relus.json,
-    /// .csv and .html
+    /// Folder for the networks, MODEL-relus-N.onnx with a copy of MODEL.toml each, and what is
+    /// known of them: MODEL-relus.json, .csv and .html
     #[arg(short, long, value_name = "FOLDER")]
     out: PathBuf,
     /// What is decided on at once
@@ -306,8 +306,8 @@ fn worth(work: Work) -> f64 {
     work.products as f64 + 4.0 * work.elements as f64
 }
 
-/// The network to be written: layers that are all rectified, or not at all, lose their mask, and linear layers with
-/// nothing between them are one where that is cheaper.
+/// The network to be written: layers that are all rectified, or not at all, lose their mask, and
+/// linear layers with nothing between them are one where that is cheaper.
 fn bare(network: &Network) -> Result<Graph> {
     let mut graph = network.to_graph().map_err(failed)?;
     tidy(&mut graph).map_err(failed)?;

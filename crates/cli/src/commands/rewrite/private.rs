@@ -36,8 +36,9 @@ pub(super) fn private(graph: &Graph, samples: &Samples, profile: &Profile) -> Re
     })
 }
 
-/// Bytes of an element of every layer of rectifiers, by its name. Transfers of Ferret come in batches that cannot be told
-/// apart by layer, so these are SoftSpoken's, which are in the same proportions.
+/// Bytes of an element of every layer of rectifiers, by its name. Transfers of Ferret come in
+/// batches that cannot be told apart by layer, so these are SoftSpoken's, which are in the same
+/// proportions.
 pub(super) fn bytes_per_rectifier(
     graph: &Graph,
     samples: &Samples,

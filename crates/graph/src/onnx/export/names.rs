@@ -11,8 +11,8 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Values keep their names where those are unique. Of several with the same name an input of the
-    /// graph keeps it, else an output, else the first.
+    /// Values keep their names where those are unique. Of several with the same name an input of
+    /// the graph keeps it, else an output, else the first.
     pub(super) fn new(graph: &Graph) -> Self {
         let count = graph.values.len();
         let of = vec![String::new(); count];
