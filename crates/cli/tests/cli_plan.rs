@@ -135,6 +135,10 @@ fn recommendations_follow_what_is_asked() {
     assert!(sent(&far).iter().sum::<u64>() < sent(&near).iter().sum::<u64>());
     let accepting = ["--threat", "malicious-server", "--accept", "weights,112-bit"];
     assert_eq!(best(&accepting)["backend"], "garbled");
+    // Few rounds, many bytes.
+    let patient = best(&["--network", "5s,10gbit", "--accept", "112-bit"]);
+    assert_eq!(patient["settings"]["nonlinear"], "garbled");
+    assert!(patient["commands"]["serve"].as_str().unwrap().contains("--nonlinear garbled"));
     assert_eq!(best(&accepting[..2]), Value::Null);
     let prepared = best(&["--minimise", "online", "--accept", "one-lsb"]);
     assert!(prepared["commands"]["prepare"].as_str().unwrap().contains("sordino prepare"));

@@ -8,7 +8,6 @@ use sordino_engine::Error;
 use sordino_engine::garbled::Circuit;
 use sordino_engine::session::Wish;
 use sordino_graph::fixed::FixedModel;
-use sordino_plan::Profile;
 
 /// What a backend will send for these integers, with so many images at once.
 pub(super) fn of(
@@ -21,14 +20,6 @@ pub(super) fn of(
         Private::Garbled => Ok(Forecast::garbled(&Circuit::new(fixed)?)),
         _ => Forecast::public(&fixed.graph, wish, images),
     }
-}
-
-/// How fast parties compute.
-///
-/// # Errors
-/// None but for a broken build.
-pub(super) fn profile() -> Result<Profile> {
-    Ok(Profile::built_in()?)
 }
 
 /// A network's integers, calibrated on the samples of the options or else on noise; and on what.

@@ -8,7 +8,7 @@ use super::args::ModelArgs;
 use super::compare::CompareArgs;
 use super::protocol::{Private, ProtocolArgs};
 use super::quantise::QuantiseArgs;
-use super::{forecast, output};
+use super::{forecast, output, profile};
 use crate::report::{Forecast, Watch, bytes, counted};
 use aim::AimArgs;
 use anyhow::{Context, Result};
@@ -94,7 +94,7 @@ impl PlanCommand {
             survey,
             &self.aim,
             self.aim.accepted(&wanted),
-            forecast::profile()?,
+            profile::current()?,
             |candidate| Commands::of(candidate, &self.model, &self.quantise, &wanted, prepare),
         );
         if let Some(file) = &self.html {

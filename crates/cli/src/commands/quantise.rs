@@ -139,6 +139,11 @@ impl QuantiseArgs {
         }
     }
 
+    /// The same with tables on shares for twoparty's activations.
+    pub(super) fn on_tables(&self) -> Self {
+        Self { nonlinear: NonlinearArg::Garbled, ..self.clone() }
+    }
+
     /// The same on a command line of a backend, which may be told more about the bits of activations. Without samples,
     /// a place is left for them.
     pub(super) fn words(&self, garbled: bool, act_bits: Option<u32>) -> Vec<String> {

@@ -73,6 +73,9 @@ pub struct Settings {
     /// Where transfers come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supply: Option<String>,
+    /// How activations are computed, if not by comparisons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonlinear: Option<&'static str>,
     /// How fraction bits are dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncation: Option<&'static str>,
@@ -96,6 +99,7 @@ impl Settings {
             }),
             winograd: (two_party && on_transfers).then_some(wish.winograd),
             supply: two_party.then(|| wish.supply.to_string()),
+            nonlinear: None,
             truncation: Some(match wish.truncation {
                 Truncation::Exact => "exact",
                 Truncation::OneLsb => "one-lsb",
@@ -112,6 +116,7 @@ impl Settings {
             _ => l.to_owned(),
         }));
         words.extend(self.supply.clone());
+        words.extend(self.nonlinear.map(|how| format!("{how} tables")));
         words.extend(self.truncation.map(str::to_owned));
         words.extend(self.act_bits.map(|bits| format!("{bits}-bit activations")));
         words.join(", ")

@@ -44,6 +44,30 @@ impl Candidates {
         }
     }
 
+    /// The same for a graph whose activations are tables: they are garbled on shares, have no truncation of their own,
+    /// and are as secure as the offsets of their labels.
+    pub fn two_party_on_tables(
+        &mut self,
+        graph: &FixedGraph,
+        wanted: &Wanted,
+        progress: &mut OnCandidate<'_>,
+    ) {
+        let (possible, refused) = (self.possible.len(), self.refused.len());
+        let wanted = Wanted { truncation: Some(Truncation::Exact), ..*wanted };
+        self.two_party(graph, &wanted, progress);
+        for candidate in &mut self.possible[possible..] {
+            candidate.settings.nonlinear = Some("garbled");
+            candidate.settings.truncation = None;
+            candidate.security_bits = candidate.security_bits.min(112);
+            if !candidate.concessions.contains(&Concession::Bits112) {
+                candidate.concessions.push(Concession::Bits112);
+            }
+        }
+        for refused in &mut self.refused[refused..] {
+            refused.settings += ", garbled tables";
+        }
+    }
+
     /// Adds every way for one kind of linear layers. `layouts` is a model that knows the layouts of ciphertexts, if there
     /// is one yet.
     fn on_linear<'a>(

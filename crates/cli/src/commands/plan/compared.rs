@@ -197,6 +197,16 @@ impl Compared {
         Some((way, self.value_of(way, ranking.estimates.get(best)?)))
     }
 
+    /// What is made small, at the head of a column.
+    pub(super) fn column(&self) -> &'static str {
+        match self.minimise {
+            Objective::Bytes => "bytes",
+            Objective::Latency => "wall",
+            Objective::Cpu => "processor",
+            Objective::Online => "online",
+        }
+    }
+
     /// What is made small, in words.
     pub(super) fn goal(&self) -> &'static str {
         match self.minimise {

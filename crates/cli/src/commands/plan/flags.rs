@@ -58,8 +58,11 @@ impl Commands {
 fn served(candidate: &Candidate) -> Vec<String> {
     match candidate.wish.backend {
         BackendChoice::TwoParty => {
-            let paillier = candidate.settings.linear.is_some_and(|l| l.starts_with("paillier"));
-            if paillier { words(["--paillier"]) } else { Vec::new() }
+            let settings = &candidate.settings;
+            let paillier = settings.linear.is_some_and(|l| l.starts_with("paillier"));
+            let paillier = if paillier { words(["--paillier"]) } else { Vec::new() };
+            let nonlinear = settings.nonlinear.map(|how| words(["--nonlinear", how]));
+            [paillier, nonlinear.unwrap_or_default()].concat()
         }
         BackendChoice::Garbled => words(["--backend", "garbled"]),
         BackendChoice::Popcorn(_) if candidate.backend == "popcorn" => {

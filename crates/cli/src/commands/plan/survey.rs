@@ -10,6 +10,7 @@ use crate::report::Watch;
 use crate::residue::ACT_BITS;
 use anyhow::Result;
 use serde::Serialize;
+use sordino_engine::session::Truncation;
 use sordino_graph::fixed::{FixedGraph, FixedNode};
 use sordino_plan::cryptflow2::{CryptFlow2, LayerPrice};
 use sordino_plan::{Candidates, Group, Wanted};
@@ -63,6 +64,10 @@ impl Survey {
         };
         survey.in_literature(model)?;
         survey.in_rings(model, quantise, act_bits, wanted, watch);
+        // Tables have no truncation to choose.
+        if wanted.truncation != Some(Truncation::OneLsb) {
+            survey.on_tables(model, &quantise.on_tables(), act_bits, wanted, watch);
+        }
         survey.in_residues(model, quantise, act_bits, wanted, watch);
         watch.stop();
         if survey.candidates.possible.is_empty() {
@@ -120,6 +125,30 @@ impl Survey {
                     watch.step(done as u64, of as u64, &format!("popcorn: {what}"));
                 };
                 self.candidates.popcorn(graph, wanted, &mut on);
+            }
+        }
+    }
+
+    /// Two parties with garbled tables on shares.
+    fn on_tables(
+        &mut self,
+        model: &Model,
+        quantise: &QuantiseArgs,
+        act_bits: Option<u32>,
+        wanted: &Wanted,
+        watch: &mut Watch,
+    ) {
+        watch.step(1, BACKENDS as u64, "integers for tables on shares");
+        match forecast::integers(quantise, model, Private::Twoparty, act_bits) {
+            Err(why) => {
+                let name = Private::Twoparty.backend().name();
+                self.candidates.refuse(name, "garbled tables".into(), format!("{why:#}"));
+            }
+            Ok((fixed, _)) => {
+                let mut on = |done, of, what: &str| {
+                    watch.step(done as u64, of as u64, &format!("twoparty on tables: {what}"));
+                };
+                self.candidates.two_party_on_tables(&fixed.model.graph, wanted, &mut on);
             }
         }
     }

@@ -51,7 +51,7 @@ impl ProfileCommand {
         output::line(profile.describe())?;
         output::line(format!(
             "{} in {:.0} s, written to {}",
-            counted(observed.len(), "measurement"),
+            counted(observed.len() as u64, "measurement"),
             start.elapsed().as_secs_f64(),
             path.display()
         ))

@@ -1,7 +1,7 @@
 use super::files::{copy_settings, failed, write};
 use super::private::{PROTOCOL, bytes_per_rectifier, private};
 use super::training::{Loaded, Recipe, Report, Sources};
-use crate::commands::{forecast, output};
+use crate::commands::{output, profile};
 use crate::exit::{Exit, Failure};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -164,7 +164,7 @@ impl Linearize {
         let scores = loaded.scores(original)?;
         output::line(format!("{all:>9} ReLUs  {}", loaded.describe(&scores)))?;
         let network = Network::new(masked, original.device()).map_err(failed)?;
-        let profile = forecast::profile()?;
+        let profile = profile::current()?;
         let unmasked = original.to_graph().map_err(failed)?;
         let bytes = match self.weigh {
             WeighArg::Relus => None,

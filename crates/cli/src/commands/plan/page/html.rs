@@ -59,6 +59,12 @@ impl Row<'_> {
         self
     }
 
+    /// A cell of text that should not break often.
+    pub(super) fn wide(&mut self, text: &str) -> &mut Self {
+        *self.0 += &format!("<td class=\"w\">{}</td>", escaped(text));
+        self
+    }
+
     /// A cell of a number: what it sorts by, and how it reads.
     pub(super) fn number(&mut self, value: f64, text: &str) -> &mut Self {
         *self.0 += &format!("<td class=\"n\" data-v=\"{value}\">{}</td>", escaped(text));

@@ -2,13 +2,13 @@
 
 use super::super::compared::Compared;
 use super::html::{Table, escaped};
-use crate::report::{bytes, seconds};
+use crate::report::seconds;
 use sordino_wire::Network;
 use std::time::Duration;
 
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 58.0;
+const LEFT: f64 = 72.0;
 const RIGHT: f64 = 30.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 46.0;
@@ -55,8 +55,8 @@ pub(super) fn recommended(compared: &Compared) -> String {
         ("round trip", true),
         ("rate", true),
         ("recommended", false),
-        (compared.goal(), true),
-        ("bytes", true),
+        (compared.column(), true),
+        ("rounds", true),
     ]);
     for (name, link) in LINKS {
         let (trip, rate) = (link.rtt.as_secs_f64(), link.bandwidth as f64);
@@ -64,12 +64,13 @@ pub(super) fn recommended(compared: &Compared) -> String {
         row.text(name).number(trip, &seconds(trip)).number(rate, &format!("{} Mbit/s", rate / 1e6));
         match compared.over(link) {
             Some((way, value)) => {
-                row.text(&way.title())
+                let rounds = way.candidate.totals.session().rounds;
+                row.wide(&way.title())
                     .number(value.0, &value.1)
-                    .number(way.bytes() as f64, &bytes(way.bytes()));
+                    .number(rounds as f64, &rounds.to_string());
             }
             None => {
-                row.text("none").number(0.0, "").number(0.0, "");
+                row.wide("none").number(0.0, "").number(0.0, "");
             }
         }
     }

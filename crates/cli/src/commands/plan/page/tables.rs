@@ -12,6 +12,7 @@ pub(super) fn ways(compared: &Compared) -> String {
         ("", true),
         ("backend", false),
         ("choice", false),
+        ("gives up", false),
         ("up", true),
         ("down", true),
         ("rounds", true),
@@ -20,7 +21,6 @@ pub(super) fn ways(compared: &Compared) -> String {
         ("wall", true),
         ("online", true),
         ("security", true),
-        ("gives up", false),
     ]);
     for (i, way) in compared.candidates.iter().enumerate() {
         let best = compared.recommended == Some(i);
@@ -29,7 +29,8 @@ pub(super) fn ways(compared: &Compared) -> String {
         let mut row = table.row(if best { "best" } else { "" });
         row.number((i + 1) as f64, &(i + 1).to_string())
             .text(way.candidate.backend)
-            .text(&way.candidate.settings.describe())
+            .wide(&way.candidate.settings.describe())
+            .text(&gives(&way.candidate))
             .number(sent.up as f64, &bytes(sent.up))
             .number(sent.down as f64, &bytes(sent.down))
             .number(sent.rounds as f64, &sent.rounds.to_string());
@@ -37,13 +38,13 @@ pub(super) fn ways(compared: &Compared) -> String {
             row.number(time, &seconds(time));
         }
         let security = way.candidate.security_bits;
-        row.number(security.into(), &security.to_string()).text(&gives(&way.candidate));
+        row.number(security.into(), &format!("{security} bits"));
     }
     table.finish()
 }
 
 /// What a way gives up, by name.
-pub(super) fn gives(candidate: &Candidate) -> String {
+fn gives(candidate: &Candidate) -> String {
     candidate.concessions.iter().map(|c| c.name()).collect::<Vec<_>>().join(", ")
 }
 
