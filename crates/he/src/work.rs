@@ -10,6 +10,8 @@ pub struct LayerWork {
     pub inputs: usize,
     /// Residues of a product in the basis of decryption, for each result that the client decrypts.
     pub decrypted: usize,
+    /// Outputs that the client reads.
+    pub outputs: usize,
     /// Residues of half a ciphertext, for each result that the server re-randomises and rounds.
     pub results: usize,
     /// Residues of kernel polynomials that are transformed during evaluation.
@@ -36,6 +38,7 @@ impl LayerWork {
             decrypted: layout.down_ciphertexts()
                 * params.decryption().primes().len()
                 * params.degree(),
+            outputs: layout.output_len(),
             results: layout.down_ciphertexts() * residues,
             kernels: made * layout.kernel_values() * primes,
             weights: (weights / polynomials.max(1) as u128) as usize,

@@ -6,6 +6,7 @@ use super::round::Round;
 use crate::Error;
 use crate::session::PopcornMode;
 use crate::work::{RANDOMISING, Stage, WorkLog, paillier};
+use sordino_graph::fixed::FixedOp;
 use sordino_he::paillier::MASK_BITS;
 use sordino_kernels::bigint::LANES;
 use sordino_wire::Role;
@@ -46,9 +47,13 @@ impl Plan {
     pub(super) fn layer_work(&self, work: &mut WorkLog, layer: u32) -> Result<(), Error> {
         let units = paillier(self.strength);
         if let Some(node) = self.graph.nodes.get(layer as usize) {
+            let bits = match node.op {
+                FixedOp::Linear { weight_bits, .. } => weight_bits,
+                _ => 1,
+            };
             let mut products = 0;
             for block in blocks(&node.op) {
-                products += block.layout()?.products() as usize;
+                products += block.layout()?.expected_products(bits) as usize;
             }
             work.add_in(Stage::Turns, Role::Server, units.product, products);
         }

@@ -119,6 +119,8 @@ units! {
     LatticeResult = "lattice-result", Down, all;
     /// Decryption, per residue of a product.
     LatticeDecrypt = "lattice-decrypt", Down, all;
+    /// Reading a decrypted output.
+    LatticeOutput = "lattice-output", Down, all;
 
     /// A transfer of a row of ring elements begins.
     MatrixRow = "matrix-row", Turns, all;

@@ -87,6 +87,8 @@ impl Layer {
         let ((down, _), evaluating) =
             often(|| Ok(evaluate(server, layout, kernel, &up, share, &[], &mut rng)?))?;
         let (_, decrypting) = often(|| Ok(decrypt(client, layout, &down)?))?;
+        let decrypted =
+            [(Unit::LatticeDecrypt, work.decrypted), (Unit::LatticeOutput, work.outputs)];
         let evaluated = [
             (Unit::LatticeRead, work.inputs),
             (Unit::LatticeKernel, work.kernels),
@@ -98,7 +100,7 @@ impl Layer {
         Ok(vec![
             ("inputs".into(), amounts([(Unit::LatticeEncrypt, work.inputs)]), encrypting),
             ("products".into(), amounts(evaluated), evaluating),
-            ("results".into(), amounts([(Unit::LatticeDecrypt, work.decrypted)]), decrypting),
+            ("results".into(), amounts(decrypted), decrypting),
         ])
     }
 }

@@ -92,6 +92,6 @@ fn use_key(key: &SecretKey, count: usize, [encrypt, decrypt, product]: [Unit; 3]
         ("encryptions".into(), amounts([(encrypt, count)]), encrypting),
         ("decryptions".into(), amounts([(decrypt, count)]), decrypting),
         ("randomising".into(), amounts([(product, count * RANDOMISING)]), randomising),
-        ("a layer".into(), amounts([(product, layout.products() as usize)]), multiplying),
+        ("a layer".into(), amounts([(product, layout.expected_products(8) as usize)]), multiplying),
     ])
 }

@@ -168,6 +168,7 @@ impl Plans {
             let w = LayerWork::new(layout, if layout.shares_kernel(one) { kept } else { 0 });
             work.add(Role::Client, Unit::LatticeEncrypt, w.inputs);
             work.add(Role::Client, Unit::LatticeDecrypt, w.decrypted);
+            work.add(Role::Client, Unit::LatticeOutput, w.outputs);
             work.add(Role::Server, Unit::LatticeRead, w.inputs);
             work.add(Role::Server, Unit::LatticeKernel, w.kernels);
             work.add(Role::Server, Unit::LatticeWeight, w.weights);

@@ -141,7 +141,10 @@ impl Plans {
         let (plan, units) = (self.layer(l.index)?, paillier(self.strength));
         work.add(Role::Client, units.encrypt, l.images * plan.layout.inputs());
         work.add(Role::Client, units.decrypt, l.images * plan.layout.results());
-        work.add(Role::Server, units.product, l.images * plan.products() as usize);
+        let FixedOp::Linear { weight_bits, .. } = l.node.op else { return Ok(()) };
+        let products = plan.layout.expected_products(weight_bits) as usize;
+        let randomising = plan.layout.results() * RANDOMISING;
+        work.add(Role::Server, units.product, l.images * (products + randomising));
         work.add(Role::Server, Unit::Product, super::own_products(l));
         Ok(())
     }

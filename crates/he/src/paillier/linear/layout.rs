@@ -7,6 +7,10 @@ use crate::{ConvShape, Error};
 
 /// Taps at places of one axis: what planning a layer looks at.
 const MAX_PLACES: usize = 1 << 24;
+/// Bits of a weight for each of its digits, on average, and products that an input's multiples take: where the kernel has
+/// outputs enough to share them.
+const DIGIT_BITS: u64 = 6;
+const MULTIPLES: u64 = 19;
 
 /// How the input and the output of a convolution lie in ciphertexts: public numbers.
 ///
@@ -96,6 +100,21 @@ impl Layout {
     pub fn products(&self) -> u64 {
         let joining = self.packing().map_or(0, |packing| joining(packing, self.joined().0));
         self.separate() as u64 * (self.shape.taps() as u64 + joining)
+    }
+
+    /// About what [`super::Linear::apply`] takes for random weights of so many bits, in products modulo n^2: digits of
+    /// weights, the folding of their positions, and the multiples of inputs.
+    pub fn expected_products(&self, weight_bits: u32) -> u64 {
+        let (bits, separate) = (u64::from(weight_bits), self.separate() as u64);
+        if bits < 2 {
+            return self.products();
+        }
+        let taps = separate * self.shape.taps() as u64;
+        let digits = (taps * (bits + 1) / DIGIT_BITS).max(taps);
+        self.products() - taps
+            + digits
+            + separate * (bits - 1) * 7 / 4
+            + self.inputs() as u64 * MULTIPLES
     }
 
     /// Results before they are joined.
