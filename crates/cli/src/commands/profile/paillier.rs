@@ -61,8 +61,10 @@ pub(super) fn measure(runs: &mut Runs) -> Result<()> {
 
 fn keys(strength: Strength, unit: Unit) -> Result<Parts> {
     let mut rng = SecretRng::from_os()?;
-    let run = || Ok((0..KEYS).for_each(|_| drop(SecretKey::generate(strength, &mut rng))));
-    let ((), seconds) = alone(run)?;
+    let ((), seconds) = alone(|| {
+        (0..KEYS).for_each(|_| drop(SecretKey::generate(strength, &mut rng)));
+        Ok(())
+    })?;
     Ok(vec![("making".into(), amounts([(unit, KEYS)]), seconds)])
 }
 
