@@ -1,6 +1,10 @@
 //! Rectifiers that become polynomials of the second degree, which take one product of secrets and
 //! no comparison.
 //!
+//! Only `twoparty` computes such products, and on its silent transfers a comparison costs so little
+//! that the product, with its roundings in wide rings, may well send more: look at the plans of
+//! both networks.
+//!
 //! A rectifier becomes `a x^2 + b x + c` with three trained numbers for its layer, as X^2act in
 //! PolyMPCNet (Peng et al., 2022, later PASNet, DAC 2023), which trains `a` as `w / sqrt(n)` for a
 //! layer of n elements, so that its derivative, a sum over all of them, does not outrun the others.

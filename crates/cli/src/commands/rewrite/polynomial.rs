@@ -14,7 +14,8 @@ use sordino_rewrite::train::{Distillation, Settings, Trainer};
 /// Replace ReLUs by polynomials of the second degree, which take no comparison
 ///
 /// Each layer gets one polynomial, trained with the weights against the original network. Layers
-/// that `linearize` has masked stay as they are.
+/// that `linearize` has masked stay as they are. Products of secrets are computed by `twoparty`
+/// only, and may send more there than comparisons do: `sordino plan` tells for both networks.
 #[derive(Debug, Args)]
 pub(super) struct Polynomial {
     #[command(flatten)]
