@@ -13,7 +13,12 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 /// Prints a line to stdout.
+///
+/// Names in a model's file are its author's: control characters, which could move a terminal, become replacement characters.
 pub(super) fn line(text: impl std::fmt::Display) -> Result<()> {
+    let kept = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    let text: String =
+        text.to_string().chars().map(|c| if kept(c) { c } else { '\u{fffd}' }).collect();
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).context("writing to stdout")
 }

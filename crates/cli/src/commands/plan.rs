@@ -28,10 +28,10 @@ pub(super) struct PlanCommand {
     #[command(flatten)]
     model: ModelArgs,
     /// Only this backend, layer by layer; without, every way to run the network is compared
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "beside")]
     backend: Option<Private>,
     /// Also write the comparison to this file, as a page that needs no network
-    #[arg(long, value_name = "FILE", conflicts_with = "backend")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["backend", "beside"])]
     html: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -84,6 +84,7 @@ impl PlanCommand {
     fn all(&self) -> Result<()> {
         self.quantise.check([Private::Twoparty.into(), Private::Garbled.into()])?;
         let wanted = self.protocol.wanted();
+        let profile = profile::current()?;
         let model = self.model.load()?;
         let mut watch = Watch::new(self.json);
         let survey = Survey::new(&model, &self.quantise, &wanted, &mut watch)?;
@@ -94,7 +95,7 @@ impl PlanCommand {
             survey,
             &self.aim,
             self.aim.accepted(&wanted),
-            profile::current()?,
+            profile,
             |candidate| Commands::of(candidate, &self.model, &self.quantise, &wanted, prepare),
         );
         if let Some(file) = &self.html {

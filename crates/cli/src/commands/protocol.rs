@@ -11,6 +11,7 @@ use sordino_engine::session::{
 use sordino_engine::twoparty::TwoPartyBackend;
 use sordino_engine::{Backend, Error, Network};
 use sordino_graph::fixed::FixedGraph;
+use sordino_plan::Profile;
 use sordino_plan::Wanted;
 
 /// How the parties run the protocol.
@@ -135,7 +136,10 @@ fn supply(text: &str) -> Result<SupplyArg, String> {
 
 /// The supply that takes this machine the least time over a link.
 fn quickest(graph: &FixedGraph, wish: &Wish, link: &Network) -> Result<SupplyChoice, Error> {
-    let profile = super::profile::current().map_err(|e| Error::Config(format!("{e:#}")))?;
+    let profile = super::profile::current().or_else(|why| {
+        eprintln!("warning: {why:#}; choosing transfers by the built-in profile");
+        Profile::built_in().map_err(|e| Error::Config(e.to_string()))
+    })?;
     sordino_plan::supply(graph, wish, link, &profile)
 }
 

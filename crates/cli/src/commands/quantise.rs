@@ -139,14 +139,15 @@ impl QuantiseArgs {
         }
     }
 
-    /// The same with tables on shares for twoparty's activations.
-    pub(super) fn on_tables(&self) -> Self {
-        Self { nonlinear: NonlinearArg::Garbled, ..self.clone() }
+    /// The same with tables on shares for twoparty's activations, which are never in Dash's way.
+    pub(super) fn on_tables(&self) -> Option<Self> {
+        let tables = !matches!(self.style, Some(StyleArg::DashCompat));
+        tables.then(|| Self { nonlinear: NonlinearArg::Garbled, ..self.clone() })
     }
 
     /// The same on a command line of a backend, which may be told more about the bits of activations. Without samples,
     /// a place is left for them.
-    pub(super) fn words(&self, garbled: bool, act_bits: Option<u32>) -> Vec<String> {
+    pub(super) fn words(&self, tables: bool, act_bits: Option<u32>) -> Vec<String> {
         let mut words = Words(Vec::new());
         let samples = self.calibrate.as_ref().map(|p| p.display().to_string());
         words.option("--calibrate", Some(samples.unwrap_or_else(|| "SAMPLES".into())));
@@ -154,7 +155,7 @@ impl QuantiseArgs {
         words.option("--act-bits", act_bits.or_else(|| self.act_bits.first().copied()));
         words.option("--weight-bits", self.weight_bits);
         words.option("--margin", self.margin);
-        if garbled {
+        if tables {
             words.choice("--style", self.style);
             words.choice("--range", self.range);
         }

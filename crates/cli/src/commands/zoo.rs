@@ -26,8 +26,11 @@ pub(super) struct Zoo {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// The ONNX file to write
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", requires = "network")]
     output: Option<PathBuf>,
+    /// Overwrite FILE
+    #[arg(long)]
+    force: bool,
 }
 
 fn size(text: &str) -> Result<[usize; 2], String> {
@@ -48,6 +51,10 @@ impl Zoo {
             let text = format!("no network is called '{name}'; there are {}", names.join(", "));
             return Err(Failure::new(Exit::Usage, text).into());
         };
+        if path.exists() && !self.force {
+            let text = format!("{} exists; --force overwrites it", path.display());
+            return Err(Failure::new(Exit::Usage, text).into());
+        }
         let own = network.sizes();
         let [h, w] = self.input.unwrap_or([own.input[1], own.input[2]]);
         let sizes = Sizes {

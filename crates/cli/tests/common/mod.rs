@@ -25,7 +25,8 @@ pub(crate) fn data(file: &str) -> Option<PathBuf> {
 /// The command, not started.
 pub(crate) fn sordino(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sordino"));
-    command.args(args).stdin(Stdio::null());
+    // Without the profile that its user may keep.
+    command.args(args).stdin(Stdio::null()).env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

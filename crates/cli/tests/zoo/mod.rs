@@ -10,6 +10,7 @@ fn networks(dir: &TempDir) -> [String; 2] {
         let path = dir.path().join(name).with_extension("onnx").to_str().unwrap().to_owned();
         let said = ok(&["zoo", name, "--input", "32x48", "--classes", "5", "-o", &path]);
         assert!(said.contains("3x32x48, 5 classes"), "{said}");
+        fails(&["zoo", name, "-o", &path], 2, &["--force"]);
         path
     })
 }
@@ -64,6 +65,7 @@ fn the_literature_is_priced_layer_by_layer() {
 fn wrong_networks_and_deployments_are_usage_errors() {
     fails(&["zoo", "lenet", "-o", "x.onnx"], 2, &["lenet", "resnet50"]);
     fails(&["zoo", "resnet50"], 2, &["--output"]);
+    fails(&["zoo", "-o", "x.onnx"], 2, &["NETWORK"]);
     fails(&["zoo", "resnet50", "--input", "8x8", "-o", "x.onnx"], 2, &["8 rows", "32 to 2048"]);
     fails(&["zoo", "resnet50", "--input", "8", "-o", "x.onnx"], 2, &["320x320"]);
     fails(&["plan", "a.onnx", "b.onnx"], 2, &["--compare"]);
@@ -71,5 +73,10 @@ fn wrong_networks_and_deployments_are_usage_errors() {
     fails(&["plan", "a.onnx", "--cryptflow2", "37"], 2, &["BITS,SCALE"]);
     fails(&["plan", "a.onnx", "--cryptflow2", "37,12,fast"], 2, &["BITS,SCALE"]);
     fails(&["plan", "a.onnx", "--cryptflow2", "37,19"], 2, &["19 fraction bits"]);
+    fails(&["plan", "a.onnx", "--cryptflow2", "37,2147483648"], 2, &["2147483648 fraction bits"]);
+    for ignored in [["--html", "x"], ["--network", "wan"], ["--backend", "garbled"]] {
+        let beside = ["plan", "a.onnx", "--cryptflow2", "37,12"];
+        fails(&[&beside[..], &ignored].concat(), 2, &[ignored[0], "cannot be used"]);
+    }
     assert!(ok(&["zoo"]).contains("densenet121"));
 }

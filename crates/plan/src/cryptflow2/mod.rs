@@ -95,7 +95,7 @@ impl CryptFlow2 {
         if !(8..=64).contains(&ring_bits) {
             return Err(Error::Config(format!("a ring of {ring_bits} bits: 8 to 64 are possible")));
         }
-        if scale == 0 || 2 * scale >= ring_bits {
+        if scale == 0 || scale > (ring_bits - 1) / 2 {
             let text = format!(
                 "{scale} fraction bits in a ring of {ring_bits}: 1 to {} are possible",
                 (ring_bits - 1) / 2

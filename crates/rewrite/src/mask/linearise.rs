@@ -116,7 +116,8 @@ pub fn linearise(
             );
             return Err(Error::Config(why));
         }
-        let least = (search.pace * left.saturating_sub(next) as f64) as usize;
+        // At least one, or the pressure would rest just above the budget.
+        let least = ((search.pace * left.saturating_sub(next) as f64) as usize).max(1);
         if before.is_some_and(|before: usize| before.saturating_sub(left) < least) {
             pressure *= search.growth;
         }

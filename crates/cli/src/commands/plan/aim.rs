@@ -10,16 +10,16 @@ use sordino_wire::Network;
 #[command(next_help_heading = "Recommendation")]
 pub(super) struct AimArgs {
     /// What the recommended way has to withstand
-    #[arg(long, value_enum, default_value = "semi-honest", conflicts_with = "backend")]
+    #[arg(long, value_enum, default_value = "semi-honest", conflicts_with_all = ["backend", "beside"])]
     threat: ThreatArg,
     /// What it may give up
-    #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "backend")]
+    #[arg(long, value_enum, value_delimiter = ',', conflicts_with_all = ["backend", "beside"])]
     accept: Vec<AcceptArg>,
     /// What it makes small: bytes, time and processor time are those of a session with one inference
-    #[arg(long, value_enum, default_value = "latency", conflicts_with = "backend")]
+    #[arg(long, value_enum, default_value = "latency", conflicts_with_all = ["backend", "beside"])]
     minimise: MinimiseArg,
     /// The link between the parties: lan, wan, or round trip and rate such as 20ms,100mbit
-    #[arg(long, value_name = "lan|wan|RTT,BW", default_value = "lan")]
+    #[arg(long, value_name = "lan|wan|RTT,BW", default_value = "lan", conflicts_with_all = ["backend", "beside"])]
     pub(super) network: Network,
 }
 

@@ -36,7 +36,8 @@ impl Commands {
         serve.extend(model.words());
         serve.extend(served(candidate));
         let garbled = candidate.wish.backend == BackendChoice::Garbled;
-        serve.extend(quantise.words(garbled, candidate.settings.act_bits));
+        let tables = garbled || candidate.settings.nonlinear == Some("garbled");
+        serve.extend(quantise.words(tables, candidate.settings.act_bits));
         serve.extend(store.clone());
         serve.extend(reveal(wanted));
         let asked: Vec<String> =

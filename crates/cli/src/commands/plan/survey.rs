@@ -65,8 +65,9 @@ impl Survey {
         survey.in_literature(model)?;
         survey.in_rings(model, quantise, act_bits, wanted, watch);
         // Tables have no truncation to choose.
-        if wanted.truncation != Some(Truncation::OneLsb) {
-            survey.on_tables(model, &quantise.on_tables(), act_bits, wanted, watch);
+        let tables = quantise.on_tables().filter(|_| wanted.truncation != Some(Truncation::OneLsb));
+        if let Some(quantise) = tables {
+            survey.on_tables(model, &quantise, act_bits, wanted, watch);
         }
         survey.in_residues(model, quantise, act_bits, wanted, watch);
         watch.stop();
