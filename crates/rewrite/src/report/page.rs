@@ -41,7 +41,11 @@ pub(super) fn page(curve: &Curve) -> String {
         let _ = write!(html, "<h2>Accuracy against {}</h2>", axis.title);
         html += &lines(&series(curve, axis.of), axis.unit);
     }
-    let _ = write!(html, "<p>Private inference by {}.</p>", escaped(&curve.protocol));
+    let _ = write!(
+        html,
+        "<p>Private bytes, rounds and times are those of {}.</p>",
+        escaped(&curve.protocol)
+    );
     html += &table(curve);
     html += "<h2>Where ReLUs are left</h2><p>One picture per layer, over all channels: \
              dark where all are left, white where none is.</p>";
