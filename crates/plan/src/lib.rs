@@ -4,6 +4,8 @@
 
 mod candidates;
 pub mod cryptflow2;
+#[cfg(test)]
+mod fixture;
 mod forecast;
 mod garbled;
 mod group;
@@ -234,28 +236,13 @@ impl Plan {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fixture::{edge, node};
     use sordino_engine::garbled::Circuit;
     use sordino_engine::twoparty::Method;
-    use sordino_graph::fixed::{
-        Edge, EdgeId, Finish, FixedModel, FixedOp, Function, Rearrange, Weights,
-    };
+    use sordino_graph::fixed::{EdgeId, Finish, FixedModel, FixedOp, Function, Rearrange, Weights};
 
     fn graph() -> FixedGraph {
-        let edge = |name: &str, ring| Edge {
-            name: name.into(),
-            shape: vec![1, 4],
-            frac: 4,
-            divisor: 1,
-            ring,
-            lo: -100,
-            hi: 100,
-        };
-        let node = |name: &str, op, input, output| FixedNode {
-            name: name.into(),
-            op,
-            inputs: vec![EdgeId(input)],
-            output: EdgeId(output),
-        };
+        let edge = |name, ring| edge(name, &[1, 4], 4, ring);
         let relu = FixedOp::Activate { shift: 0, function: Function::Relu, flips: None };
         FixedGraph {
             name: "g".into(),

@@ -24,6 +24,10 @@ fn replace_with(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     };
     let mut file = fresh(&target)?;
     parts.iter().try_for_each(|part| file.as_file_mut().write_all(part))?;
+    if let Ok(old) = fs::metadata(&target) {
+        // Those that it was created with lost what the process's mask takes away.
+        file.as_file().set_permissions(old.permissions())?;
+    }
     file.as_file().sync_all()?;
     file.persist(&target)?;
     // The new name is on the disk when its folder is.
@@ -31,13 +35,15 @@ fn replace_with(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 }
 
 /// Refuses a place where [`replace`] would fail, before the work is done that is to be kept there.
+/// What is no regular file is not looked at.
 ///
 /// # Errors
 /// [`Error::File`].
 pub fn check_writable(path: &Path) -> Result<(), Error> {
     let check = || match regular(path)? {
         Some(target) => fresh(&target).map(drop),
-        None => File::options().write(true).open(path).map(drop),
+        // Opening a pipe waits for a reader, who would then see its end.
+        None => Ok(()),
     };
     check().map_err(fault("writing", path))
 }
@@ -121,12 +127,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let [file, link] = ["file", "link"].map(|name| dir.path().join(name));
         fs::write(&file, "old").unwrap();
-        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        replace(&link, &[b"new"]).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        for mode in [0o640, 0o666] {
+            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            replace(&link, &[b"new"]).unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, mode);
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub(super) fn cost(forecast: &Forecast, images: usize) {
 }
 
 /// What blinded values tell a client.
-fn sees(exposed: Option<&Exposure>) -> String {
+pub(super) fn sees(exposed: Option<&Exposure>) -> String {
     exposed.map_or_else(
         || "blinded values that tell it enough to extract the model".to_owned(),
         |e| {

@@ -2,27 +2,12 @@
 
 use super::*;
 use crate::Profile;
-use sordino_graph::fixed::{
-    ConvShape, Edge, EdgeId, Finish, FixedGraph, FixedNode, FixedOp, Function, WeightId,
-};
+use crate::fixture::{edge, node};
+use sordino_graph::fixed::{ConvShape, EdgeId, Finish, FixedGraph, FixedOp, Function, WeightId};
 
 /// A convolution that Winograd makes cheaper, and rectifiers.
 fn network() -> FixedGraph {
-    let edge = |name: &str, channels: u32, ring| Edge {
-        name: name.into(),
-        shape: vec![1, channels, 12, 12],
-        frac: 6,
-        divisor: 1,
-        ring,
-        lo: -100,
-        hi: 100,
-    };
-    let node = |name: &str, op, input, output| FixedNode {
-        name: name.into(),
-        op,
-        inputs: vec![EdgeId(input)],
-        output: EdgeId(output),
-    };
+    let edge = |name, channels, ring| edge(name, &[1, channels, 12, 12], 6, ring);
     let conv = ConvShape {
         cin: 8,
         h: 12,

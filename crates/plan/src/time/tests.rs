@@ -1,10 +1,11 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::Forecast;
+use crate::fixture::{edge, node};
 use sordino_engine::session::{
     BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
 };
-use sordino_graph::fixed::{Edge, EdgeId, Finish, FixedGraph, FixedNode, FixedOp, Function};
+use sordino_graph::fixed::{EdgeId, Finish, FixedGraph, FixedOp, Function};
 use std::collections::BTreeMap;
 
 fn profile(each: f64, threads: u32) -> Profile {
@@ -15,24 +16,13 @@ fn profile(each: f64, threads: u32) -> Profile {
 
 /// Rectifiers of so many values, one layer after the other.
 fn plan(n: u32, layers: u32) -> Plan {
-    let edge = |i: u32| Edge {
-        name: i.to_string(),
-        shape: vec![1, n],
-        frac: 4,
-        divisor: 1,
-        ring: 24,
-        lo: -100,
-        hi: 100,
-    };
-    let relu = |i| FixedNode {
-        name: format!("relu {i}"),
-        op: FixedOp::Activate { shift: 0, function: Function::Relu, flips: None },
-        inputs: vec![EdgeId(i)],
-        output: EdgeId(i + 1),
+    let relu = |i| {
+        let op = FixedOp::Activate { shift: 0, function: Function::Relu, flips: None };
+        node(&format!("relu {i}"), op, i, i + 1)
     };
     let graph = FixedGraph {
         name: "relus".into(),
-        edges: (0..=layers).map(edge).collect(),
+        edges: (0..=layers).map(|i| edge(&i.to_string(), &[1, n], 4, 24)).collect(),
         nodes: (0..layers).map(relu).collect(),
         input: EdgeId(0),
         output: EdgeId(layers),

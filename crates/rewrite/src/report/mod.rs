@@ -1,8 +1,11 @@
 //! What a search found: accuracy against rectifiers, and where those that are left are, as a table
 //! and as a page that needs nothing else.
 
+mod escape;
 mod page;
 mod plot;
+
+pub use escape::escaped;
 
 use crate::mask::Mask;
 use crate::train::Score;

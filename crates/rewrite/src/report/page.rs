@@ -1,5 +1,5 @@
-use super::plot::{Line, cells, escaped, lines};
-use super::{Curve, CurvePoint};
+use super::plot::{Line, cells, lines};
+use super::{Curve, CurvePoint, escaped};
 use std::fmt::Write;
 
 const COLOURS: [&str; 5] = ["#1769aa", "#c2410c", "#15803d", "#7e22ce", "#525252"];

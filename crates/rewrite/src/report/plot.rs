@@ -1,3 +1,4 @@
+use super::escaped;
 use std::fmt::Write;
 
 /// Named points, `x` positive.
@@ -103,19 +104,4 @@ pub(super) fn cells(rows: &[Vec<f32>], side: usize) -> String {
         }
     }
     svg + "</svg>"
-}
-
-/// Text as HTML.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '&' => out += "&amp;",
-            '"' => out += "&quot;",
-            c => out.push(c),
-        }
-    }
-    out
 }

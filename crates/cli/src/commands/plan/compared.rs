@@ -10,7 +10,8 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use sordino_plan::{
-    Adversary, Aim, Candidate, Concession, Estimate, Objective, Profile, Ranking, Refused, rank,
+    Adversary, Aim, Candidate, Concession, Estimate, Forecast, Objective, Profile, Ranking,
+    Refused, rank,
 };
 use sordino_wire::Network;
 
@@ -102,6 +103,14 @@ impl Way {
     pub(super) fn bytes(&self) -> u64 {
         let sent = self.candidate.totals.session();
         sent.up + sent.down
+    }
+
+    /// What blinded values tell the data owner, where it gets any.
+    pub(super) fn seen(&self) -> Option<String> {
+        match &self.candidate.plan {
+            Forecast::Popcorn(plan) => Some(output::sees(plan.exposed.as_ref())),
+            Forecast::TwoParty(_) | Forecast::Garbled(_) => None,
+        }
     }
 
     /// Backend and settings.
@@ -268,6 +277,9 @@ impl Compared {
         }
         output::line(format!("  data owner    {}", way.commands.infer))?;
         output::promised(&way.candidate.promise).iter().try_for_each(output::line)?;
+        if let Some(seen) = way.seen() {
+            output::line(format!("client sees     {seen}"))?;
+        }
         way.candidate.concessions.iter().try_for_each(|c| {
             output::line(format!("given up        {}: {}", c.name(), c.describe()))
         })

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, anyhow};
 use sordino_plan::Profile;
+use sordino_rewrite::file;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -25,17 +26,18 @@ pub(super) fn read(path: &Path) -> Result<Profile> {
     Profile::from_toml(&text).with_context(|| format!("reading {}", path.display()))
 }
 
+/// Makes the folder of a profile, and refuses a place where none can be written.
+pub(super) fn check_writable(path: &Path) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("creating {}", folder.display()))?;
+    }
+    Ok(file::check_writable(path)?)
+}
+
 /// Writes a profile, all of it or nothing.
 pub(super) fn write(path: &Path, profile: &Profile) -> Result<()> {
-    let text = profile.to_toml()?;
-    let what = || format!("writing {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).with_context(what)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).with_context(what)?;
-    file.persist(path).with_context(what)?;
-    Ok(())
+    Ok(file::replace(path, &[profile.to_toml()?.as_bytes()])?)
 }
 
 #[cfg(test)]
@@ -63,6 +65,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new").join("profile.toml");
         let profile = Profile::built_in().unwrap();
+        check_writable(&path).unwrap();
         write(&path, &profile).unwrap();
         let again = read(&path).unwrap();
         assert_eq!((again.machine(), again.is_built_in()), (profile.machine(), false));

@@ -26,7 +26,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// Measure this machine, so that plans can say how long a private run takes
 ///
 /// Runs small pieces of every protocol, both parties in this process, and fits seconds per unit of work to the processor
-/// time of each. Takes about a minute; other programs should be at rest.
+/// time of each. Takes half a minute to a minute; other programs should be at rest.
 #[derive(Debug, Args)]
 pub(super) struct ProfileCommand {
     /// File to write instead of the user's own
@@ -40,6 +40,7 @@ pub(super) struct ProfileCommand {
 impl ProfileCommand {
     pub(super) fn run(&self) -> Result<()> {
         let path = self.output.clone().map_or_else(file::path, Ok)?;
+        file::check_writable(&path)?;
         let start = Instant::now();
         let observed = observe(self.quick)?;
         let profile = Profile::new(machine(), fit(&observed))?;

@@ -1,9 +1,9 @@
 //! Stacked bars per block, and the network as a strip.
 
-use super::html::escaped;
 use super::parts::{Block, Part};
 use crate::report::{bytes, seconds};
 use sordino_plan::Group;
+use sordino_rewrite::report::escaped;
 
 /// Layers that are named under the strip.
 const HEAVY: usize = 5;

@@ -1,8 +1,9 @@
 //! The time of each backend's quickest way over other links.
 
 use super::super::compared::Compared;
-use super::html::{Table, escaped};
+use super::html::Table;
 use crate::report::seconds;
+use sordino_rewrite::report::escaped;
 use sordino_wire::Network;
 use std::time::Duration;
 

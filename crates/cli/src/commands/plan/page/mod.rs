@@ -8,8 +8,8 @@ mod tables;
 
 use super::compared::{Compared, Way};
 use crate::report::{bytes, seconds};
-use html::escaped;
 use sordino_plan::Objective;
+use sordino_rewrite::report::escaped;
 
 const STYLE: &str = include_str!("style.css");
 const SORT: &str = include_str!("sort.js");
@@ -110,6 +110,9 @@ fn headline(compared: &Compared) -> String {
     say("disclosed", escaped(promise.disclosed));
     say("data owner learns", escaped(promise.client_learns));
     say("model owner learns", escaped(promise.server_learns));
+    if let Some(seen) = way.seen() {
+        say("data owner sees", escaped(&seen));
+    }
     for concession in &way.candidate.concessions {
         say("given up", escaped(concession.describe()));
     }

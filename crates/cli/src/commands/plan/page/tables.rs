@@ -1,10 +1,11 @@
 //! Every way, every layer, and what each party learns, as tables.
 
 use super::super::compared::Compared;
-use super::html::{Table, escaped};
+use super::html::Table;
 use super::parts::Part;
 use crate::report::{bytes, seconds};
 use sordino_plan::Candidate;
+use sordino_rewrite::report::escaped;
 
 /// Every way to run the network.
 pub(super) fn ways(compared: &Compared) -> String {
