@@ -5,8 +5,8 @@ mod common;
 
 use common::{Builder, WISH, both, conv, input, inputs, mentions};
 use sordino_engine::session::{
-    self, Ask, LinearChoice, MAX_CARD, MAX_GRAPH, PaillierBits, Refusal, Reveal, SupplyChoice,
-    Terms, VERSION, Wish,
+    self, Ask, Choose, LeftOpen, LinearChoice, MAX_CARD, MAX_GRAPH, Menu, Open, PaillierBits, Pick,
+    Refusal, Reveal, SupplyChoice, Terms, VERSION, Wish,
 };
 use sordino_engine::twoparty::{
     ClientSession, Offer, ServerModel, TwoPartyBackend, Unobserved, serve,
@@ -23,6 +23,12 @@ const GRAPH: Kind = Kind::new(0x0003, "graph");
 const CARD: Kind = Kind::new(0x0004, "card");
 const CONFIRM: Kind = Kind::new(0x0005, "confirm");
 const PROBE: Kind = Kind::new(0x0006, "probe of the link");
+const WAYS: Kind = Kind::new(0x0007, "ways");
+
+/// One way: the two-party backend, the first graph, 16 images, Paillier's encryption, no circuit.
+const ONE_WAY: &[u8] = &[1, 0, 0, 16, 1, 0];
+/// [`WISH`] on the wire.
+const WISHED: [u8; 7] = [0, 0, 4, 0, 0, 0, 1];
 
 fn model() -> FixedModel {
     let mut b = Builder::new(&[1, 2, 3, 3], 20, 1);
@@ -47,7 +53,15 @@ fn varint(mut n: u32) -> Vec<u8> {
 }
 
 fn welcome(graph: usize, card: usize) -> Vec<u8> {
-    first(VERSION, &[vec![0], varint(graph as u32), varint(card as u32), varint(16)].concat())
+    announce(&[graph], card, ONE_WAY.len())
+}
+
+fn announce(graphs: &[usize], card: usize, ways: usize) -> Vec<u8> {
+    let n = |n: usize| varint(n as u32);
+    let count = graphs.len();
+    let graphs = graphs.iter().map(|len| n(*len)).collect::<Vec<_>>().concat();
+    let body = [vec![0], n(count), graphs, n(card), n(ways)];
+    first(VERSION, &body.concat())
 }
 
 fn send(lane: &mut Lane, kind: Kind, bytes: &[u8]) {
@@ -101,7 +115,7 @@ fn client_hears(answer: &[u8], more: &[(Kind, &[u8])]) -> Error {
 fn the_first_bytes_are_magic_version_and_wish() {
     let hello = |mut lane: Lane| lane.recv_bounded(HELLO, 256).unwrap();
     let (_, seen) = both(|lane| connect(lane).map(drop), hello);
-    assert_eq!(seen, first(VERSION, &[0, 0, 4, 0, 0, 0, 1, 0]));
+    assert_eq!(seen, first(VERSION, &[&WISHED[..], &[0]].concat()));
 }
 
 #[test]
@@ -151,7 +165,7 @@ fn an_overlong_first_message_is_refused() {
 #[test]
 fn a_malformed_answer_is_refused() {
     // Nothing, an unknown answer, an unknown reason, half a welcome, a welcome and more.
-    for body in [&[][..], &[2], &[1, 9], &[0, 5, 5], &[0, 5, 5, 5, 5]] {
+    for body in [&[][..], &[2], &[1, 9], &[0, 1, 5, 5], &[0, 1, 5, 5, 5, 5], &[0, 2, 5, 5, 5]] {
         mentions(client_hears(&first(VERSION, body), &[]), &["answer message is malformed"]);
     }
 }
@@ -171,7 +185,7 @@ fn an_unsupported_wish_is_refused_on_both_sides() {
         assert_eq!(answer, first(VERSION, &[1, 3]));
     }
     // An unknown backend, supply, disclosure, truncation or kind of linear layers, neither Winograd nor
-    // none, neither probe nor none, half a hello, a hello and more.
+    // none, neither something open nor nothing, half a hello, a hello and more.
     let unknown = [
         &[2, 0, 4, 0, 0, 0, 1, 0][..],
         &[0, 2, 0, 0, 0, 1, 0],
@@ -180,6 +194,7 @@ fn an_unsupported_wish_is_refused_on_both_sides() {
         &[0, 0, 4, 0, 0, 3, 1, 0],
         &[0, 0, 4, 0, 0, 0, 2, 0],
         &[0, 0, 4, 0, 0, 0, 1, 2],
+        &[0, 0, 4, 0, 0, 0, 1, 1, 2],
     ];
     for body in
         unknown.into_iter().chain([&[0, 0, 4, 0, 0, 0, 1][..], &[0, 0, 4, 0, 0, 0, 1, 0, 0]])
@@ -251,14 +266,15 @@ fn a_graph_or_card_of_another_length_than_announced_is_refused() {
     let graph = model().graph.to_bytes().unwrap();
     let n = graph.len();
     for (announced, card) in [(n - 1, 4), (n + 1, 4), (MAX_GRAPH, 4), (n, 3), (n, MAX_CARD)] {
-        let e = client_hears(&welcome(announced, card), &[(GRAPH, &graph), (CARD, b"card")]);
+        let more = [(WAYS, ONE_WAY), (GRAPH, &graph[..]), (CARD, b"card")];
+        let e = client_hears(&welcome(announced, card), &more);
         mentions(e, &["misbehaved"]);
     }
 }
 
 /// What a client makes of these bytes as a graph.
 fn client_reads(graph: &[u8]) -> Error {
-    client_hears(&welcome(graph.len(), 4), &[(GRAPH, graph), (CARD, b"card")])
+    client_hears(&welcome(graph.len(), 4), &[(WAYS, ONE_WAY), (GRAPH, graph), (CARD, b"card")])
 }
 
 #[test]
@@ -290,15 +306,45 @@ fn no_damaged_graph_makes_a_client_panic() {
 }
 
 #[test]
+fn ways_that_were_not_asked_for_are_refused() {
+    let graph = model().graph.to_bytes().unwrap();
+    let hears = |ways: &[u8]| {
+        let answer = announce(&[graph.len()], 4, ways.len());
+        client_hears(&answer, &[(WAYS, ways), (GRAPH, &graph), (CARD, b"card")])
+    };
+    mentions(hears(&[0]), &["offers no way"]);
+    mentions(hears(&[1, 0, 1, 16, 1, 0]), &["without a graph"]);
+    mentions(hears(&[1, 1, 0, 16, 1, 0]), &["another backend than was asked for"]);
+    for malformed in [&[][..], &[1, 9, 0, 16, 1, 0], &[1, 0, 0, 16, 2, 0], &[2, 0, 0, 16, 1, 0]] {
+        mentions(hears(malformed), &["ways message is malformed"]);
+    }
+    // A circuit that the graph, of two nodes, cannot have: none of its layers, or more rows than could be.
+    let layers =
+        |rows: &[u8]| [&[2][..], rows, &[0; 3], &[0; 4], &[1, 1], &[0; 8], &[7; 32]].concat();
+    for outline in [[&[0, 1, 1][..], &[0; 8], &[7; 32]].concat(), layers(&[0xff; 9])] {
+        let ways = [&[1, 0, 0, 16, 1, 1][..], &outline].concat();
+        assert!(
+            hears(&ways).to_string().contains("malformed")
+                || hears(&ways).to_string().contains("cannot have")
+        );
+    }
+    for graphs in [&[][..], &[9, 9, 9]] {
+        mentions(client_hears(&announce(graphs, 4, 6), &[]), &["1 to 2 are accepted"]);
+    }
+    mentions(client_hears(&announce(&[9], 4, 1 << 23), &[]), &["announces", "ways of 8388608"]);
+}
+
+#[test]
 fn a_wrong_confirmation_is_refused() {
-    let confirm = |probe: u8, confirmation: &[u8], text: &str| {
+    let confirm = |open: &[u8], confirmation: &[u8], text: &str| {
         let client = |mut lane: Lane| {
-            send(&mut lane, HELLO, &first(VERSION, &[0, 0, 4, 0, 0, 0, 1, probe]));
+            send(&mut lane, HELLO, &first(VERSION, &[&WISHED[..], open].concat()));
             let n = model().graph.to_bytes().unwrap().len();
             assert_eq!(lane.recv_bounded(ANSWER, 256).unwrap(), welcome(n, 4));
+            lane.recv(WAYS, ONE_WAY.len()).unwrap();
             lane.recv(GRAPH, n).unwrap();
             lane.recv(CARD, 4).unwrap();
-            if probe == 1 {
+            if open[0] == 1 {
                 lane.recv(PROBE, 1 << 16).unwrap();
             }
             send(&mut lane, CONFIRM, confirmation);
@@ -308,14 +354,30 @@ fn a_wrong_confirmation_is_refused() {
         mentions(told, &["aborted"]);
         mentions(end.unwrap_err(), &[text]);
     };
-    let with = |supply: &[u8]| [supply, &[7; 32]].concat();
-    confirm(0, &with(&[0, 4]), "confirms other terms");
-    confirm(1, &with(&[1]), "confirms other terms");
-    confirm(0, &with(&[1]), "another supply");
-    confirm(1, &with(&[0, 3]), "k=3");
-    confirm(1, &with(&[2]), "confirmation message is malformed");
-    confirm(0, &[7; 32], "confirmation message is malformed");
-    confirm(0, &[], "confirmation message is malformed");
+    let with = |wish: [u8; 7], plan: &[u8]| [&wish[..], &[7; 32], plan].concat();
+    let (nothing, supply, all) = (&[0][..], &[1, 0][..], &[1, 1][..]);
+    let ferret = |at: usize, value| {
+        let mut wish = [0, 1, 0, 0, 0, 1, 0];
+        wish[at] = value;
+        [&wish[..6], &[7; 32], &[0]].concat()
+    };
+    let planned = [&[1][..], &[9; 32]].concat();
+    confirm(nothing, &with(WISHED, &[0]), "confirms other terms");
+    confirm(supply, &ferret(0, 0), "confirms other terms");
+    confirm(all, &with(WISHED, &planned), "confirms other terms");
+    confirm(nothing, &ferret(0, 0), "another wish");
+    confirm(supply, &ferret(3, 1), "another wish");
+    confirm(all, &[&ferret(2, 1)[..38], &planned].concat(), "another wish");
+    confirm(all, &with(WISHED, &[0]), "confirmation message is malformed");
+    confirm(nothing, &with(WISHED, &planned), "confirmation message is malformed");
+    confirm(supply, &with([0, 0, 3, 0, 0, 0, 1], &[0]), "k=3");
+    confirm(supply, &with([0, 2, 0, 0, 0, 1, 0], &[0]), "confirmation message is malformed");
+    confirm(nothing, &[7; 32], "confirmation message is malformed");
+    confirm(nothing, &[], "confirmation message is malformed");
+}
+
+fn open<'a>(what: Open, choose: &'a Choose<'a>) -> Ask<'a> {
+    Ask { wish: WISH, open: Some(LeftOpen { what, choose }) }
 }
 
 #[test]
@@ -323,15 +385,15 @@ fn a_supply_that_was_left_open_is_chosen_by_the_link() {
     let network = Network { rtt: Duration::from_millis(30), bandwidth: 80_000_000 };
     let want = run_clear(&model(), &input(&model(), 1)).unwrap();
     for chosen in SupplyChoice::all() {
-        let choose = |graph: &FixedGraph, wish: &Wish, link: &Network| {
-            assert_eq!((graph, wish), (&model().graph, &WISH));
+        let choose = |menu: &Menu, wish: &Wish, link: &Network| {
+            assert_eq!((&menu.graphs[..], wish), (&[model().graph][..], &WISH));
             assert!(link.rtt >= network.rtt, "{link}");
-            Ok(chosen)
+            Ok(Pick { way: 0, wish: Wish { supply: chosen, ..*wish } })
         };
         let (near, far) = shaped_pair(network);
         std::thread::scope(|s| {
             let server = s.spawn(|| honest_server(far));
-            let ask = Ask { wish: WISH, choose: Some(&choose) };
+            let ask = open(Open::Supply, &choose);
             let mut session = ClientSession::connect(near, ask, None, |_| Ok(())).unwrap();
             assert_eq!(session.terms().wish, Wish { supply: chosen, ..WISH });
             assert!(session.terms().link.is_some());
@@ -347,11 +409,11 @@ fn a_supply_that_was_left_open_is_chosen_by_the_link() {
     let (near, far) = shaped_pair(Network { rtt: Duration::ZERO, bandwidth: 2_000_000 });
     std::thread::scope(|s| {
         let server = s.spawn(|| honest_server(far));
-        let choose = |_: &FixedGraph, _: &Wish, link: &Network| {
+        let choose = |_: &Menu, wish: &Wish, link: &Network| {
             assert!(link.bandwidth < 20_000_000, "{link}");
-            Ok(SupplyChoice::SoftSpoken(5))
+            Ok(Pick { way: 0, wish: Wish { supply: SupplyChoice::SoftSpoken(5), ..*wish } })
         };
-        let ask = Ask { wish: WISH, choose: Some(&choose) };
+        let ask = open(Open::Supply, &choose);
         let client = ClientSession::connect(near, ask, None, |_| Ok(())).map(drop);
         mentions(client.unwrap_err(), &["k=5"]);
         mentions(server.join().unwrap().unwrap_err(), &["closed"]);
@@ -367,11 +429,11 @@ fn what_was_changed_on_the_way_is_not_confirmed() {
     };
     let (client, server) = both(hello, honest_server);
     assert!(client.is_err());
-    mentions(server.unwrap_err(), &["confirms other terms"]);
+    mentions(server.unwrap_err(), &["another wish than it came with"]);
 
     // Of the card, the first byte.
     let card = |mut lane: Lane| {
-        lane.inject(2, Fault::Flip { bit: 0 });
+        lane.inject(3, Fault::Flip { bit: 0 });
         honest_server(lane)
     };
     let (client, server) = both(ask, card);

@@ -6,8 +6,10 @@ mod common;
 
 use common::fixtures::{fixtures, words};
 use common::{Kind, WISH, both, inputs};
-use sordino_engine::session::{Ask, LinearChoice, PaillierBits, SupplyChoice, Truncation, Wish};
-use sordino_engine::twoparty::{ClientSession, CostModel, Offer, ServerModel, Unobserved, serve};
+use sordino_engine::session::{LinearChoice, PaillierBits, SupplyChoice, Truncation, Wish};
+use sordino_engine::twoparty::{
+    ClientSession, CostModel, Offer, ServerModel, Unobserved, prepared_for, serve,
+};
 use sordino_engine::{Error, Silent, run_clear};
 use sordino_graph::fixed::{FixedModel, FixedOp};
 use sordino_store::Store;
@@ -76,33 +78,18 @@ fn prepared_inferences_on_transfers_alone() {
 }
 
 #[test]
-fn material_decides_where_the_supply_was_left_open() {
+fn material_is_found_by_its_wish() {
     let fixture = fixtures().into_iter().find(|f| can_be_prepared(&f.model)).unwrap();
     let served = ServerModel::new(fixture.model.clone()).unwrap();
     let stores = Stores::new();
-    let prepared = SupplyChoice::SoftSpoken(2);
-    session(&served, Wish { supply: prepared, ..WISH }, &stores, 1, &[]);
-    for want in [prepared, SupplyChoice::Ferret] {
-        let (ours, mut theirs) = memory_pair();
-        std::thread::scope(|s| {
-            let server = s.spawn(|| {
-                let offer = Offer { store: Some(&stores.server), ..Offer::new(&served, b"card") };
-                serve(&mut theirs, &offer, &mut Unobserved).unwrap();
-            });
-            let ask = Ask { wish: WISH, choose: Some(&|_, _, _| Ok(SupplyChoice::Ferret)) };
-            let store = Some(&stores.client);
-            let mut client = ClientSession::connect(ours, ask, store, |_| Ok(())).unwrap();
-            assert_eq!(client.terms().wish.supply, want);
-            let x = &inputs(&fixture.model, &[1])[0];
-            assert_eq!(
-                client.infer(x, &mut Silent).unwrap(),
-                run_clear(&fixture.model, x).unwrap()
-            );
-            client.finish().unwrap();
-            server.join().unwrap();
-        });
-    }
-    assert_eq!(stores.left(), [0, 0]);
+    let wish = Wish { supply: SupplyChoice::SoftSpoken(2), ..WISH };
+    session(&served, wish, &stores, 1, &[]);
+    let count = |wish: Wish| prepared_for(&stores.client, &fixture.model.graph, &wish).unwrap();
+    assert_eq!(count(wish), 1);
+    assert_eq!(count(Wish { supply: SupplyChoice::Ferret, ..wish }), 0);
+    assert_eq!(count(Wish { truncation: Truncation::OneLsb, ..wish }), 0);
+    session(&served, wish, &stores, 0, &[inputs(&fixture.model, &[1])[0].clone()]);
+    assert_eq!(count(wish), 0);
 }
 
 #[test]

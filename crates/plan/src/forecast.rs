@@ -1,8 +1,8 @@
 use crate::{Cost, GarbledPlan, Part, Plan, PopcornPlan, Profile, Timing, TwoPartyPlan};
 use serde::Serialize;
-use sordino_engine::garbled::{Circuit, GarbledCost};
+use sordino_engine::garbled::{GarbledCost, Outline};
 use sordino_engine::popcorn::PopcornCost;
-use sordino_engine::session::{BackendChoice, Reveal, Wish};
+use sordino_engine::session::{BackendChoice, Reveal, Terms, Wish};
 use sordino_engine::twoparty::{CostModel, LinearPlan, Method, Settings, with_label};
 use sordino_engine::{Count, Error, Meter, Network, Phase, Role};
 use sordino_graph::fixed::{FixedGraph, FixedOp};
@@ -21,19 +21,32 @@ pub enum Forecast {
 }
 
 impl Forecast {
-    /// Of the backend that is wished for, one of those that need to know no more than the public graph, for so many
-    /// images at once.
+    /// Of the backend that is wished for, for so many images at once; the garbled one needs to know what its circuit takes.
     ///
     /// # Errors
-    /// When it cannot run the network, not so many images, or needs more than the graph.
-    pub fn public(graph: &FixedGraph, wish: Wish, images: usize) -> Result<Self, Error> {
-        match wish.backend {
-            BackendChoice::TwoParty => Self::two_party(graph, wish, images),
-            BackendChoice::Popcorn(_) => Self::popcorn(graph, wish),
-            BackendChoice::Garbled => {
+    /// When it cannot run the network, not so many images, or needs an outline and has none.
+    pub fn new(
+        graph: &FixedGraph,
+        outline: Option<&Outline>,
+        wish: Wish,
+        images: usize,
+    ) -> Result<Self, Error> {
+        match (wish.backend, outline) {
+            (BackendChoice::TwoParty, _) => Self::two_party(graph, wish, images),
+            (BackendChoice::Popcorn(_), _) => Self::popcorn(graph, wish),
+            (BackendChoice::Garbled, Some(outline)) => Ok(Self::garbled(graph, outline)),
+            (BackendChoice::Garbled, None) => {
                 Err(Error::Config("tables of a garbled circuit depend on its weights".into()))
             }
         }
+    }
+
+    /// Of what was agreed with a server.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn agreed(terms: &Terms, images: usize) -> Result<Self, Error> {
+        Self::new(&terms.graph, terms.outline.as_ref(), terms.wish, images)
     }
 
     /// Of the popcorn backend, for one image.
@@ -74,13 +87,12 @@ impl Forecast {
     }
 
     /// Of the garbled backend, the circuit being garbled in the session.
-    pub fn garbled(circuit: &Circuit) -> Self {
-        let mut model = GarbledCost::new(circuit, Role::Client);
+    pub fn garbled(graph: &FixedGraph, outline: &Outline) -> Self {
+        let mut model = GarbledCost::new(graph, outline, Role::Client);
         model.prepare();
         model.infer();
         let counts = counts(model.meter()).map(|(part, _, cost)| (part, cost));
-        let plan = GarbledPlan::new(circuit, counts).with_work(circuit, model.work());
-        Self::Garbled(plan)
+        Self::Garbled(GarbledPlan::new(graph, outline, counts).with_work(model.work()))
     }
 
     /// How long a session takes machines with this profile over this link.

@@ -1,7 +1,7 @@
 use crate::{Cost, Group, Part};
 use serde::Serialize;
 use sordino_engine::Phase;
-use sordino_engine::garbled::Circuit;
+use sordino_engine::garbled::{LayerOutline, Outline};
 use sordino_engine::work::{Work, WorkLog};
 use sordino_graph::fixed::{FixedGraph, FixedNode};
 
@@ -13,6 +13,9 @@ const ROW: u64 = 16;
 pub struct LayerTables {
     /// Name of the layer.
     pub name: String,
+    /// Its place among the nodes of the graph.
+    #[serde(skip)]
+    pub node: u32,
     /// What it is for.
     pub group: Group,
     /// Rows of tables.
@@ -56,16 +59,20 @@ pub struct GarbledPlan {
 }
 
 impl GarbledPlan {
-    /// Of a circuit whose making and use once costs `counts`.
-    pub fn new(circuit: &Circuit, counts: impl IntoIterator<Item = (Part, Cost)>) -> Self {
+    /// Of a circuit of this outline whose making and use once costs `counts`.
+    pub fn new(
+        graph: &FixedGraph,
+        outline: &Outline,
+        counts: impl IntoIterator<Item = (Part, Cost)>,
+    ) -> Self {
         let mut plan = Self {
             setup: Cost::default(),
             offline: Cost::default(),
             online: Cost::default(),
-            rows: circuit.rows(),
-            table_bytes: circuit.rows() * ROW,
-            layers: layers(circuit.graph(), &circuit.layer_rows()),
-            lambda: circuit.lambda(),
+            rows: outline.rows(),
+            table_bytes: outline.rows() * ROW,
+            layers: layers(graph, outline),
+            lambda: outline.lambda,
             setup_work: Work::default(),
             offline_work: Work::default(),
             online_work: Work::default(),
@@ -82,15 +89,14 @@ impl GarbledPlan {
 
     /// Adds what is computed, so that [`Self::time`] can say how long it takes.
     #[must_use]
-    pub fn with_work(mut self, circuit: &Circuit, work: &WorkLog) -> Self {
+    pub fn with_work(mut self, work: &WorkLog) -> Self {
         for ((phase, layer), work) in work.works() {
             *match phase {
                 Phase::Setup => &mut self.setup_work,
                 Phase::Offline => &mut self.offline_work,
                 Phase::Online => &mut self.online_work,
             } += work;
-            let name = layer.and_then(|l| circuit.graph().nodes.get(l as usize)).map(|n| &n.name);
-            let Some(layer) = self.layers.iter_mut().find(|l| Some(&l.name) == name) else {
+            let Some(layer) = self.layers.iter_mut().find(|l| Some(l.node) == *layer) else {
                 continue;
             };
             match phase {
@@ -103,15 +109,16 @@ impl GarbledPlan {
     }
 }
 
-fn layers(graph: &FixedGraph, rows: &[u64]) -> Vec<LayerTables> {
-    let costly = graph.nodes.iter().zip(rows).filter(|(_, rows)| **rows > 0);
-    let layer = |(n, &rows): (&FixedNode, &u64)| LayerTables {
-        name: n.name.clone(),
-        group: Group::of(&n.op),
-        rows,
-        bytes: rows * ROW,
+fn layers(graph: &FixedGraph, outline: &Outline) -> Vec<LayerTables> {
+    let nodes = (0..).zip(graph.nodes.iter().zip(&outline.layers));
+    let layer = |(i, (node, layer)): (u32, (&FixedNode, &LayerOutline))| LayerTables {
+        name: node.name.clone(),
+        node: i,
+        group: Group::of(&node.op),
+        rows: layer.rows,
+        bytes: layer.rows * ROW,
         offline_work: Work::default(),
         online_work: Work::default(),
     };
-    costly.map(layer).collect()
+    nodes.filter(|(_, (_, layer))| layer.rows > 0).map(layer).collect()
 }

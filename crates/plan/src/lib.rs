@@ -9,6 +9,7 @@ mod fixture;
 mod forecast;
 mod garbled;
 mod group;
+mod offers;
 mod popcorn;
 mod profile;
 mod supply;
@@ -22,6 +23,7 @@ pub use candidates::{
 pub use forecast::{Forecast, Totals};
 pub use garbled::{GarbledPlan, LayerTables};
 pub use group::Group;
+pub use offers::Offers;
 pub use popcorn::PopcornPlan;
 pub use profile::{Machine, Observation, Profile, ProfileError, fit};
 pub use supply::supply;
@@ -29,7 +31,7 @@ pub use time::{LayerTime, Seconds, Span, Timing};
 pub use twoparty::TwoPartyPlan;
 
 use serde::Serialize;
-use sordino_engine::session::Reveal;
+use sordino_engine::session::{Reveal, Terms};
 use sordino_engine::twoparty::LinearPlan;
 use sordino_engine::work::{Work, WorkLog};
 use sordino_engine::{BACKENDS, Backend, Phase};
@@ -112,7 +114,12 @@ pub struct Promise {
 }
 
 impl Promise {
-    /// Of a backend that reveals `reveal`.
+    /// Of a session with these terms.
+    pub fn of(terms: &Terms) -> Self {
+        Self::new(terms.wish.backend.backend(), terms.wish.reveal)
+    }
+
+    /// Of a backend that reveals so much.
     pub fn new(backend: &dyn Backend, reveal: Reveal) -> Self {
         let threat = backend.threat();
         Self {
@@ -317,7 +324,7 @@ mod tests {
         let circuit = Circuit::new(&tables()).unwrap();
         let cost = |up| Cost { up, down: 1, messages: 1, rounds: 1 };
         let counts = [(Part::Offline, cost(7)), (Part::Online, cost(1)), (Part::Offline, cost(2))];
-        let plan = GarbledPlan::new(&circuit, counts);
+        let plan = GarbledPlan::new(circuit.graph(), &circuit.outline(), counts);
         assert_eq!((plan.offline.up, plan.online.up, plan.setup.up), (9, 1, 0));
         let [layer] = &plan.layers[..] else { panic!("{:?}", plan.layers) };
         assert_eq!(layer.name, "table");

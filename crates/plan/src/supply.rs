@@ -12,13 +12,15 @@ const SUPPLIES: [SupplyChoice; 4] = [
     SupplyChoice::Ferret,
 ];
 
-/// The supply of transfers with which one session takes the least time over this link, between machines with this profile.
+/// The supply of transfers with which one session with one inference, on so many images, takes the least time over this
+/// link, between machines with this profile.
 ///
 /// # Errors
 /// When the two-party backend cannot run the network.
 pub fn supply(
     graph: &FixedGraph,
     wish: &Wish,
+    images: usize,
     link: &Network,
     profile: &Profile,
 ) -> Result<SupplyChoice, Error> {
@@ -26,7 +28,7 @@ pub fn supply(
     let mut best = (wish.supply, f64::INFINITY);
     for supply in SUPPLIES {
         let mut model = any.on_supply(supply)?;
-        model.infer()?;
+        model.infer_batch(images)?;
         let time = Forecast::metered(graph, wish, &model).time(profile, link).session().wall;
         if time < best.1 {
             best = (supply, time);
@@ -39,28 +41,17 @@ pub fn supply(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fixture::{edge, node};
     use sordino_engine::session::{BackendChoice, LinearChoice, Reveal, Truncation};
-    use sordino_graph::fixed::{Edge, EdgeId, Finish, FixedNode, FixedOp, Function};
+    use sordino_graph::fixed::{EdgeId, Finish, FixedOp, Function};
 
     fn relus(n: u32) -> FixedGraph {
-        let edge = |name: &str| Edge {
-            name: name.into(),
-            shape: vec![1, n],
-            frac: 4,
-            divisor: 1,
-            ring: 24,
-            lo: -100,
-            hi: 100,
-        };
+        let edge = |name| edge(name, &[1, n], 4, 24);
+        let relu = FixedOp::Activate { shift: 0, function: Function::Relu, flips: None };
         FixedGraph {
             name: "relus".into(),
             edges: vec![edge("x"), edge("y")],
-            nodes: vec![FixedNode {
-                name: "relu".into(),
-                op: FixedOp::Activate { shift: 0, function: Function::Relu, flips: None },
-                inputs: vec![EdgeId(0)],
-                output: EdgeId(1),
-            }],
+            nodes: vec![node("relu", relu, 0, 1)],
             input: EdgeId(0),
             output: EdgeId(1),
             finish: Finish::None,
@@ -80,7 +71,7 @@ mod tests {
         let profile = Profile::built_in().unwrap();
         let on = |n, link: &str| {
             let link = link.parse().unwrap();
-            supply(&relus(n), &wish, &link, &profile).unwrap()
+            supply(&relus(n), &wish, 1, &link, &profile).unwrap()
         };
         let soft_spoken = SupplyChoice::SoftSpoken;
         assert_eq!(on(1_000_000, "50us,40gbit"), soft_spoken(2));

@@ -99,7 +99,7 @@ pub(crate) mod garbled {
     }
 
     pub(crate) fn plan(model: &EvaluatorModel) -> GarbledPlan {
-        match Forecast::garbled(model.circuit()) {
+        match Forecast::garbled(model.circuit().graph(), &model.circuit().outline()) {
             Forecast::Garbled(plan) => plan,
             _ => unreachable!("it was asked for"),
         }

@@ -7,9 +7,9 @@ use crate::report::{Account, GarbledReport, Garbling, Report, Watch};
 use anyhow::{Context, Result};
 use clap::Args;
 use sordino_engine::Error;
-use sordino_engine::garbled::{Circuit, GarblerSession};
+use sordino_engine::garbled::GarblerSession;
 use sordino_engine::popcorn::PopcornSession;
-use sordino_engine::session::{Ask, BackendChoice, Terms, Wish};
+use sordino_engine::session::{self, Ask, BackendChoice, Terms};
 use sordino_engine::twoparty::ClientSession;
 use sordino_graph::fixed::{decode_output, encode_input};
 use sordino_store::{Id, Store};
@@ -117,27 +117,25 @@ pub(super) struct Garbler<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Handshake and set-up. `consent` sees the terms, and the circuit if there is one, before
-    /// anything private happens, and may refuse.
+    /// Handshake and set-up. `consent` sees the terms before anything private happens, and may refuse.
     pub(super) fn connect(
-        lane: Lane,
+        mut lane: Lane,
         ask: Ask<'_>,
         store: Option<&'a Store>,
-        consent: impl FnOnce(&Terms, Option<&Circuit>) -> Result<(), Error>,
+        consent: impl FnOnce(&Terms) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        match ask.wish.backend {
+        let start = Instant::now();
+        let terms = session::greet(&mut lane, ask)?;
+        match terms.wish.backend {
             BackendChoice::TwoParty => {
-                let session =
-                    ClientSession::connect(lane, ask, store, |terms| consent(terms, None))?;
+                let session = ClientSession::start(lane, terms, store, consent)?;
                 Ok(Self::TwoParty(Box::new(session), 0))
             }
             BackendChoice::Garbled => {
-                let consent = |terms: &Terms, circuit: &Circuit| consent(terms, Some(circuit));
-                Ok(Self::Garbled(Box::new(Garbler::connect(lane, ask.wish, store, consent)?)))
+                Ok(Self::Garbled(Box::new(Garbler::new(start, lane, terms, store, consent)?)))
             }
             BackendChoice::Popcorn(_) => {
-                let session =
-                    PopcornSession::connect(lane, ask.wish, |terms| consent(terms, None))?;
+                let session = PopcornSession::start(lane, terms, consent)?;
                 Ok(Self::Popcorn(Box::new(session), 0))
             }
         }
@@ -226,17 +224,18 @@ impl<'a> Session<'a> {
 }
 
 impl<'a> Garbler<'a> {
-    /// Handshake; `consent` sees the terms and the circuit, and may refuse.
-    pub(super) fn connect(
+    /// Receives the weights; the handshake began at `start`.
+    fn new(
+        start: Instant,
         lane: Lane,
-        wish: Wish,
+        terms: Terms,
         store: Option<&'a Store>,
-        consent: impl FnOnce(&Terms, &Circuit) -> Result<(), Error>,
+        consent: impl FnOnce(&Terms) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let (start, mut setup) = (Instant::now(), 0.0);
-        let session = GarblerSession::connect(lane, wish, store, |terms, circuit| {
+        let mut setup = 0.0;
+        let session = GarblerSession::start(lane, terms, store, |terms, _| {
             setup = start.elapsed().as_secs_f64();
-            consent(terms, circuit)
+            consent(terms)
         })?;
         Ok(Self { session, setup, inferences: 0, garbled: 0 })
     }

@@ -17,8 +17,11 @@ pub(super) fn of(
     images: usize,
 ) -> Result<Forecast, Error> {
     match backend {
-        Private::Garbled => Ok(Forecast::garbled(&Circuit::new(fixed)?)),
-        _ => Forecast::public(&fixed.graph, wish, images),
+        Private::Garbled => {
+            let circuit = Circuit::new(fixed)?;
+            Ok(Forecast::garbled(circuit.graph(), &circuit.outline()))
+        }
+        _ => Forecast::new(&fixed.graph, None, wish, images),
     }
 }
 

@@ -1,16 +1,17 @@
+use super::aim::AimArgs;
 use super::args::{self, PictureArgs};
+use super::ask::{Asking, BackendArg, Purpose};
 use super::client::{ServerArgs, Session, never_agreed, refused};
 use super::output;
-use super::protocol::{Private, ProtocolArgs};
+use super::protocol::ProtocolArgs;
 use crate::data::{Classes, Dataset, Prepare};
 use crate::model::Card;
 use crate::predict::{Prediction, Scores};
-use crate::report::{Account, Forecast, Watch};
+use crate::report::{Account, Watch};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 use sordino_engine::Error;
-use sordino_engine::garbled::Circuit;
 use sordino_engine::session::Terms;
 use sordino_plan::Promise;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ pub(super) struct Infer {
     server: ServerArgs,
     /// How the server runs its network
     #[arg(long, value_enum, default_value = "twoparty")]
-    backend: Private,
+    backend: BackendArg,
     /// Use what `sordino prepare` has put here; without any, do everything in the session
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
@@ -42,6 +43,8 @@ pub(super) struct Infer {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     #[command(flatten)]
+    aim: AimArgs,
+    #[command(flatten)]
     protocol: ProtocolArgs,
     #[command(flatten)]
     picture: PictureArgs,
@@ -57,9 +60,8 @@ struct Answer<'a> {
 
 impl Infer {
     pub(super) fn run(&self) -> Result<()> {
-        let ask = self.protocol.ask(self.backend.into())?;
-        if self.store.is_some() {
-            self.backend.check_store("--store")?;
+        if let (Some(named), true) = (self.backend.named(), self.store.is_some()) {
+            named.check_store("--store")?;
         }
         let security = self.server.security()?;
         // Files that are missing are noticed before the server is bothered.
@@ -67,12 +69,13 @@ impl Infer {
             std::fs::File::open(image).with_context(|| image.display().to_string())?;
         }
         let store = self.store.as_deref().map(args::open_store).transpose()?;
+        let asking =
+            Asking::new(self.backend, &self.protocol, &self.aim, store.as_ref(), Purpose::Infer)?;
         let lane = self.server.connect(&security)?;
-        let promise = Promise::new(self.backend.backend(), ask.wish.reveal);
         let mut prepared = None;
-        let session = Session::connect(lane, ask, store.as_ref(), |terms, circuit| {
+        let session = Session::connect(lane, asking.ask(), store.as_ref(), |terms| {
             // Inputs are read before anything costly happens: what is wrong with them shows here.
-            prepared = Some(self.prepare(terms, circuit, &promise));
+            prepared = Some(self.prepare(terms));
             match &prepared {
                 Some(Ok(_)) => Ok(()),
                 _ => Err(Error::Config("the inputs do not fit the server's network".into())),
@@ -84,6 +87,7 @@ impl Infer {
             None => return Err(session.err().map_or_else(never_agreed, refused)),
         };
         let mut session = session.map_err(refused)?;
+        let promise = Promise::of(session.terms());
         let classes = match &self.class_names {
             Some(file) => Classes::read(file)?,
             None => Classes::new(card.classes.clone()),
@@ -120,12 +124,7 @@ impl Infer {
         output::line(format!("\n{}", report.table()))
     }
 
-    fn prepare(
-        &self,
-        terms: &Terms,
-        circuit: Option<&Circuit>,
-        promise: &Promise,
-    ) -> Result<(Card, Vec<crate::data::Sample>)> {
+    fn prepare(&self, terms: &Terms) -> Result<(Card, Vec<crate::data::Sample>)> {
         let edge = &terms.graph.edges[terms.graph.input.0 as usize];
         let card = Card::from_bytes(&terms.card, edge.len())?;
         let shape: Vec<usize> = edge.shape.iter().map(|&d| d as usize).collect();
@@ -138,13 +137,7 @@ impl Infer {
         let batch = self.protocol.batch_of(terms)?.min(samples.len());
         if !self.json {
             eprintln!("network '{}'", card.name);
-            output::promise(promise);
-            output::link(terms);
-            let forecast = match circuit {
-                Some(circuit) => Forecast::garbled(circuit),
-                None => Forecast::public(&terms.graph, terms.wish, batch)?,
-            };
-            output::cost(&forecast, batch);
+            output::agreed(terms, batch)?;
         }
         Ok((card, samples))
     }

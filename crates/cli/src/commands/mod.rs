@@ -1,6 +1,8 @@
 //! The commands of `sordino`, one file each.
 
+mod aim;
 mod args;
+mod ask;
 mod check;
 mod client;
 mod compare;

@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use sordino_engine::popcorn::Exposure;
 use sordino_engine::session::Terms;
-use sordino_plan::{Cost, GarbledPlan, Plan, PopcornPlan, Promise, TwoPartyPlan};
+use sordino_plan::{Cost, GarbledPlan, Plan, PopcornPlan, Promise, Settings, TwoPartyPlan};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -71,12 +71,19 @@ pub(super) fn promised(p: &Promise) -> [String; 4] {
     ]
 }
 
-/// Says on stderr how the link was measured, if it was to choose by.
-pub(super) fn link(terms: &Terms) {
+/// Says on stderr what was agreed with a server: who learns what, and what a session with so many images at once costs.
+pub(super) fn agreed(terms: &Terms, images: usize) -> Result<()> {
+    promise(&Promise::of(terms));
     if let Some(link) = terms.link {
         let (ms, rate) = (1e3 * link.rtt.as_secs_f64(), link.bandwidth as f64 / 1e6);
         eprintln!("link            {ms:.1} ms, {rate:.0} Mbit/s");
     }
+    let settings = Settings::of(&terms.wish).describe();
+    let (backend, colon) =
+        (terms.wish.backend.backend().name(), if settings.is_empty() { "" } else { ": " });
+    eprintln!("way             {backend}{colon}{settings}");
+    cost(&Forecast::agreed(terms, images)?, images);
+    Ok(())
 }
 
 /// Says on stderr what a session will cost, with so many images at once.

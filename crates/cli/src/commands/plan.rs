@@ -1,16 +1,15 @@
-mod aim;
 mod compared;
 mod flags;
 mod page;
 mod survey;
 
+use super::aim::AimArgs;
 use super::args::ModelArgs;
 use super::compare::CompareArgs;
 use super::protocol::{Private, ProtocolArgs};
 use super::quantise::QuantiseArgs;
 use super::{forecast, output, profile};
 use crate::report::{Forecast, Watch, bytes, counted};
-use aim::AimArgs;
 use anyhow::{Context, Result};
 use clap::Args;
 use comfy_table::presets::NOTHING;
@@ -19,6 +18,7 @@ use compared::Compared;
 use flags::Commands;
 use serde::Serialize;
 use sordino_plan::{Cost, Objective, Plan, Promise};
+use sordino_wire::Network;
 use std::path::PathBuf;
 use survey::Survey;
 
@@ -36,6 +36,9 @@ pub(super) struct PlanCommand {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// The link between the parties: lan, wan, or round trip and rate such as 20ms,100mbit
+    #[arg(long, value_name = "lan|wan|RTT,BW", default_value = "lan", conflicts_with_all = ["backend", "beside"])]
+    network: Network,
     #[command(flatten)]
     aim: AimArgs,
     #[command(flatten)]
@@ -56,6 +59,11 @@ struct Planned {
 
 impl PlanCommand {
     pub(super) fn run(&self) -> Result<()> {
+        if self.compare.wanted() || self.backend.is_some() {
+            self.aim.refuse(
+                "only makes sense where every way is compared: without --backend and --compare",
+            )?;
+        }
         if self.compare.wanted() {
             self.quantise.check([Private::Twoparty.into()])?;
             return self.compare.run(&self.model, &self.quantise, &self.protocol, self.json);
@@ -91,10 +99,10 @@ impl PlanCommand {
         let prepare = self.aim.objective() == Objective::Online;
         let compared = Compared::new(
             model.name,
-            wanted.images,
+            &wanted,
             survey,
             &self.aim,
-            self.aim.accepted(&wanted),
+            self.network,
             profile,
             |candidate| Commands::of(candidate, &self.model, &self.quantise, &wanted, prepare),
         );

@@ -1,15 +1,16 @@
+use super::aim::AimArgs;
 use super::args;
+use super::ask::{Asking, BackendArg, Purpose};
 use super::client::{ServerArgs, Session, never_agreed, refused};
 use super::output;
-use super::protocol::{Private, ProtocolArgs};
+use super::protocol::ProtocolArgs;
 use crate::exit::{Exit, Failure};
 use crate::model::Card;
-use crate::report::{Account, Forecast, Watch, counted};
+use crate::report::{Account, Watch, counted};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use sordino_engine::Error;
-use sordino_engine::garbled::Circuit;
 use sordino_engine::session::Terms;
 use sordino_plan::Promise;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ pub(super) struct Prepare {
     server: ServerArgs,
     /// How the server runs its network
     #[arg(long, value_enum, default_value = "twoparty")]
-    backend: Private,
+    backend: BackendArg,
     /// Where this side's half is kept: for nobody else's eyes, and never to be restored from a backup
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
@@ -31,6 +32,8 @@ pub(super) struct Prepare {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    aim: AimArgs,
     #[command(flatten)]
     protocol: ProtocolArgs,
 }
@@ -48,15 +51,17 @@ struct Answer<'a> {
 
 impl Prepare {
     pub(super) fn run(&self) -> Result<()> {
-        self.backend.check_store("prepare")?;
-        let ask = self.protocol.ask(self.backend.into())?;
+        if let Some(named) = self.backend.named() {
+            named.check_store("prepare")?;
+        }
         let security = self.server.security()?;
         let store = args::open_store(&self.store)?;
+        let asking =
+            Asking::new(self.backend, &self.protocol, &self.aim, Some(&store), Purpose::Prepare)?;
         let lane = self.server.connect(&security)?;
-        let promise = Promise::new(self.backend.backend(), ask.wish.reveal);
         let mut agreed = None;
-        let session = Session::connect(lane, ask, Some(&store), |terms, circuit| {
-            agreed = Some(self.consent(terms, circuit, &promise));
+        let session = Session::connect(lane, asking.ask(), Some(&store), |terms| {
+            agreed = Some(self.consent(terms));
             match &agreed {
                 Some(Ok(_)) => Ok(()),
                 _ => Err(Error::Config("the server is of no use for this".into())),
@@ -78,6 +83,7 @@ impl Prepare {
             }
         }
         let stored = session.prepared()?;
+        let promise = Promise::of(session.terms());
         let report = session.finish()?;
         if self.json {
             return output::json(&Answer {
@@ -92,24 +98,13 @@ impl Prepare {
         output::line(format!("\n{}\n{stored} of this network stored", report.table()))
     }
 
-    fn consent(
-        &self,
-        terms: &Terms,
-        circuit: Option<&Circuit>,
-        promise: &Promise,
-    ) -> Result<Card, anyhow::Error> {
+    fn consent(&self, terms: &Terms) -> Result<Card> {
         let edge = &terms.graph.edges[terms.graph.input.0 as usize];
         let card = Card::from_bytes(&terms.card, edge.len())?;
         let batch = self.protocol.batch_of(terms)?;
         if !self.json {
             eprintln!("network '{}'", card.name);
-            output::promise(promise);
-            output::link(terms);
-            let forecast = match circuit {
-                Some(circuit) => Forecast::garbled(circuit),
-                None => Forecast::public(&terms.graph, terms.wish, batch)?,
-            };
-            output::cost(&forecast, batch);
+            output::agreed(terms, batch)?;
         }
         if !card.keeps_material {
             let text = "the server keeps nothing between sessions: its owner has to start it with \

@@ -2,16 +2,11 @@
 
 use crate::exit::{Exit, Failure};
 use clap::{Args, ValueEnum};
-use sordino_engine::garbled::GarbledBackend;
-use sordino_engine::popcorn::PopcornBackend;
+use sordino_engine::Backend;
 use sordino_engine::session::{
-    Ask, BackendChoice, Choose, LinearChoice, PaillierBits, PopcornMode, Reveal, SupplyChoice,
-    Terms, Truncation, Wish,
+    BackendChoice, LinearChoice, PaillierBits, PopcornMode, Reveal, SupplyChoice, Terms,
+    Truncation, Wish,
 };
-use sordino_engine::twoparty::TwoPartyBackend;
-use sordino_engine::{Backend, Error, Network};
-use sordino_graph::fixed::FixedGraph;
-use sordino_plan::Profile;
 use sordino_plan::Wanted;
 
 /// How the parties run the protocol.
@@ -91,7 +86,7 @@ impl RevealArg {
 
 /// The error for an option that only the two-party backend has.
 pub(super) fn lacks(backend: BackendChoice, option: &str, why: &str) -> Failure {
-    let name = of(backend).name();
+    let name = backend.backend().name();
     let text =
         format!("{option} is not possible with --backend {name}: {why}; use --backend twoparty");
     Failure::new(Exit::Usage, text)
@@ -134,24 +129,10 @@ fn supply(text: &str) -> Result<SupplyArg, String> {
     }
 }
 
-/// The supply that takes this machine the least time over a link.
-fn quickest(graph: &FixedGraph, wish: &Wish, link: &Network) -> Result<SupplyChoice, Error> {
-    let profile = super::profile::current().or_else(|why| {
-        eprintln!("warning: {why:#}; choosing transfers by the built-in profile");
-        Profile::built_in().map_err(|e| Error::Config(e.to_string()))
-    })?;
-    sordino_plan::supply(graph, wish, link, &profile)
-}
-
 impl ProtocolArgs {
-    /// What is asked of a server.
-    ///
-    /// # Errors
-    /// [`Exit::Usage`] for a choice that the backend does not have.
-    pub(super) fn ask(&self, backend: BackendChoice) -> Result<Ask<'static>, Failure> {
-        let open = self.supply == SupplyArg::Auto && backend == BackendChoice::TwoParty;
-        let choose: &Choose<'_> = &quickest;
-        Ok(Ask { wish: self.wish(backend)?, choose: open.then_some(choose) })
+    /// Whether the source of transfers is to be chosen by the link.
+    pub(super) fn supply_is_open(&self) -> bool {
+        self.supply == SupplyArg::Auto
     }
 
     /// Images that run together.
@@ -195,7 +176,7 @@ impl ProtocolArgs {
         if matches!(backend, BackendChoice::Popcorn(_)) && !paillier {
             let text = format!(
                 "--backend {} runs on Paillier's encryption alone: use --linear paillier or paillier-2048",
-                of(backend).name()
+                backend.backend().name()
             );
             return Err(Failure::new(Exit::Usage, text));
         }
@@ -233,6 +214,7 @@ impl ProtocolArgs {
             truncation,
             linear,
             winograd: !self.no_winograd,
+            paillier: true,
         }
     }
 }
@@ -254,7 +236,7 @@ pub(super) enum Private {
 impl Private {
     /// What it promises.
     pub(super) fn backend(self) -> &'static dyn Backend {
-        of(self.into())
+        BackendChoice::from(self).backend()
     }
 
     /// # Errors
@@ -277,15 +259,5 @@ impl From<Private> for BackendChoice {
             Private::Popcorn => Self::Popcorn(PopcornMode::Affine),
             Private::PopcornPaper => Self::Popcorn(PopcornMode::Paper),
         }
-    }
-}
-
-/// The backend of a choice.
-pub(super) fn of(choice: BackendChoice) -> &'static dyn Backend {
-    match choice {
-        BackendChoice::TwoParty => &TwoPartyBackend,
-        BackendChoice::Garbled => &GarbledBackend,
-        BackendChoice::Popcorn(PopcornMode::Affine) => &PopcornBackend(PopcornMode::Affine),
-        BackendChoice::Popcorn(PopcornMode::Paper) => &PopcornBackend(PopcornMode::Paper),
     }
 }

@@ -1,5 +1,6 @@
 //! One network behind every way of running it in this process.
 
+use super::ask::Asking;
 use super::client::Session;
 use super::protocol::ProtocolArgs;
 use super::quantise::QuantiseArgs;
@@ -112,8 +113,8 @@ impl<'a> Runner<'a> {
         };
         let fixed = settings.quantise.quantise(model, settings.inputs, integers, act_bits)?;
         let way = if backend.private() {
-            let ask = settings.protocol.ask(integers)?;
-            Way::Private(Pair::new(fixed.model, ask, settings.network)?)
+            let asking = Asking::named(integers, settings.protocol, None)?;
+            Way::Private(Pair::new(fixed.model, asking.ask(), settings.network)?)
         } else {
             Way::Clear(Box::new(fixed.model))
         };
@@ -186,7 +187,7 @@ impl Pair {
     fn new(fixed: FixedModel, ask: Ask<'_>, network: Option<Network>) -> Result<Self> {
         let (near, far) = network.map_or_else(memory_pair, shaped_pair);
         let server = server(fixed, ask.wish.backend, far)?;
-        match Session::connect(near, ask, None, |_, _| Ok(())) {
+        match Session::connect(near, ask, None, |_| Ok(())) {
             Ok(client) => Ok(Self { client, server }),
             // The server's own error says more than what reached the client.
             Err(e) => match server.join() {

@@ -2,20 +2,22 @@ mod served;
 mod sessions;
 
 use super::args::{self, ModelArgs};
+use super::ask::BackendArg;
 use super::client::read_text;
 use super::output;
 use super::protocol::{self, Private, RevealArg};
 use super::quantise::QuantiseArgs;
 use crate::exit::{Exit, Failure};
+use crate::model::Model;
 use crate::report::Forecast;
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use served::Served;
 use sessions::{Inbox, Limits, Service};
 use sordino_engine::garbled::EvaluatorModel;
 use sordino_engine::popcorn::PopcornModel;
-use sordino_engine::session::{PopcornMode, Wish};
+use sordino_engine::session::{BackendChoice, PopcornMode, Wish};
 use sordino_engine::twoparty::{MAX_BATCH, ServerModel};
 use sordino_plan::Promise;
 use sordino_wire::{Identity, Listener, ServerSecurity, Trust};
@@ -33,7 +35,11 @@ pub(super) struct Serve {
     listen: String,
     /// How the network is run
     #[arg(long, value_enum, default_value = "twoparty")]
-    backend: Private,
+    backend: BackendArg,
+    /// What clients may learn so that they have more ways to choose from (auto): `leakage` adds popcorn, `weights` adds
+    /// garbled circuits
+    #[arg(long, value_enum, value_delimiter = ',')]
+    accept: Vec<Disclosed>,
     /// Keep what clients prepare ahead of time in this folder
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
@@ -110,6 +116,15 @@ struct LimitArgs {
     max_idle: u64,
 }
 
+/// What an owner may let clients learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Disclosed {
+    /// A little about the sizes of intermediate values
+    Leakage,
+    /// The weights
+    Weights,
+}
+
 /// A number of bytes with a decimal unit.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -142,40 +157,15 @@ impl Serve {
             Listener::bind(&self.listen, security).map_err(|e| Failure::new(Exit::Network, e))?;
         let model = self.model.load()?;
         let store = self.store.as_deref().map(args::open_store).transpose()?;
-        let act_bits = self.quantise.act_bits()?;
-        let fixed = self.quantise.quantise(&model, &[], self.backend.into(), act_bits)?;
+        let offered = self.offered(&model)?;
         let mut card = model.card();
         card.keeps_material = store.is_some();
-        let reveal = self.reveal.into();
-        let wish = Wish { reveal, ..protocol::wish(self.backend.into()) };
-        let (served, forecast) = match self.backend {
-            Private::Twoparty => {
-                let model = ServerModel::new(fixed.model)?;
-                let forecast = Forecast::two_party(model.graph(reveal), wish, 1)?;
-                let label_only = self.reveal == RevealArg::Label;
-                let prepared = self.limits.max_prepared;
-                let (model, batch) = (Box::new(model), self.limits.max_batch.into());
-                let paillier = self.limits.paillier;
-                (Served::TwoParty { model, label_only, paillier, store, prepared, batch }, forecast)
-            }
-            Private::Popcorn | Private::PopcornPaper => {
-                let forecast = Forecast::popcorn(&fixed.model.graph, wish)?;
-                let model = Box::new(PopcornModel::new(fixed.model)?);
-                let mut modes = vec![PopcornMode::Affine];
-                modes.extend(self.limits.allow_extraction.then_some(PopcornMode::Paper));
-                (Served::Popcorn { model, modes }, forecast)
-            }
-            Private::Garbled => {
-                let model = EvaluatorModel::new(&fixed.model)?;
-                let forecast = Forecast::garbled(model.circuit());
-                // Without a store, a circuit is made, used and forgotten.
-                let circuits = if store.is_some() { self.limits.max_prepared } else { 1 };
-                (Served::Garbled { model: Box::new(model), store, circuits }, forecast)
-            }
-        };
+        let (served, ways): (Vec<Served>, Vec<Shown>) = offered.into_iter().unzip();
         let service = Service {
             served,
             card: card.to_bytes()?,
+            store,
+            prepared: self.limits.max_prepared,
             limits: Limits {
                 sessions: self.limits.max_sessions as usize,
                 inferences: self.limits.max_inferences,
@@ -184,7 +174,6 @@ impl Serve {
                 idle: Duration::from_secs(self.limits.max_idle),
             },
         };
-        let promise = Promise::new(self.backend.backend(), reveal);
         let inbox = Inbox::new()?;
         let listening = Listening {
             listening: listener.local_addr()?.to_string(),
@@ -201,62 +190,122 @@ impl Serve {
             }
         }
         if !self.json {
-            self.describe(&promise, &forecast, fixed.act_bits, &service.served)?;
+            ways.iter().try_for_each(Shown::print)?;
+            if let Some((own, foreign)) = service.stored()? {
+                eprintln!(
+                    "stored          {own} prepared inferences of this network, {foreign} of others"
+                );
+            }
         }
         sessions::serve(inbox, listener, Arc::new(service), self.once)
     }
 
+    /// Backends that clients may choose, if the network can be run by them.
+    fn backends(&self) -> Vec<Private> {
+        let Some(named) = self.backend.named() else {
+            let accepts = |what, backend| self.accept.contains(&what).then_some(backend);
+            let more = [
+                accepts(Disclosed::Leakage, Private::Popcorn),
+                accepts(Disclosed::Weights, Private::Garbled),
+            ];
+            return [Some(Private::Twoparty)].into_iter().chain(more).flatten().collect();
+        };
+        vec![named]
+    }
+
+    /// The network for each of them.
+    ///
+    /// # Errors
+    /// When one that was named cannot run it, or, where clients choose, none can.
+    fn offered(&self, model: &Model) -> Result<Vec<(Served, Shown)>> {
+        let mut offered = Vec::new();
+        let mut why = Vec::new();
+        for backend in self.backends() {
+            match self.by(backend, model) {
+                Ok(served) => offered.push(served),
+                Err(e) if self.backend.named().is_some() => return Err(e),
+                Err(e) => {
+                    let text = format!("{}: {}", backend.backend().name(), output::describe(&e));
+                    eprintln!("not offered     {text}");
+                    why.push(text);
+                }
+            }
+        }
+        if offered.is_empty() {
+            return Err(Failure::new(Exit::Model, why.join("\n")).into());
+        }
+        Ok(offered)
+    }
+
+    /// The network as one backend runs it.
+    fn by(&self, backend: Private, model: &Model) -> Result<(Served, Shown)> {
+        let fixed =
+            self.quantise.quantise(model, &[], backend.into(), self.quantise.act_bits()?)?;
+        let reveal = self.reveal.into();
+        let wish = Wish { reveal, ..protocol::wish(backend.into()) };
+        let (served, forecast) = match backend {
+            Private::Twoparty => {
+                let model = ServerModel::new(fixed.model)?;
+                let forecast = Forecast::two_party(model.graph(reveal), wish, 1)?;
+                let label_only = self.reveal == RevealArg::Label;
+                let (paillier, batch) = (self.limits.paillier, self.limits.max_batch.into());
+                let model = Box::new(model);
+                (Served::TwoParty { model, label_only, paillier, batch }, forecast)
+            }
+            Private::Popcorn | Private::PopcornPaper => {
+                let forecast = Forecast::popcorn(&fixed.model.graph, wish)?;
+                let model = Box::new(PopcornModel::new(fixed.model)?);
+                let mut modes = vec![PopcornMode::Affine];
+                modes.extend(self.limits.allow_extraction.then_some(PopcornMode::Paper));
+                (Served::Popcorn { model, modes }, forecast)
+            }
+            Private::Garbled => {
+                let model = EvaluatorModel::new(&fixed.model)?;
+                let circuit = model.circuit();
+                let forecast = Forecast::garbled(circuit.graph(), &circuit.outline());
+                (Served::Garbled(Box::new(model)), forecast)
+            }
+        };
+        let shown = Shown {
+            promise: Promise::new(backend.backend(), reveal),
+            forecast,
+            act_bits: fixed.act_bits,
+            extraction: backend == Private::Popcorn && self.limits.allow_extraction,
+        };
+        Ok((served, shown))
+    }
+
     /// What does not fit together on the command line.
     fn check(&self) -> Result<()> {
-        let backend = self.backend.into();
-        self.quantise.check([backend])?;
-        self.reveal.check(backend)?;
-        if self.store.is_some() {
-            self.backend.check_store("--store")?;
+        let backends: Vec<BackendChoice> = self.backends().into_iter().map(Into::into).collect();
+        self.quantise.check(backends.iter().copied())?;
+        // Where clients choose, a backend without this disclosure is not among what they choose from.
+        if let Some(named) = self.backend.named() {
+            self.reveal.check(named.into())?;
+            if self.store.is_some() {
+                named.check_store("--store")?;
+            }
         }
         let usage = |text: &str| Err(Failure::new(Exit::Usage, text).into());
-        if self.backend == Private::PopcornPaper {
+        if self.backend == BackendArg::Of(Private::PopcornPaper) {
             return usage(
                 "--backend popcorn-paper tells every client enough to extract the model; an owner who accepts \
                  that for a comparison serves with --backend popcorn --allow-extraction, and clients choose",
             );
         }
-        if self.limits.paillier && self.backend != Private::Twoparty {
-            return usage("--paillier only makes sense with --backend twoparty");
+        if self.backend != BackendArg::Auto && !self.accept.is_empty() {
+            return usage("--accept only makes sense with --backend auto");
         }
-        if self.limits.allow_extraction && self.backend != Private::Popcorn {
+        if self.reveal == RevealArg::Label && !self.accept.is_empty() {
+            return usage(
+                "--accept adds ways in which clients decode the scores themselves: not with --reveal label",
+            );
+        }
+        if self.limits.paillier && !backends.contains(&BackendChoice::TwoParty) {
+            return usage("--paillier only makes sense with --backend twoparty or auto");
+        }
+        if self.limits.allow_extraction && self.backend != BackendArg::Of(Private::Popcorn) {
             return usage("--allow-extraction only makes sense with --backend popcorn");
-        }
-        Ok(())
-    }
-
-    fn describe(
-        &self,
-        promise: &Promise,
-        forecast: &Forecast,
-        act_bits: Option<u32>,
-        served: &Served,
-    ) -> Result<()> {
-        output::promise(promise);
-        if let Forecast::Garbled(plan) = forecast {
-            eprintln!("warning: every client is sent the weights of this network");
-            eprintln!("{}", output::tables(plan));
-            if let Some(bits) = act_bits {
-                eprintln!("activations     {bits} bits");
-            }
-        }
-        if let Served::Popcorn { modes, .. } = served
-            && modes.contains(&PopcornMode::Paper)
-        {
-            eprintln!(
-                "warning: clients who choose popcorn-paper learn enough to extract the model"
-            );
-        }
-        output::cost(forecast, 1);
-        if let Some((own, foreign)) = served.stored()? {
-            eprintln!(
-                "stored          {own} prepared inferences of this network, {foreign} of others"
-            );
         }
         Ok(())
     }
@@ -278,6 +327,36 @@ impl Serve {
         let security = ServerSecurity::tls(&identity, clients.as_ref())
             .context("setting up TLS for this server")?;
         Ok((security, Some(identity.fingerprint()?.to_string())))
+    }
+}
+
+/// What the owner is told of a backend.
+struct Shown {
+    promise: Promise,
+    forecast: Forecast,
+    act_bits: Option<u32>,
+    /// Whether clients may choose to learn enough to extract the model.
+    extraction: bool,
+}
+
+impl Shown {
+    fn print(&self) -> Result<()> {
+        eprintln!("backend         {}", self.promise.backend);
+        output::promise(&self.promise);
+        if let Forecast::Garbled(plan) = &self.forecast {
+            eprintln!("warning: every client is sent the weights of this network");
+            eprintln!("{}", output::tables(plan));
+            if let Some(bits) = self.act_bits {
+                eprintln!("activations     {bits} bits");
+            }
+        }
+        if self.extraction {
+            eprintln!(
+                "warning: clients who choose popcorn-paper learn enough to extract the model"
+            );
+        }
+        output::cost(&self.forecast, 1);
+        Ok(())
     }
 }
 

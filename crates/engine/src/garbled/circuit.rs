@@ -1,3 +1,4 @@
+use super::LayerOutline;
 use super::range::intervals;
 use super::support::supported;
 use super::wanted::{PoolBase, pool_base, wanted};
@@ -31,19 +32,6 @@ pub(super) enum Step {
         /// From the small prime of the maxima to the moduli that are needed.
         convert: Option<Program>,
     },
-}
-
-/// What a layer takes to compute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct LayerWork {
-    /// Table rows that the garbler writes.
-    pub(super) rows: usize,
-    /// Gates that the evaluator opens.
-    pub(super) gates: usize,
-    /// Products of digits of labels by weights.
-    pub(super) products: usize,
-    /// Digits of labels that are read and written.
-    pub(super) digits: usize,
 }
 
 /// A network as a garbled circuit: every layer's moduli and gadgets. Garbler and evaluator make
@@ -146,45 +134,26 @@ impl Circuit {
         self.graph.edges[self.graph.output.0 as usize].len() * self.output().primes().len()
     }
 
-    /// Table rows of 16 bytes of every layer.
-    pub fn layer_rows(&self) -> Vec<u64> {
-        let rows = |(i, step): (usize, &Step)| {
-            let node = &self.graph.nodes[i];
-            let len = self.graph.edges[node.output.0 as usize].len() as u64;
-            match step {
-                Step::Gadget { program, .. } => len * program.cost().rows as u64,
-                Step::MaxPool { bracket, maximum, convert, .. } => {
-                    let planes = len / bracket.winners().max(1) as u64;
-                    let matches = planes * bracket.comparisons() as u64;
-                    let convert = convert.as_ref().map_or(0, |p| p.cost().rows as u64);
-                    matches * maximum.cost().rows as u64 + len * convert
-                }
-                _ => 0,
-            }
-        };
-        self.steps.iter().enumerate().map(rows).collect()
-    }
-
     /// What every layer takes to compute.
-    pub(super) fn layer_work(&self) -> Vec<LayerWork> {
-        let digits = |base: &Base| base.primes().iter().map(|p| p.digits()).sum::<usize>();
+    pub(super) fn layer_work(&self) -> Vec<LayerOutline> {
+        let digits = |base: &Base| base.primes().iter().map(|p| p.digits() as u64).sum::<u64>();
         let work = |(node, step): (&FixedNode, &Step)| {
-            let edge = |e: EdgeId| self.graph.edges[e.0 as usize].len();
+            let edge = |e: EdgeId| self.graph.edges[e.0 as usize].len() as u64;
             let (len, to) = (edge(node.output), digits(&self.bases[node.output.0 as usize]));
-            let read: usize = node.inputs.iter().map(|e| edge(*e)).sum();
-            let mut work = LayerWork { digits: (len + read) * to, ..LayerWork::default() };
-            let mut run = |program: &Program, n: usize| {
-                work.rows += n * program.cost().rows;
-                work.gates += n * program.cost().gates;
+            let read: u64 = node.inputs.iter().map(|e| edge(*e)).sum();
+            let mut work = LayerOutline { digits: (len + read) * to, ..LayerOutline::default() };
+            let mut run = |program: &Program, n: u64| {
+                work.rows += n * program.cost().rows as u64;
+                work.gates += n * program.cost().gates as u64;
             };
             match step {
                 Step::Gadget { program, .. } => run(program, len),
                 Step::MaxPool { bracket, maximum, convert, .. } => {
-                    let planes = len / bracket.winners().max(1);
-                    run(maximum, planes * bracket.comparisons());
+                    let planes = len / bracket.winners().max(1) as u64;
+                    run(maximum, planes * bracket.comparisons() as u64);
                     convert.iter().for_each(|convert| run(convert, len));
                 }
-                Step::Linear { .. } => work.products = node.op.macs(len as u64) as usize * to,
+                Step::Linear { .. } => work.products = node.op.macs(len) * to,
                 Step::Free | Step::AddConst(_) => {}
             }
             work
@@ -192,9 +161,9 @@ impl Circuit {
         self.graph.nodes.iter().zip(&self.steps).map(work).collect()
     }
 
-    /// Table rows of the whole circuit.
+    /// Table rows of 16 bytes.
     pub fn rows(&self) -> u64 {
-        self.layer_rows().iter().sum()
+        self.layer_work().iter().map(|layer| layer.rows).sum()
     }
 
     /// The smallest entropy of an offset in use, in bits.

@@ -2,7 +2,7 @@ use super::messages::{
     BLOCK, FINGERPRINT, INPUT, OUTPUT, WEIGHTS, number, pack, receive_public, unpack,
 };
 use super::tables::LaneSink;
-use super::{Circuit, weights};
+use super::{Circuit, Outline, weights};
 use crate::request::{Request, Status};
 use crate::session::{self, Terms, Wish};
 use crate::walk::Progress;
@@ -46,11 +46,29 @@ impl<'a> GarblerSession<'a> {
         consent: impl FnOnce(&Terms, &Circuit) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         let terms = session::greet(&mut lane, wish)?;
+        Self::start(lane, terms, store, consent)
+    }
+
+    /// The same after the handshake.
+    ///
+    /// # Errors
+    /// [`Error::Peer`] when the weights make another circuit than the server described; what `consent` says.
+    pub fn start(
+        mut lane: Lane,
+        terms: Terms,
+        store: Option<&'a Store>,
+        consent: impl FnOnce(&Terms, &Circuit) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         *lane.meter_mut() = Meter::new(lane.role());
         lane.meter_mut().set(Phase::Setup, None);
         let len = weights::len(&terms.graph);
         let bytes = receive_public(&mut lane, WEIGHTS, len)?;
         let circuit = Circuit::new(&weights::from_bytes(terms.graph.clone(), &bytes)?)?;
+        if terms.outline != Some(circuit.outline()) {
+            return Err(Error::Peer(
+                "its weights do not make the circuit that it described".into(),
+            ));
+        }
         lane.send(FINGERPRINT, Public::new(circuit.fingerprint()))?;
         lane.flush()?;
         Status::receive(&mut lane)?.expect_ok("agree on the circuit")?;
@@ -98,10 +116,7 @@ impl<'a> GarblerSession<'a> {
     }
 
     fn stored(&self) -> Result<Vec<Id>, Error> {
-        let Some(store) = self.store else { return Ok(Vec::new()) };
-        let ours =
-            |i: &sordino_store::Info| i.kind == SECRET && i.label == *self.circuit.fingerprint();
-        Ok(store.list()?.into_iter().filter(ours).map(|i| i.id).collect())
+        self.store.map_or(Ok(Vec::new()), |store| stored(store, self.circuit.fingerprint()))
     }
 
     /// Garbles one circuit and has the server store it. The secret is stored, durably, after the
@@ -210,4 +225,17 @@ impl<'a> GarblerSession<'a> {
         Request::Bye.send(&mut self.lane)?;
         Ok(meter)
     }
+}
+
+/// Circuits of a network in a garbler's store.
+///
+/// # Errors
+/// Those of the store.
+pub fn prepared_for(store: &Store, outline: &Outline) -> Result<usize, Error> {
+    Ok(stored(store, &outline.fingerprint)?.len())
+}
+
+fn stored(store: &Store, fingerprint: &[u8; 32]) -> Result<Vec<Id>, Error> {
+    let ours = |i: &sordino_store::Info| i.kind == SECRET && i.label == *fingerprint;
+    Ok(store.list()?.into_iter().filter(ours).map(|i| i.id).collect())
 }

@@ -33,6 +33,7 @@ mod circuit;
 mod client;
 mod cost;
 mod messages;
+mod outline;
 mod party;
 mod range;
 mod run;
@@ -44,8 +45,9 @@ mod wanted;
 mod weights;
 
 pub use circuit::Circuit;
-pub use client::GarblerSession;
+pub use client::{GarblerSession, prepared_for};
 pub use cost::GarbledCost;
+pub use outline::{LayerOutline, Outline};
 pub use run::run_garbled;
 pub use server::{EvaluatorModel, GarbledLimits, GarbledOffer, serve};
 pub use support::GarbledBackend;

@@ -2,16 +2,16 @@ use super::messages::{
     BLOCK, CHUNK, FINGERPRINT, INPUT, OUTPUT, TABLES, WEIGHTS, number, pack, send_public, unpack,
 };
 use super::tables::{Ready, TableMemory};
-use super::{Circuit, weights};
+use super::{Circuit, GarbledCost, weights};
 use crate::Error;
 use crate::request::{Request, Status};
-use crate::session::{self, BackendChoice, Refusal, Reveal};
+use crate::session::{self, BackendChoice, Host, Offered, Refusal, Refused, Reveal, Way, Wish};
 use crate::twoparty::Observer;
 use sordino_garble::{Sink, Tables};
 use sordino_graph::fixed::FixedModel;
 use sordino_kernels::Block;
 use sordino_store::{Id, Store};
-use sordino_wire::{AbortCode, Garbled, Lane, Meter, Phase};
+use sordino_wire::{Garbled, Lane, Meter, Phase, Role};
 use std::collections::BTreeMap;
 
 /// Kind of the entries that hold tables.
@@ -66,11 +66,55 @@ pub fn serve(
     offer: &GarbledOffer<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Meter, Error> {
-    let result = Session { lane, offer, kept: BTreeMap::new() }.run(observer);
-    if result.is_err() {
-        lane.abort(AbortCode::Protocol);
+    session::serve(lane, &[offer], observer)
+}
+
+impl Host for GarbledOffer<'_> {
+    fn card(&self) -> &[u8] {
+        self.card
     }
-    result
+
+    fn ways(&self, reveal: Reveal) -> Vec<Offered<'_>> {
+        if reveal == Reveal::Logits { vec![self.offered()] } else { Vec::new() }
+    }
+
+    fn way(&self, wish: &Wish) -> Result<Option<Offered<'_>>, Refused> {
+        if wish.backend != BackendChoice::Garbled {
+            return Ok(None);
+        }
+        if wish.reveal != Reveal::Logits {
+            let why = "a garbled circuit reveals the scores to its garbler";
+            return Err(Refused::new(Refusal::Wish, why));
+        }
+        Ok(Some(self.offered()))
+    }
+
+    fn plan(&self, _: &Wish) -> Result<[u8; 32], Error> {
+        let circuit = &self.model.circuit;
+        let outline = circuit.outline();
+        let mut model = GarbledCost::new(circuit.graph(), &outline, Role::Client);
+        model.prepare();
+        model.infer();
+        Ok(session::plan_digest(model.meter(), []))
+    }
+
+    fn run(&self, lane: &mut Lane, _: Wish, observer: &mut dyn Observer) -> Result<Meter, Error> {
+        Session { lane, offer: self, kept: BTreeMap::new() }.run(observer)
+    }
+}
+
+impl GarbledOffer<'_> {
+    fn offered(&self) -> Offered<'_> {
+        let circuit = &self.model.circuit;
+        let way = Way {
+            backend: BackendChoice::Garbled,
+            graph: 0,
+            images: 1,
+            paillier: false,
+            outline: Some(circuit.outline()),
+        };
+        Offered { way, graph: circuit.graph() }
+    }
 }
 
 struct Session<'a> {
@@ -83,21 +127,6 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&mut self, observer: &mut dyn Observer) -> Result<Meter, Error> {
         let circuit = &self.offer.model.circuit;
-        let hello = session::listen(self.lane)?;
-        let wish = hello.wish;
-        if wish.backend != BackendChoice::Garbled {
-            session::refuse(self.lane, Refusal::Backend)?;
-            return Err(Error::Config("the client asked for another backend".into()));
-        }
-        if wish.reveal != Reveal::Logits {
-            session::refuse(self.lane, Refusal::Wish)?;
-            return Err(Error::Config(
-                "a garbled circuit reveals the scores to its garbler".into(),
-            ));
-        }
-        let wish = session::welcome(self.lane, circuit.graph(), self.offer.card, 1, hello)?;
-        observer.agreed(wish);
-        *self.lane.meter_mut() = Meter::new(self.lane.role());
         self.lane.meter_mut().set(Phase::Setup, None);
         send_public(self.lane, WEIGHTS, &self.offer.model.weights)?;
         if self.lane.recv(FINGERPRINT, circuit.fingerprint().len())? != circuit.fingerprint() {

@@ -38,6 +38,18 @@ impl PopcornSession {
         consent: impl FnOnce(&Terms) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         let terms = session::greet(&mut lane, wish)?;
+        Self::start(lane, terms, consent)
+    }
+
+    /// The same after the handshake.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a layer that cannot be run; what `consent` says.
+    pub fn start(
+        mut lane: Lane,
+        terms: Terms,
+        consent: impl FnOnce(&Terms) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         let plan = Plan::new(&terms.graph, &terms.wish)?;
         consent(&terms)?;
         *lane.meter_mut() = Meter::new(lane.role());

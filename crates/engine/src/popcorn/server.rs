@@ -1,3 +1,4 @@
+use super::PopcornCost;
 use super::ask::Asker;
 use super::blocks::{Block, blocks};
 use super::evaluator::Server;
@@ -6,13 +7,16 @@ use super::plan::{Plan, layers};
 use super::supply::Supply;
 use crate::Error;
 use crate::request::Request;
-use crate::session::{self, BackendChoice, PopcornMode, Refusal, Truncation, Wish};
+use crate::session::{
+    self, BackendChoice, Host, Offered, PopcornMode, Refusal, Refused, Reveal, Truncation, Way,
+    Wish,
+};
 use crate::twoparty::Observer;
 use crate::walk::{Silent, walk};
 use sordino_graph::fixed::{FixedModel, FixedOp};
 use sordino_he::paillier::{Computed, Linear, Pool, PublicKey};
 use sordino_secret::SecretRng;
-use sordino_wire::{AbortCode, Lane, Meter, Phase};
+use sordino_wire::{Lane, Meter, Phase, Role};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -87,38 +91,67 @@ pub fn serve(
     offer: &PopcornOffer<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Meter, Error> {
-    let result = session(lane, offer, observer);
-    if result.is_err() {
-        lane.abort(AbortCode::Protocol);
+    session::serve(lane, &[offer], observer)
+}
+
+impl Host for PopcornOffer<'_> {
+    fn card(&self) -> &[u8] {
+        self.card
     }
-    result
+
+    fn ways(&self, reveal: Reveal) -> Vec<Offered<'_>> {
+        let modes = if reveal == Reveal::Logits { self.modes } else { &[] };
+        modes.iter().map(|mode| self.offered(*mode)).collect()
+    }
+
+    fn way(&self, wish: &Wish) -> Result<Option<Offered<'_>>, Refused> {
+        let BackendChoice::Popcorn(mode) = wish.backend else { return Ok(None) };
+        if !self.modes.contains(&mode) {
+            let why = "the client asked for another backend or mode";
+            return Err(Refused::new(Refusal::Backend, why));
+        }
+        match Plan::new(&self.model.model.graph, wish) {
+            Ok(_) => Ok(Some(self.offered(mode))),
+            Err(why) => Err(Refused { tell: Refusal::Wish, why }),
+        }
+    }
+
+    fn plan(&self, wish: &Wish) -> Result<[u8; 32], Error> {
+        let mut model = PopcornCost::new(&self.model.model.graph, wish, Role::Client)?;
+        model.infer()?;
+        Ok(session::plan_digest(model.meter(), []))
+    }
+
+    fn run(
+        &self,
+        lane: &mut Lane,
+        wish: Wish,
+        observer: &mut dyn Observer,
+    ) -> Result<Meter, Error> {
+        session(lane, self, &wish, observer)
+    }
+}
+
+impl PopcornOffer<'_> {
+    fn offered(&self, mode: PopcornMode) -> Offered<'_> {
+        let way = Way {
+            backend: BackendChoice::Popcorn(mode),
+            graph: 0,
+            images: 1,
+            paillier: true,
+            outline: None,
+        };
+        Offered { way, graph: &self.model.model.graph }
+    }
 }
 
 fn session(
     lane: &mut Lane,
     offer: &PopcornOffer<'_>,
+    wish: &Wish,
     observer: &mut dyn Observer,
 ) -> Result<Meter, Error> {
-    let graph = &offer.model.model.graph;
-    let hello = session::listen(lane)?;
-    let accepted = |wish: &Wish| match wish.backend {
-        BackendChoice::Popcorn(mode) => offer.modes.contains(&mode),
-        _ => false,
-    };
-    if !accepted(&hello.wish) {
-        session::refuse(lane, Refusal::Backend)?;
-        return Err(Error::Config("the client asked for another backend or mode".into()));
-    }
-    let plan = match Plan::new(graph, &hello.wish) {
-        Ok(plan) => plan,
-        Err(e) => {
-            session::refuse(lane, Refusal::Wish)?;
-            return Err(e);
-        }
-    };
-    let wish = session::welcome(lane, graph, offer.card, 1, hello)?;
-    observer.agreed(wish);
-    *lane.meter_mut() = Meter::new(lane.role());
+    let plan = Plan::new(&offer.model.model.graph, wish)?;
     lane.meter_mut().set(Phase::Setup, None);
     let bytes = lane.recv(PUBLIC_KEY, plan.strength.public_key_bytes())?;
     let key = PublicKey::from_bytes(plan.strength, &bytes)?;

@@ -4,13 +4,13 @@ use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
 use super::{CotPool, Tiles, batch};
 use crate::request::{Request, Status};
-use crate::session::{self, Ask, Choose, SupplyChoice, Terms, Wish};
+use crate::session::{self, Ask, Terms, Wish};
 use crate::walk::{Progress, walk_batch};
 use crate::{Clock, Error};
 use sordino_graph::fixed::FixedGraph;
 use sordino_secret::{Client, Ledger, Ring, SecretRng, Share};
 use sordino_store::{Entry, Id, Store};
-use sordino_wire::{Lane, Meter, Network, Phase, Role};
+use sordino_wire::{Lane, Meter, Phase, Role};
 use std::marker::PhantomData;
 
 /// Entries of the store that one inference gives up because the server lacks their other halves.
@@ -46,16 +46,20 @@ impl<'a> ClientSession<'a> {
         store: Option<&'a Store>,
         consent: impl FnOnce(&Terms) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let ask = ask.into();
-        let choose = |graph: &FixedGraph, wish: &Wish, link: &Network| {
-            let Some(choose) = ask.choose else { return Ok(wish.supply) };
-            match stored_supply(store, graph, wish)? {
-                Some(supply) => Ok(supply),
-                None => choose(graph, wish, link),
-            }
-        };
-        let choose: Option<&Choose<'_>> = ask.choose.map(|_| &choose as _);
-        let mut terms = session::greet(&mut lane, Ask { choose, ..ask })?;
+        let terms = session::greet(&mut lane, ask)?;
+        Self::start(lane, terms, store, consent)
+    }
+
+    /// The same after the handshake.
+    ///
+    /// # Errors
+    /// For a layer that does not fit, or what `consent` says.
+    pub fn start(
+        mut lane: Lane,
+        mut terms: Terms,
+        store: Option<&'a Store>,
+        consent: impl FnOnce(&Terms) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         terms.images = batch::most(&terms.graph, terms.images as usize);
         let wish = terms.wish;
         // The graph was validated when it was decoded; layouts say whether every layer fits.
@@ -98,7 +102,8 @@ impl<'a> ClientSession<'a> {
 
     /// Inferences of this network and these settings for which material is stored, in batches of any size.
     pub fn prepared(&self) -> Result<usize, Error> {
-        Ok(stored(self.store, &self.label()?)?.into_iter().map(|(_, images)| images).sum())
+        let Some(store) = self.store else { return Ok(0) };
+        prepared_for(store, &self.terms.graph, &self.terms.wish)
     }
 
     fn label(&self) -> Result<[u8; 32], Error> {
@@ -324,17 +329,11 @@ fn stored(store: Option<&Store>, label: &[u8; 32]) -> Result<Vec<(Id, usize)>, E
     Ok(ours.filter(|(_, images)| *images > 0).collect())
 }
 
-/// The supply, of all that would do, for which there is material.
-fn stored_supply(
-    store: Option<&Store>,
-    graph: &FixedGraph,
-    wish: &Wish,
-) -> Result<Option<SupplyChoice>, Error> {
-    for supply in SupplyChoice::all() {
-        let label = session::material_label(graph, &Wish { supply, ..*wish }, &[])?;
-        if !stored(store, &label)?.is_empty() {
-            return Ok(Some(supply));
-        }
-    }
-    Ok(None)
+/// Inferences of a network with this wish for which a client's store has material.
+///
+/// # Errors
+/// Those of the store.
+pub fn prepared_for(store: &Store, graph: &FixedGraph, wish: &Wish) -> Result<usize, Error> {
+    let label = session::material_label(graph, wish, &[])?;
+    Ok(stored(Some(store), &label)?.into_iter().map(|(_, images)| images).sum())
 }

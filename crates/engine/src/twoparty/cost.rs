@@ -45,11 +45,20 @@ struct LayerCosts {
 impl<'a> CostModel<'a> {
     /// A session as seen by `role`.
     pub fn new(graph: &'a FixedGraph, settings: &Settings, role: Role) -> Result<Self, Error> {
-        let linear = linear::Plans::new(graph, settings)?;
+        Ok(Self::on(linear::Plans::new(graph, settings)?, graph, settings, role))
+    }
+
+    /// A session whose linear layers are planned already.
+    pub(crate) fn on(
+        linear: linear::Plans,
+        graph: &'a FixedGraph,
+        settings: &Settings,
+        role: Role,
+    ) -> Self {
         let tiles = Tiles::new(settings.supply.into(), settings.truncation);
         let account = Account::new(role);
         let costs = LayerCosts { mode: Mode::Live, linear, account, supplies: None };
-        Ok(Self { graph, settings: *settings, tiles, costs })
+        Self { graph, settings: *settings, tiles, costs }
     }
 
     /// The same session before its first request, with other settings: what is known of ciphertexts is kept, so this
@@ -59,10 +68,7 @@ impl<'a> CostModel<'a> {
     /// As [`Self::new`].
     pub fn with_settings(&self, settings: &Settings) -> Result<Self, Error> {
         let linear = self.costs.linear.with_settings(self.graph, settings)?;
-        let tiles = Tiles::new(settings.supply.into(), settings.truncation);
-        let account = Account::new(self.costs.account.meter.role());
-        let costs = LayerCosts { mode: Mode::Live, linear, account, supplies: None };
-        Ok(Self { graph: self.graph, settings: *settings, tiles, costs })
+        Ok(Self::on(linear, self.graph, settings, self.costs.account.meter.role()))
     }
 
     /// The same with another supply of transfers.
@@ -128,6 +134,12 @@ impl<'a> CostModel<'a> {
         self.layers(Mode::Prepared, images)?;
         self.reveal(images);
         Ok(())
+    }
+
+    /// How every linear layer is computed.
+    pub(crate) fn methods(&self) -> impl Iterator<Item = (u32, String)> {
+        let layers = 0..self.graph.nodes.len() as u32;
+        layers.filter_map(|layer| Some((layer, self.linear(layer)?.method.to_string())))
     }
 
     /// How a linear layer is computed; `None` for another layer.

@@ -40,7 +40,7 @@ mod wide;
 mod work;
 
 pub use batch::MAX_BATCH;
-pub use client::ClientSession;
+pub use client::{ClientSession, prepared_for};
 pub use cost::CostModel;
 pub use label::with_label;
 pub use linear::{LinearPlan, Method};

@@ -3,9 +3,11 @@ use super::linear::lattice::{self, Kernels};
 use super::linear::{LinearSide, Plans, Received};
 use super::outline::outline;
 use super::prepared::{self, Prepared, Preparer};
-use super::{CotPool, MAX_BATCH, Tiles, batch, with_label};
+use super::{CostModel, CotPool, MAX_BATCH, Tiles, batch, with_label};
 use crate::request::{Request, Status};
-use crate::session::{self, BackendChoice, LinearChoice, Refusal, Reveal, Wish};
+use crate::session::{
+    self, BackendChoice, Host, LinearChoice, Offered, Refusal, Refused, Reveal, Way, Wish,
+};
 use crate::walk::{Progress, walk_batch};
 use crate::{Clock, Error};
 use sordino_graph::fixed::{FixedGraph, FixedModel, Weights};
@@ -160,35 +162,66 @@ fn session(
     offer: &Offer<'_>,
     observer: &mut dyn Observer,
 ) -> Result<(Meter, Ledger), Error> {
-    let hello = session::listen(lane)?;
-    let wish = hello.wish;
-    if wish.backend != BackendChoice::TwoParty {
-        session::refuse(lane, Refusal::Backend)?;
-        return Err(Error::Config("the client asked for another backend".into()));
+    let (_, wish) = session::agree(lane, &[offer], observer)?;
+    Session::new(lane, offer, wish)?.run(observer)
+}
+
+impl Host for Offer<'_> {
+    fn card(&self) -> &[u8] {
+        self.card
     }
-    if offer.label_only && wish.reveal == Reveal::Logits {
-        session::refuse(lane, Refusal::LabelOnly)?;
-        return Err(Error::Config(
-            "the client asked for scores; this server reveals labels only".into(),
-        ));
+
+    fn ways(&self, reveal: Reveal) -> Vec<Offered<'_>> {
+        let hidden = self.label_only && reveal == Reveal::Logits;
+        if hidden { Vec::new() } else { vec![self.offered(reveal)] }
     }
-    if !offer.paillier && matches!(wish.linear, LinearChoice::Paillier(_)) {
-        session::refuse(lane, Refusal::Paillier)?;
-        return Err(Error::Config(
-            "the client asked for Paillier's encryption, which this server does not offer".into(),
-        ));
+
+    fn way(&self, wish: &Wish) -> Result<Option<Offered<'_>>, Refused> {
+        if wish.backend != BackendChoice::TwoParty {
+            return Ok(None);
+        }
+        if self.label_only && wish.reveal == Reveal::Logits {
+            return Err(session::labels_only());
+        }
+        if !self.paillier && matches!(wish.linear, LinearChoice::Paillier(_)) {
+            let why =
+                "the client asked for Paillier's encryption, which this server does not offer";
+            return Err(Refused::new(Refusal::Paillier, why));
+        }
+        Ok(Some(self.offered(wish.reveal)))
     }
-    let graph = offer.model.graph(wish.reveal);
-    let most = batch::most(graph, offer.max_batch);
-    let wish = session::welcome(lane, graph, offer.card, most, hello)?;
-    observer.agreed(wish);
-    *lane.meter_mut() = Meter::new(lane.role());
-    let tiles = Tiles::new(wish.supply.into(), wish.truncation);
-    let rng = SecretRng::from_os()?;
-    let ledger = Ledger::default();
-    let (tools, count, evaluated) = (None, 0, 0);
-    Session { lane, offer, graph, most, wish, tiles, rng, tools, ledger, count, evaluated }
-        .run(observer)
+
+    fn plan(&self, wish: &Wish) -> Result<[u8; 32], Error> {
+        let (model, settings) = (self.model, (*wish).into());
+        let graph = model.graph(wish.reveal);
+        let plans = Plans::with(Arc::clone(&model.lattice), graph, &settings)?;
+        let mut model = CostModel::on(plans, graph, &settings, Role::Client);
+        model.infer()?;
+        Ok(session::plan_digest(model.meter(), model.methods()))
+    }
+
+    fn run(
+        &self,
+        lane: &mut Lane,
+        wish: Wish,
+        observer: &mut dyn Observer,
+    ) -> Result<Meter, Error> {
+        Session::new(lane, self, wish)?.run(observer).map(|(meter, _)| meter)
+    }
+}
+
+impl Offer<'_> {
+    fn offered(&self, reveal: Reveal) -> Offered<'_> {
+        let graph = self.model.graph(reveal);
+        let way = Way {
+            backend: BackendChoice::TwoParty,
+            graph: 0,
+            images: batch::most(graph, self.max_batch),
+            paillier: self.paillier,
+            outline: None,
+        };
+        Offered { way, graph }
+    }
 }
 
 struct Session<'a> {
@@ -241,7 +274,24 @@ impl Tools {
     }
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    fn new(lane: &'a mut Lane, offer: &'a Offer<'a>, wish: Wish) -> Result<Self, Error> {
+        let graph = offer.model.graph(wish.reveal);
+        Ok(Self {
+            lane,
+            offer,
+            graph,
+            most: batch::most(graph, offer.max_batch),
+            wish,
+            tiles: Tiles::new(wish.supply.into(), wish.truncation),
+            rng: SecretRng::from_os()?,
+            tools: None,
+            ledger: Ledger::default(),
+            count: 0,
+            evaluated: 0,
+        })
+    }
+
     fn run(mut self, observer: &mut dyn Observer) -> Result<(Meter, Ledger), Error> {
         loop {
             self.lane.meter_mut().set(Phase::Setup, None);

@@ -140,7 +140,8 @@ impl Deployed for Garbled {
     }
 
     fn predicted(&self, role: Role, inferences: usize) -> Counts {
-        let mut cost = GarbledCost::new(self.circuit(), role);
+        let outline = self.circuit().outline();
+        let mut cost = GarbledCost::new(self.circuit().graph(), &outline, role);
         for _ in 0..inferences {
             cost.prepare();
             cost.infer();

@@ -105,8 +105,8 @@ fn a_damaged_answer_is_noticed_and_the_session_goes_on() {
     prepare(&deployed);
     let server = |mut lane: Lane| {
         lane.record();
-        // Answer, graph, card, weights, and the status of circuit and request come before.
-        lane.inject(6, Fault::Flip { bit: 77 });
+        // Answer, ways, graph, card, weights, and the status of circuit and request come before.
+        lane.inject(7, Fault::Flip { bit: 77 });
         let end = deployed.server(&mut lane);
         (end, lane.transcript())
     };
@@ -118,7 +118,7 @@ fn a_damaged_answer_is_noticed_and_the_session_goes_on() {
         (told, y)
     };
     let ((told, y), (end, transcript)) = both(client, server);
-    let sent = transcript.messages().iter().filter(|m| m.dir == Dir::Down).nth(6);
+    let sent = transcript.messages().iter().filter(|m| m.dir == Dir::Down).nth(7);
     assert_eq!(sent.unwrap().kind.name(), "output labels");
     assert!(matches!(told, Error::Garble(Forged)), "{told}");
     end.unwrap();

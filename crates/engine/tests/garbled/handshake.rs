@@ -2,11 +2,11 @@
 
 use crate::common::garbled::{Garbled, LIMITS, Options, WISH};
 use crate::common::{Deployed, Kind, both, input, mentions};
-use crate::raw::{ABSENT, FULL, OK, REQUEST, Raw, SPENT, STATUS, STORE, USE, WEIGHTS};
+use crate::raw::{ABSENT, FULL, OK, REQUEST, Raw, SPENT, STATUS, STORE, USE, WEIGHTS, scripted};
 use crate::{infer, prepare, stored, tiny};
 use sordino_engine::garbled::{Circuit, GarbledLimits, GarblerSession};
 use sordino_engine::popcorn::PopcornSession;
-use sordino_engine::session::{self, Reveal, Wish};
+use sordino_engine::session::{BackendChoice, Reveal, Terms, Wish};
 use sordino_engine::twoparty::ClientSession;
 use sordino_engine::{Error, Silent};
 use sordino_store::Id;
@@ -31,13 +31,9 @@ fn wishes(wish: Wish, server: Kind) -> (Error, Error) {
         }
     };
     let client = |lane| match wish.backend {
-        session::BackendChoice::TwoParty => {
-            ClientSession::connect(lane, wish, None, |_| Ok(())).err()
-        }
-        session::BackendChoice::Garbled => {
-            GarblerSession::connect(lane, wish, None, |_, _| Ok(())).err()
-        }
-        session::BackendChoice::Popcorn(_) => PopcornSession::connect(lane, wish, |_| Ok(())).err(),
+        BackendChoice::TwoParty => ClientSession::connect(lane, wish, None, |_| Ok(())).err(),
+        BackendChoice::Garbled => GarblerSession::connect(lane, wish, None, |_, _| Ok(())).err(),
+        BackendChoice::Popcorn(_) => PopcornSession::connect(lane, wish, |_| Ok(())).err(),
     };
     let (client, server) = both(client, |mut lane| deployed.server(&mut lane));
     (client.unwrap(), server.unwrap_err())
@@ -73,10 +69,10 @@ fn another_circuit_is_refused() {
 /// What a client makes of weights, sent in one message.
 fn client_reads(weights: &[u8]) -> Error {
     let server = |mut lane: Lane| {
-        let wish = session::listen(&mut lane).unwrap();
-        session::welcome(&mut lane, &tiny(1).graph, b"card", 1, wish).unwrap();
-        // The client may be gone already; what it says is what counts.
-        let _ = lane.send(WEIGHTS, Public::new(weights)).and_then(|()| lane.close());
+        scripted(&mut lane, &tiny(1), &|lane| {
+            // The client may be gone already; what it says is what counts.
+            let _ = lane.send(WEIGHTS, Public::new(weights)).and_then(|()| lane.flush());
+        });
     };
     let client = |lane| GarblerSession::connect(lane, WISH, None, |_, _| Ok(())).err();
     both(client, server).0.unwrap()
@@ -105,15 +101,14 @@ fn weights_beyond_the_bounds_of_the_graph_are_refused() {
     for bias in [1 << 23, i64::MAX, i64::MIN] {
         mentions(client_reads(&weights(1, bias)), &["beyond its ring of 24 bits"]);
     }
-    // Good ones, which nobody confirms.
-    mentions(client_reads(&weights(127, 1000)), &["closed"]);
+    mentions(client_reads(&weights(127, 1000)), &["not make the circuit that it described"]);
 }
 
 #[test]
 fn a_client_that_does_not_consent_says_nothing_private() {
     let deployed = unstored(LIMITS);
     let client = |lane| {
-        let refuse = |_: &session::Terms, circuit: &Circuit| {
+        let refuse = |_: &Terms, circuit: &Circuit| {
             assert!(circuit.lambda() >= 112.0);
             Err(Error::Config("not with me".into()))
         };
@@ -260,10 +255,8 @@ fn unknown_requests_and_answers_are_refused() {
     }
     let answers = [(0, "unknown answer"), (5, "unknown answer"), (ABSENT, "does not have it")];
     for (answer, told) in answers.into_iter().chain([(FULL, "no more"), (SPENT, "inferences")]) {
-        let server = |mut lane: Lane| {
-            let wish = session::listen(&mut lane).unwrap();
-            let model = deployed.plain();
-            session::welcome(&mut lane, &model.graph, b"card", 1, wish).unwrap();
+        let model = deployed.plain();
+        let script = |lane: &mut Lane| {
             let layer = &model.weights.layers[0];
             let kernel = layer.kernel.iter().flat_map(|w| w.to_le_bytes());
             let bias = layer.bias.iter().flat_map(|b| b.to_le_bytes());
@@ -272,8 +265,9 @@ fn unknown_requests_and_answers_are_refused() {
             lane.send(STATUS, Public::new(&[OK])).unwrap();
             assert_eq!(lane.recv(REQUEST, 21).unwrap()[0], STORE);
             lane.send(STATUS, Public::new(&[answer])).unwrap();
-            lane.close().unwrap();
+            lane.flush().unwrap();
         };
+        let server = |mut lane: Lane| scripted(&mut lane, model, &script);
         let client = |lane| deployed.connect(lane).unwrap().prepare(&mut Silent).unwrap_err();
         mentions(both(client, server).0, &[told]);
     }

@@ -1,13 +1,15 @@
 //! A garbler that speaks the messages by hand and need not keep to the protocol.
 
-use crate::common::garbled::WISH;
-use sordino_engine::garbled::Circuit;
-use sordino_engine::session;
+use crate::common::garbled::{LIMITS, WISH};
+use sordino_engine::garbled::{Circuit, EvaluatorModel, GarbledOffer};
+use sordino_engine::session::{self, Host, Offered, Refused, Reveal, Wish};
+use sordino_engine::twoparty::{Observer, Unobserved};
 use sordino_garble::{Labels, Secret};
+use sordino_graph::fixed::FixedModel;
 use sordino_kernels::Block;
 use sordino_secret::SecretRng;
 use sordino_store::Id;
-use sordino_wire::{Error, Garbled, Kind, Lane, Public};
+use sordino_wire::{Error, Garbled, Kind, Lane, Meter, Public};
 
 pub(crate) const WEIGHTS: Kind = Kind::new(0x0400, "weights");
 pub(crate) const FINGERPRINT: Kind = Kind::new(0x0401, "fingerprint");
@@ -106,4 +108,45 @@ impl<'a> Raw<'a> {
         self.lane.send(REQUEST, Public::new(&[BYE; 21])).unwrap();
         self.lane.close().unwrap();
     }
+}
+
+/// A server that keeps to the handshake and to nothing else.
+struct Scripted<'a> {
+    offer: GarbledOffer<'a>,
+    then: &'a dyn Fn(&mut Lane),
+}
+
+impl Host for Scripted<'_> {
+    fn card(&self) -> &[u8] {
+        self.offer.card()
+    }
+
+    fn ways(&self, reveal: Reveal) -> Vec<Offered<'_>> {
+        self.offer.ways(reveal)
+    }
+
+    fn way(&self, wish: &Wish) -> Result<Option<Offered<'_>>, Refused> {
+        self.offer.way(wish)
+    }
+
+    fn plan(&self, wish: &Wish) -> Result<[u8; 32], sordino_engine::Error> {
+        self.offer.plan(wish)
+    }
+
+    fn run(
+        &self,
+        lane: &mut Lane,
+        _: Wish,
+        _: &mut dyn Observer,
+    ) -> Result<Meter, sordino_engine::Error> {
+        (self.then)(lane);
+        Ok(lane.meter().clone())
+    }
+}
+
+/// Offers the garbled network, then does as it is told.
+pub(crate) fn scripted(lane: &mut Lane, model: &FixedModel, then: &dyn Fn(&mut Lane)) {
+    let model = EvaluatorModel::new(model).unwrap();
+    let offer = GarbledOffer { model: &model, card: b"card", store: None, limits: LIMITS };
+    session::serve(lane, &[&Scripted { offer, then }], &mut Unobserved).unwrap();
 }

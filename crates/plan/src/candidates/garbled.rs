@@ -1,26 +1,28 @@
 use super::{Adversary, Candidate, Candidates, Concession, Settings, Wanted};
 use crate::{Forecast, Promise};
 use sordino_engine::Backend;
-use sordino_engine::garbled::{Circuit, GarbledBackend};
+use sordino_engine::garbled::{GarbledBackend, Outline};
 use sordino_engine::session::{
     BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
 };
-use sordino_graph::fixed::FixedModel;
+use sordino_graph::fixed::FixedGraph;
 
 /// Bits of security of everything but the offsets.
 const BITS: u32 = 128;
 
 impl Candidates {
     /// Adds the garbled circuit of a network in residues, its activations having so many bits if that is a setting.
-    pub fn garbled(&mut self, model: &FixedModel, act_bits: Option<u32>, wanted: &Wanted) {
+    pub fn garbled(
+        &mut self,
+        graph: &FixedGraph,
+        outline: &Outline,
+        act_bits: Option<u32>,
+        wanted: &Wanted,
+    ) {
         let settings = Settings { act_bits, ..Settings::default() };
-        let name = GarbledBackend.name();
-        if let Some(why) = beyond(wanted) {
-            return self.refuse(name, settings.describe(), why);
-        }
-        match Circuit::new(model) {
-            Err(why) => self.refuse(name, settings.describe(), why),
-            Ok(circuit) => self.possible.push(candidate(&circuit, settings)),
+        match beyond(wanted) {
+            Some(why) => self.refuse(GarbledBackend.name(), settings.describe(), why),
+            None => self.possible.push(candidate(graph, outline, settings)),
         }
     }
 }
@@ -38,9 +40,9 @@ fn beyond(wanted: &Wanted) -> Option<&'static str> {
     wanted.linear.map(|_| "linear layers are part of the circuit")
 }
 
-fn candidate(circuit: &Circuit, settings: Settings) -> Candidate {
-    let plan = Forecast::garbled(circuit);
-    let security_bits = BITS.min(circuit.lambda() as u32);
+fn candidate(graph: &FixedGraph, outline: &Outline, settings: Settings) -> Candidate {
+    let plan = Forecast::garbled(graph, outline);
+    let security_bits = BITS.min(outline.lambda as u32);
     let mut concessions = Vec::new();
     concessions.extend((security_bits < BITS).then_some(Concession::Bits112));
     concessions.push(Concession::Weights);

@@ -33,6 +33,8 @@ pub struct Wanted {
     pub linear: Option<LinearChoice>,
     /// Whether Winograd's transforms may be used.
     pub winograd: bool,
+    /// Whether the two-party backend may run linear layers on Paillier's encryption.
+    pub paillier: bool,
 }
 
 impl Default for Wanted {
@@ -45,6 +47,7 @@ impl Default for Wanted {
             truncation: None,
             linear: None,
             winograd: true,
+            paillier: true,
         }
     }
 }
@@ -86,7 +89,10 @@ pub struct Settings {
 
 impl Settings {
     /// Of what a client wishes for.
-    fn of(wish: &Wish) -> Self {
+    pub fn of(wish: &Wish) -> Self {
+        if wish.backend == BackendChoice::Garbled {
+            return Self::default();
+        }
         let two_party = wish.backend == BackendChoice::TwoParty;
         let on_transfers = matches!(wish.linear, LinearChoice::Transfer | LinearChoice::Cheapest);
         Self {

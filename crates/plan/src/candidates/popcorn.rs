@@ -7,15 +7,20 @@ use sordino_engine::session::{
 use sordino_engine::{Backend, Error};
 use sordino_graph::fixed::FixedGraph;
 
-const MODES: [PopcornMode; 2] = [PopcornMode::Affine, PopcornMode::Paper];
 const KEYS: [PaillierBits; 2] = [PaillierBits::N3072, PaillierBits::N2048];
 
 impl Candidates {
-    /// Adds every way in which the popcorn backend runs a graph.
-    pub fn popcorn(&mut self, graph: &FixedGraph, wanted: &Wanted, progress: &mut OnCandidate<'_>) {
+    /// Adds every way in which the popcorn backend runs a graph in these modes.
+    pub fn popcorn(
+        &mut self,
+        graph: &FixedGraph,
+        modes: &[PopcornMode],
+        wanted: &Wanted,
+        progress: &mut OnCandidate<'_>,
+    ) {
         let keys: Vec<_> = KEYS.into_iter().map(LinearChoice::Paillier).collect();
         let truncations = wanted.truncations();
-        for (m, mode) in MODES.into_iter().enumerate() {
+        for (m, &mode) in modes.iter().enumerate() {
             let backend = PopcornBackend(mode).name();
             if let Some(why) = beyond(wanted) {
                 self.refuse(backend, String::new(), why);
@@ -33,7 +38,7 @@ impl Candidates {
                         linear: *linear,
                         winograd: true,
                     };
-                    progress(done, MODES.len() * of, &Settings::of(&wish).describe());
+                    progress(done, modes.len() * of, &Settings::of(&wish).describe());
                     done += 1;
                     match candidate(graph, wish, mode) {
                         Ok(candidate) => self.possible.push(candidate),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Profile;
 use crate::fixture::{edge, node};
+use sordino_engine::session::PopcornMode;
 use sordino_graph::fixed::{ConvShape, EdgeId, Finish, FixedGraph, FixedOp, Function, WeightId};
 
 /// A convolution that Winograd makes cheaper, and rectifiers.
@@ -35,7 +36,7 @@ fn candidates(wanted: &Wanted) -> Candidates {
     let mut all = Candidates::default();
     let graph = network();
     all.two_party(&graph, wanted, &mut |_, _, _| {});
-    all.popcorn(&graph, wanted, &mut |_, _, _| {});
+    all.popcorn(&graph, &PopcornMode::ALL, wanted, &mut |_, _, _| {});
     all
 }
 
@@ -47,7 +48,7 @@ fn a_candidate_costs_what_its_wish_costs() {
     // keys and two modes; two truncations.
     assert_eq!(all.possible.len(), 2 * (5 * 5 + 2 * 2));
     for (i, c) in all.possible.iter().enumerate() {
-        let alone = Forecast::public(&network(), c.wish, 1).unwrap();
+        let alone = Forecast::new(&network(), None, c.wish, 1).unwrap();
         assert_eq!(c.plan, alone, "{:?}", c.settings);
         assert_eq!(c.totals, alone.totals());
         let same = |o: &Candidate| (o.backend, &o.settings) == (c.backend, &c.settings);

@@ -26,8 +26,10 @@ impl Candidates {
         progress: &mut OnCandidate<'_>,
     ) {
         let graph = &revealing(graph, wanted.reveal);
+        let offered = |l: &LinearChoice| wanted.paillier || !matches!(l, LinearChoice::Paillier(_));
+        let kinds = LINEAR.into_iter().filter(offered);
         let kinds: Vec<LinearChoice> =
-            LINEAR.into_iter().filter(|l| wanted.linear.is_none_or(|w| w == *l)).collect();
+            kinds.filter(|l| wanted.linear.is_none_or(|w| w == *l)).collect();
         let ways = wanted.truncations().len() * wanted.supplies().len();
         let mut layouts = None;
         for (k, linear) in kinds.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! All ways side by side, for people and for machines.
 
-use super::aim::AimArgs;
 use super::flags::Commands;
 use super::survey::{LayerShape, Survey};
+use crate::commands::aim::AimArgs;
 use crate::commands::output;
 use crate::report::{bytes, counted, seconds};
 use anyhow::Result;
@@ -11,7 +11,7 @@ use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use sordino_plan::{
     Adversary, Aim, Candidate, Concession, Estimate, Forecast, Objective, Profile, Ranking,
-    Refused, rank,
+    Refused, Wanted, rank,
 };
 use sordino_wire::Network;
 
@@ -123,18 +123,19 @@ impl Compared {
     /// Sorts what was found.
     pub(super) fn new(
         name: String,
-        images: usize,
+        wanted: &Wanted,
         survey: Survey,
         aim: &AimArgs,
-        accepted: Vec<Concession>,
+        link: Network,
         profile: Profile,
         commands: impl Fn(&Candidate) -> Commands,
     ) -> Self {
+        let accepted = aim.accepted(wanted);
         let asked = Aim {
             adversary: aim.adversary(),
             accepted: &accepted,
             objective: aim.objective(),
-            link: aim.network,
+            link,
             profile: &profile,
         };
         let Ranking { order, estimates, recommended, tempting } =
@@ -152,9 +153,9 @@ impl Compared {
         Self {
             name,
             calibrated_on: survey.calibrated_on,
-            images,
-            round_trip: aim.network.rtt.as_secs_f64(),
-            bandwidth: aim.network.bandwidth,
+            images: wanted.images,
+            round_trip: link.rtt.as_secs_f64(),
+            bandwidth: link.bandwidth,
             machine: profile.describe(),
             threat: aim.adversary(),
             minimise: aim.objective(),
@@ -165,7 +166,7 @@ impl Compared {
             tempting,
             refused: survey.candidates.refused,
             baseline: survey.baseline,
-            link: aim.network,
+            link,
             profile,
         }
     }

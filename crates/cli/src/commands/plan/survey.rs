@@ -10,7 +10,8 @@ use crate::report::Watch;
 use crate::residue::ACT_BITS;
 use anyhow::Result;
 use serde::Serialize;
-use sordino_engine::session::Truncation;
+use sordino_engine::garbled::Circuit;
+use sordino_engine::session::{PopcornMode, Truncation};
 use sordino_graph::fixed::{FixedGraph, FixedNode};
 use sordino_plan::cryptflow2::{CryptFlow2, LayerPrice};
 use sordino_plan::{Candidates, Group, Wanted};
@@ -125,7 +126,7 @@ impl Survey {
                 let mut on = |done, of, what: &str| {
                     watch.step(done as u64, of as u64, &format!("popcorn: {what}"));
                 };
-                self.candidates.popcorn(graph, wanted, &mut on);
+                self.candidates.popcorn(graph, &PopcornMode::ALL, wanted, &mut on);
             }
         }
     }
@@ -181,7 +182,18 @@ impl Survey {
                     if self.layers.is_empty() {
                         self.layers = layers(&fixed.model.graph);
                     }
-                    self.candidates.garbled(&fixed.model, fixed.act_bits, wanted);
+                    match Circuit::new(&fixed.model) {
+                        Err(why) => {
+                            let settings =
+                                fixed.act_bits.map(|bits| format!("{bits}-bit activations"));
+                            let name = Private::Garbled.backend().name();
+                            self.candidates.refuse(name, settings.unwrap_or_default(), why);
+                        }
+                        Ok(circuit) => {
+                            let (graph, outline) = (circuit.graph(), circuit.outline());
+                            self.candidates.garbled(graph, &outline, fixed.act_bits, wanted);
+                        }
+                    }
                     fixed.act_bits
                 }
             };

@@ -37,7 +37,8 @@ pub(super) fn measure(runs: &mut Runs) -> Result<()> {
 
 fn circuit(model: &FixedModel) -> Result<Parts> {
     let circuit = Circuit::new(model)?;
-    let mut cost = GarbledCost::new(&circuit, Role::Client);
+    let outline = circuit.outline();
+    let mut cost = GarbledCost::new(circuit.graph(), &outline, Role::Client);
     cost.prepare();
     cost.infer();
     let work = cost.work().total();

@@ -1,13 +1,14 @@
 //! Accepting clients and running their sessions, each in a thread of its own: what one client does
 //! or stops doing does not reach the others.
 
-use super::served::Served;
+use super::served::{Served, Shared};
 use crate::exit::{Exit, Failure};
 use crate::report::{bytes, seconds};
 use anyhow::Result;
-use sordino_engine::session::{self, Refusal, Wish};
+use sordino_engine::session::{self, Host, Refusal, Wish};
 use sordino_engine::twoparty::Observer;
 use sordino_engine::{Error, Progress};
+use sordino_store::Store;
 use sordino_wire::{Lane, Listener, Meter, Pending};
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -33,9 +34,24 @@ pub(super) struct Limits {
 
 /// What is served.
 pub(super) struct Service {
-    pub(super) served: Served,
+    /// By each backend that clients may choose.
+    pub(super) served: Vec<Served>,
     pub(super) card: Vec<u8>,
+    pub(super) store: Option<Store>,
+    /// Most prepared inferences kept.
+    pub(super) prepared: usize,
     pub(super) limits: Limits,
+}
+
+impl Service {
+    /// Stored entries for this network, and others; `None` where nothing is stored.
+    pub(super) fn stored(&self) -> Result<Option<(usize, usize)>, Error> {
+        let Some(store) = &self.store else { return Ok(None) };
+        let own = self.served.iter().map(|served| served.stored(store));
+        let own: usize = own.sum::<Result<_, _>>()?;
+        // Another session may have used some in between.
+        Ok(Some((own, store.list()?.len().saturating_sub(own))))
+    }
 }
 
 enum Event {
@@ -205,8 +221,16 @@ fn session(pending: Pending, service: &Service, log: &mut Log) -> Result<Option<
         deadline: Some(Instant::now() + service.limits.time),
         bytes: Some(service.limits.bytes),
     });
-    let meter = service.served.run(&mut lane, &service.card, service.limits.inferences, log)?;
-    if let Some((own, _)) = service.served.stored()? {
+    let shared = Shared {
+        card: &service.card,
+        store: service.store.as_ref(),
+        prepared: service.prepared,
+        inferences: service.limits.inferences,
+    };
+    let hosts: Vec<_> = service.served.iter().map(|served| served.host(&shared)).collect();
+    let hosts: Vec<&dyn Host> = hosts.iter().map(|host| &**host).collect();
+    let meter = session::serve(&mut lane, &hosts, log)?;
+    if let Some((own, _)) = service.stored()? {
         log.stored = Some(own);
     }
     Ok(Some(meter))

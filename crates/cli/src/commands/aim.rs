@@ -1,26 +1,24 @@
-//! What is asked of a recommendation.
+//! What is asked of the way to run a network.
 
+use crate::exit::{Exit, Failure};
 use clap::{Args, ValueEnum};
 use sordino_engine::session::{LinearChoice, PaillierBits, Truncation};
 use sordino_plan::{Adversary, Concession, Objective, Wanted};
-use sordino_wire::Network;
 
-/// Which way to recommend.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Recommendation")]
+/// Which way to run a network is best.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Choice of the way to run it")]
 pub(super) struct AimArgs {
-    /// What the recommended way has to withstand
-    #[arg(long, value_enum, default_value = "semi-honest", conflicts_with_all = ["backend", "beside"])]
-    threat: ThreatArg,
+    /// What it has to withstand [default: semi-honest]
+    #[arg(long, value_enum)]
+    threat: Option<ThreatArg>,
     /// What it may give up
-    #[arg(long, value_enum, value_delimiter = ',', conflicts_with_all = ["backend", "beside"])]
+    #[arg(long, value_enum, value_delimiter = ',')]
     accept: Vec<AcceptArg>,
     /// What it makes small: bytes, time and processor time are those of a session with one inference
-    #[arg(long, value_enum, default_value = "latency", conflicts_with_all = ["backend", "beside"])]
-    minimise: MinimiseArg,
-    /// The link between the parties: lan, wan, or round trip and rate such as 20ms,100mbit
-    #[arg(long, value_name = "lan|wan|RTT,BW", default_value = "lan", conflicts_with_all = ["backend", "beside"])]
-    pub(super) network: Network,
+    /// [default: latency]
+    #[arg(long, value_enum)]
+    minimise: Option<MinimiseArg>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -59,17 +57,39 @@ enum MinimiseArg {
 impl AimArgs {
     pub(super) fn adversary(&self) -> Adversary {
         match self.threat {
-            ThreatArg::SemiHonest => Adversary::SemiHonest,
-            ThreatArg::MaliciousServer => Adversary::MaliciousServer,
+            None | Some(ThreatArg::SemiHonest) => Adversary::SemiHonest,
+            Some(ThreatArg::MaliciousServer) => Adversary::MaliciousServer,
         }
     }
 
-    pub(super) fn objective(&self) -> Objective {
-        match self.minimise {
+    /// What to make small, if it was said.
+    pub(super) fn minimised(&self) -> Option<Objective> {
+        self.minimise.map(|minimise| match minimise {
             MinimiseArg::Bytes => Objective::Bytes,
             MinimiseArg::Latency => Objective::Latency,
             MinimiseArg::Cpu => Objective::Cpu,
             MinimiseArg::Online => Objective::Online,
+        })
+    }
+
+    /// What to make small.
+    pub(super) fn objective(&self) -> Objective {
+        self.minimised().unwrap_or(Objective::Latency)
+    }
+
+    /// Refuses any of these where nothing is chosen.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`].
+    pub(super) fn refuse(&self, why: &str) -> Result<(), Failure> {
+        let given = [
+            ("--threat", self.threat.is_some()),
+            ("--accept", !self.accept.is_empty()),
+            ("--minimise", self.minimise.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(Failure::new(Exit::Usage, format!("{name} {why}"))),
+            None => Ok(()),
         }
     }
 
