@@ -2,15 +2,17 @@
 //!
 //! ```text
 //! cargo bench -p sordino --bench times -- [NAME]... [--backend twoparty|garbled|popcorn]... [--link LINK]...
-//!                                         [--profile FILE] [--repeat N]
+//!                                         [--profile FILE] [--repeat N] [--choose]
 //! ```
 //!
 //! Networks whose name contains a NAME, or six small ones. LINK is `lan`, `wan` or RTT,BANDWIDTH; without one both. The
 //! profile is FILE or what comes with the program: write one with `sordino profile -o FILE` first. Each party has one thread of this
 //! process, so processor seconds are its own; only those of `popcorn`, whose parties have helpers, are told together. Of N
-//! sessions (5) the median counts.
+//! sessions (5) the median counts. With `--choose`, all candidates that `--backend auto` may choose from are run instead, to see
+//! whether it chooses the quickest.
 #![allow(clippy::unwrap_used)]
 
+mod choice;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 #[path = "../../tests/common/loopback.rs"]
@@ -35,13 +37,20 @@ struct Wanted {
     links: Vec<Network>,
     profile: Profile,
     repeat: usize,
+    choose: bool,
 }
 
 impl Wanted {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let profile = Profile::built_in().map_err(|e| e.to_string())?;
-        let mut wanted =
-            Self { names: Vec::new(), backends: Vec::new(), links: Vec::new(), profile, repeat: 5 };
+        let mut wanted = Self {
+            names: Vec::new(),
+            backends: Vec::new(),
+            links: Vec::new(),
+            profile,
+            repeat: 5,
+            choose: false,
+        };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().unwrap_or_default();
             match argument.as_str() {
@@ -58,6 +67,7 @@ impl Wanted {
                     let text = std::fs::read_to_string(value()).map_err(|e| e.to_string())?;
                     wanted.profile = Profile::from_toml(&text).map_err(|e| e.to_string())?;
                 }
+                "--choose" => wanted.choose = true,
                 "--repeat" => wanted.repeat = value().parse().map_err(|e| format!("{e}"))?,
                 name if !name.starts_with('-') => wanted.names.push(name.to_owned()),
                 other => return Err(format!("unknown option {other}")),
@@ -167,6 +177,14 @@ fn main() {
         std::process::exit(2)
     });
     println!("{}", wanted.profile.describe());
+    if wanted.choose {
+        let (mut right, mut pairs) = (0, 0);
+        for (case, _) in cases().iter().filter(|(case, light)| wanted.runs(case, *light)) {
+            let (good, all) = choice::check(&wanted, case);
+            (right, pairs) = (right + good, pairs + all);
+        }
+        return println!("the quickest in {right} of {pairs}");
+    }
     println!("predicted / measured");
     for (case, light) in cases() {
         for backend in wanted.backends.iter().filter(|_| wanted.runs(&case, light)) {
