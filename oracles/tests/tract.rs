@@ -114,3 +114,30 @@ fn networks_compute_what_tract_computes() {
     }
     assert!(refused.is_empty(), "not in the data folder: {:?}", refused.keys());
 }
+
+/// What `sordino rewrite` has written: trained, masked by elements, with polynomials.
+#[test]
+fn rewritten_networks_compute_what_tract_computes() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    let mut compared = 0;
+    for folder in std::fs::read_dir(models).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let file = file.unwrap().path();
+            if file.extension().is_none_or(|e| e != "onnx") {
+                continue;
+            }
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            let plan =
+                tract(&file).unwrap_or_else(|e| panic!("{name}: tract cannot load it: {e:?}"));
+            let mut graph = load(&std::fs::read(&file).unwrap()).unwrap();
+            passes::simplify(&mut graph).unwrap();
+            let shape = graph.value(graph.inputs[0]).shape.clone();
+            let ends = (0..shape.iter().product()).map(|i: usize| i as f32 % 2.0).collect();
+            let like = Tensor::f32(shape, ends).unwrap();
+            agrees(name, &graph, &plan, "noise", &[noise(&like)]);
+            compared += 1;
+        }
+    }
+    println!("compared: {compared}");
+    assert!(compared > 0);
+}

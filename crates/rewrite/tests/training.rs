@@ -7,7 +7,8 @@ mod common;
 use common::{Build, noise};
 use sordino_graph::ir::{Graph, Op, Tensor, Unary, ValueId, Window};
 use sordino_graph::{float, load, onnx};
-use sordino_rewrite::polynomial::{Start, polynomial_relus, settle};
+use sordino_rewrite::mask::{Choice, Granularity, choose, mask_relus};
+use sordino_rewrite::polynomial::{Start, polynomial_relus, rectifiers, settle};
 use sordino_rewrite::train::{
     Augment, Distillation, Rule, Samples, Schedule, Settings, Trainer, evaluate,
 };
@@ -238,6 +239,51 @@ fn data_and_settings_that_do_not_fit_are_refused() {
     ] {
         let refused = Trainer::new(network(), None, &samples, wrong.clone());
         assert!(matches!(refused, Err(Error::Config(_))), "{wrong:?}");
+    }
+}
+
+#[test]
+fn polynomials_leave_alone_what_a_mask_does() {
+    let samples = stripes(200, 1);
+    let inputs: Vec<Tensor> =
+        (0..20).map(|i| Tensor::f32(SHAPE.to_vec(), samples.input(i).to_vec()).unwrap()).collect();
+    for (granularity, kept) in [(Granularity::Element, 100), (Granularity::Channel, 5 * 36)] {
+        let mut masked = network().to_graph().unwrap();
+        let mut linear = masked.clone();
+        let relu = linear.nodes.iter_mut().find(|n| n.op == Op::Unary(Unary::Relu)).unwrap();
+        relu.op = Op::Reshape { shape: vec![1, 8, 6, 6] };
+        let masks = mask_relus(&mut masked, granularity).unwrap();
+        let mut network = Network::new(masked, &Device::flex()).unwrap();
+        choose(&mut network, &masks, kept, Choice::Random { seed: 3 }).unwrap();
+        let masked = network.to_graph().unwrap();
+        assert_eq!(rectifiers(&masked).unwrap(), [masks[0].node.clone()]);
+
+        let mut identity = masked.clone();
+        polynomial_relus(&mut identity, &|_| true, Start::Identity, &[]).unwrap();
+        assert_eq!(outputs(&identity, &samples), outputs(&linear, &samples));
+        let squared = identity.values.iter().find(|v| v.name.ends_with("@product")).unwrap();
+        assert_eq!(squared.shape.iter().product::<usize>(), kept);
+
+        let mut graph = masked.clone();
+        let polynomials = polynomial_relus(&mut graph, &|_| true, Start::Fitted, &inputs).unwrap();
+        let want = outputs(&masked, &samples);
+        let off = |graph: &Graph| {
+            let got = outputs(graph, &samples);
+            got.iter().zip(&want).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>()
+        };
+        assert!(off(&graph) < 0.3 * off(&identity), "{} {}", off(&graph), off(&identity));
+        let mut network = Network::new(graph, &Device::flex()).unwrap();
+        network.train_polynomials(&polynomials).unwrap();
+        let settings = Settings { epochs: 1, clip: Some(1.0), ..settings() };
+        let mut trainer = Trainer::new(network, None, &samples, settings).unwrap();
+        while !trainer.is_done() {
+            trainer.advance().unwrap();
+        }
+        let mut settled = trainer.into_network().to_graph().unwrap();
+        let trained = outputs(&settled, &samples);
+        settle(&mut settled, &polynomials).unwrap();
+        let read = load(&onnx::export(&settled).unwrap()).unwrap();
+        assert_eq!(outputs(&read, &samples), trained);
     }
 }
 

@@ -4,17 +4,17 @@ use super::training::{Recipe, Sources, first};
 use crate::exit::{Exit, Failure};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use sordino_graph::ir::{Graph, Op, Unary};
+use sordino_graph::ir::Graph;
 use sordino_graph::onnx::export;
 use sordino_graph::passes::fold_batch_norms;
 use sordino_rewrite::Network;
-use sordino_rewrite::polynomial::{Start, polynomial_relus, settle};
+use sordino_rewrite::polynomial::{Start, polynomial_relus, rectifiers, settle};
 use sordino_rewrite::train::{Distillation, Settings, Trainer};
 
 /// Replace ReLUs by polynomials of the second degree, which take no comparison
 ///
-/// Each layer gets one polynomial, trained with the weights against the original network. Layers
-/// that `linearize` has masked stay as they are. Products of secrets are computed by `twoparty`
+/// Each layer gets one polynomial, trained with the weights against the original network. Of layers that `linearize` has
+/// masked, only elements that are still rectified do; with --layers, rectifiers and polynomials mix by layer. Products of secrets are computed by `twoparty`
 /// only, and may send more there than comparisons do: `sordino plan` tells for both networks.
 #[derive(Debug, Args)]
 pub(super) struct Polynomial {
@@ -84,14 +84,13 @@ impl Polynomial {
         loaded.print(&network)
     }
 
-    fn check_names(&self, graph: &Graph) -> Result<(), Failure> {
-        let relus = graph.nodes.iter().filter(|n| n.op == Op::Unary(Unary::Relu));
-        let names: Vec<&str> = relus.map(|n| n.name.as_str()).collect();
-        match self.layers.iter().find(|l| !names.contains(&l.as_str())) {
+    fn check_names(&self, graph: &Graph) -> Result<()> {
+        let names = rectifiers(graph).map_err(failed)?;
+        match self.layers.iter().find(|layer| !names.contains(layer)) {
             None => Ok(()),
             Some(unknown) => {
                 let text = format!("no ReLU '{unknown}'; there are: {}", names.join(", "));
-                Err(Failure::new(Exit::Usage, text))
+                Err(Failure::new(Exit::Usage, text).into())
             }
         }
     }
