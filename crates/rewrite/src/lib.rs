@@ -16,6 +16,7 @@ pub mod file;
 pub mod mask;
 mod merge;
 mod network;
+pub mod operators;
 pub mod polynomial;
 pub mod report;
 pub mod train;

@@ -213,6 +213,76 @@ fn polynomials_take_the_place_of_relus() {
     fails(&[&args[..], &["--layers", "relu9", "--force"]].concat(), 2, &["relu9", "relu1, relu2"]);
 }
 
+#[test]
+fn polynomials_and_identities_mix() {
+    let dir = TempDir::new().unwrap();
+    let (model, data) = (model(), drawn());
+    let mut args = vec!["rewrite", "linearize", text(&model), "-o", text(dir.path())];
+    args.extend(["--data", text(&data), "--relus", "50%", "--choice", "random"]);
+    ok(&[&args[..], &["--epochs", "2", "--rule", "adam", "--rate", "0.001"]].concat());
+    let half = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path());
+    let half = half.into_iter().find(|p| p.extension().is_some_and(|e| e == "onnx")).unwrap();
+    let out = dir.path().join("mixed.onnx");
+    let mut args = vec!["rewrite", "polynomial", text(&half), "-o", text(&out)];
+    args.extend(["--data", text(&data), "--epochs", "4", "--rule", "adam", "--rate", "0.001"]);
+    // One layer: the other keeps what its mask has left of its rectifiers.
+    args.extend(["--layers", "relu1"]);
+    ok(&args);
+    let graph = sordino_graph::load(&fs::read(&out).unwrap()).unwrap();
+    let before = sordino_graph::load(&fs::read(&half).unwrap()).unwrap();
+    assert!((1..relus(&before)).contains(&relus(&graph)));
+    let picture = digits("images").join("3.png");
+    let run = |backend| {
+        let calibrate = ["--calibrate", text(&data), "--json"];
+        let run = ["run", text(&out), text(&picture), "--backend", backend];
+        let answer: serde_json::Value =
+            serde_json::from_str(&ok(&[&run[..], &calibrate].concat())).unwrap();
+        answer["predictions"][0]["top"].clone()
+    };
+    assert_eq!(run("twoparty"), run("clear"));
+}
+
+#[test]
+fn convolutions_are_replaced_by_cheaper_ones() {
+    let dir = TempDir::new().unwrap();
+    let (model, data) = (model(), drawn());
+    let [out, report] = ["out.onnx", "report.json"].map(|name| dir.path().join(name));
+    let mut args = vec!["rewrite", "operators", text(&model), "-o", text(&out), "--force"];
+    args.extend(["--data", text(&data), "--epochs", "8", "--rule", "adam", "--rate", "0.001"]);
+    fails(&args, 2, &["--target-bytes"]);
+    fails(&[&args[..], &["--max-drop", "1"]].concat(), 2, &["--max-drop needs --test"]);
+    args.extend(["--test", text(&data)]);
+    fails(&[&args[..], &["--max-drop", "101"]].concat(), 2, &["between 0 and 100"]);
+    fails(&[&args[..], &["--target-bytes", "1kB"]].concat(), 3, &["at most, not to 1.00 kB"]);
+    let lattice = ["--linear", "lattice", "--target-bytes", "90%"];
+    fails(&[&args[..], &lattice].concat(), 3, &["inputs and results", "linearize"]);
+    assert!(!out.exists());
+
+    let goal = ["--target-bytes", "80%", "--report", text(&report)];
+    let said = ok(&[&args[..], &goal].concat());
+    assert!(said.contains("bytes, transfers") && said.contains("points"), "{said}");
+    let found: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    let last = found["tries"].as_array().unwrap().last().unwrap();
+    let sent = |costs: &serde_json::Value| costs["ot"]["bytes"].as_f64().unwrap();
+    assert!(sent(&last["costs"]) < 0.85 * sent(&found["before"]), "{found}");
+    assert!(last["accuracy"][0]["right"].as_u64().unwrap() >= 60, "{found}");
+    let eval = ["eval", text(&out), "--data", text(&data), "--json"];
+    let eval: serde_json::Value = serde_json::from_str(&ok(&eval)).unwrap();
+    assert!(eval[1]["same_as_float"].as_u64().unwrap() >= 62, "{eval}");
+    // Nothing may be lost: fewer and fewer are replaced until nothing is.
+    let mut strict = args.clone();
+    for a in &mut strict {
+        *a = match *a {
+            "8" => "1",
+            "0.001" => "0.5",
+            other => other,
+        };
+    }
+    strict.extend(["--max-drop", "0"]);
+    fails(&strict, 3, &["even one replacement"]);
+}
+
 /// Elements that a network rectifies.
 fn relus(graph: &sordino_graph::ir::Graph) -> usize {
     use sordino_graph::ir::{Op, Unary};

@@ -27,6 +27,8 @@ mod prune;
 mod refit;
 mod report;
 
+pub(crate) use refit::least_squares;
+
 pub use adapt::{Adapted, adapt};
 pub use prune::Scope;
 pub use report::{LayerSummary, summary};

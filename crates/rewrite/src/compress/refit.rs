@@ -211,6 +211,28 @@ pub(super) fn refit(
     samples: &[&Tensor],
     results: &[&Tensor],
 ) -> Option<Vec<f32>> {
+    fit(node, all, &|i, channel, weight| book.nearest(i, channel, weight), samples, results)
+}
+
+/// The weights of a layer with which its results are nearest to the wanted ones on the samples, in mean squares and up to
+/// a bias, held a little to `all`; `None` as for `refit`.
+pub(crate) fn least_squares(
+    node: &Node,
+    all: &[f32],
+    samples: &[&Tensor],
+    results: &[&Tensor],
+) -> Option<Vec<f32>> {
+    fit(node, all, &|_, _, weight| weight, samples, results)
+}
+
+/// `nearest` says what the weight at an index of a channel may be.
+fn fit(
+    node: &Node,
+    all: &[f32],
+    nearest: &dyn Fn(usize, usize, f64) -> f64,
+    samples: &[&Tensor],
+    results: &[&Tensor],
+) -> Option<Vec<f32>> {
     let (groups, by_row) = match node.op {
         Op::Conv { groups, .. } => (groups, true),
         Op::Gemm { trans_b, .. } => (1, trans_b),
@@ -238,7 +260,7 @@ pub(super) fn refit(
             moments.improve(&mut open, &root, channel - first);
             for t in 0..taps {
                 let i = index(channel, t);
-                let fixed = book.nearest(i, channel, open[t]);
+                let fixed = nearest(i, channel, open[t]);
                 new[i] = fixed as f32;
                 let row = &root[t * taps + t..(t + 1) * taps];
                 let wrong = (open[t] - fixed) / row[0];

@@ -94,7 +94,8 @@ pub fn linearise(
     let mut open = budgets.to_vec();
     open.sort_unstable();
     open.dedup();
-    let network = Network::new(graph, original.device())?;
+    let mut network = Network::new(graph, original.device())?;
+    network.train_only(|p| p.trained || masks.iter().any(|m| m.slope == p.value));
     let teacher = |settings: &Settings| settings.distillation.map(|_| original.clone());
     let mut trainer = Trainer::new(network, teacher(&search.soft), samples, search.soft.clone())?;
     let (mut pressure, mut before) = (search.pressure, None);
@@ -177,7 +178,7 @@ fn fine_tune(
     settings: &Settings,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Network, Error> {
-    network.train_only(|p| masks.iter().all(|m| m.slope != p.value));
+    network.train_only(|p| p.trained && masks.iter().all(|m| m.slope != p.value));
     let mut trainer = Trainer::new(network, teacher, samples, settings.clone())?;
     while !trainer.is_done() {
         watch(trainer.advance()?);

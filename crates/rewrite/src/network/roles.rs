@@ -19,15 +19,17 @@ pub enum Role {
     Coefficient,
 }
 
-/// The parameters of a graph. A constant that several nodes read has the first one's role.
+/// The parameters of a graph. A constant that several nodes read has the first one's role. All are trained but binary masks.
 pub(super) fn find(graph: &Graph) -> Vec<Parameter> {
     let mut found = BTreeMap::new();
     for node in &graph.nodes {
         for (operand, role) in operands(graph, &node.op, &node.inputs) {
             let Some(value) = node.inputs.get(operand).copied().flatten() else { continue };
-            let constant = graph.constant(value);
-            if constant.is_some_and(|c| c.as_f32().is_ok_and(|v| !v.is_empty())) {
-                found.entry(value).or_insert(Parameter { value, role, trained: true });
+            let Some(Ok(numbers)) = graph.constant(value).map(|c| c.as_f32()) else { continue };
+            if !numbers.is_empty() {
+                // Slopes that choose between rectifier and identity are a mask, which is architecture.
+                let mask = role == Role::Slope && numbers.iter().all(|s| [0.0, 1.0].contains(s));
+                found.entry(value).or_insert(Parameter { value, role, trained: !mask });
             }
         }
     }

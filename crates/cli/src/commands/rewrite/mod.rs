@@ -5,6 +5,7 @@ mod checkpoints;
 mod compress;
 mod files;
 mod linearize;
+mod operators;
 mod polynomial;
 mod private;
 mod train;
@@ -25,6 +26,7 @@ enum Tool {
     Train(Box<train::Train>),
     Linearize(Box<linearize::Linearize>),
     Polynomial(Box<polynomial::Polynomial>),
+    Operators(Box<operators::Operators>),
     Prune(Box<compress::Prune>),
     Cluster(Box<compress::Cluster>),
     Ternary(Box<compress::Ternary>),
@@ -38,6 +40,7 @@ impl Rewrite {
             Tool::Train(c) => c.run(),
             Tool::Linearize(c) => c.run(),
             Tool::Polynomial(c) => c.run(),
+            Tool::Operators(c) => c.run(),
             Tool::Prune(c) => c.run(),
             Tool::Cluster(c) => c.run(),
             Tool::Ternary(c) => c.run(),

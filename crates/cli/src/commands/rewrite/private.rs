@@ -7,7 +7,7 @@ use sordino_engine::Network as Link;
 use sordino_engine::session::{
     BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
 };
-use sordino_graph::fixed::{Calibration, FixedGraph, QuantiseOptions};
+use sordino_graph::fixed::{Calibration, FixedGraph, QuantiseOptions, quantise};
 use sordino_graph::ir::{Graph, Tensor};
 use sordino_graph::passes::simplify;
 use sordino_plan::{Forecast, Profile, TwoPartyPlan};
@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 /// Inputs that show ranges.
 const SAMPLES: usize = 64;
+/// The same where many networks are compared.
+const FEW: usize = 4;
 
 /// What [`private`] is of. With exact truncation an identity costs nearly what a rectifier does.
 pub(super) const PROTOCOL: &str =
@@ -24,7 +26,23 @@ pub(super) const PROTOCOL: &str =
 
 /// What one inference takes.
 pub(super) fn private(graph: &Graph, samples: &Samples, profile: &Profile) -> Result<Private> {
-    let forecast = forecast(&integers(graph, samples)?, SupplyChoice::Ferret)?;
+    let (linear, truncation) = (LinearChoice::Lattice, Truncation::OneLsb);
+    let fixed = integers(graph, samples)?;
+    totals(&forecast(&fixed, SupplyChoice::Ferret, linear, truncation)?, profile)
+}
+
+/// The same with exact truncation, transfers of SoftSpoken, and linear layers on what is said. Transfers of Ferret come in batches,
+/// which hide what a layer saves.
+pub(super) fn exactly(
+    fixed: &FixedGraph,
+    linear: LinearChoice,
+    profile: &Profile,
+) -> Result<Private> {
+    let supply = SupplyChoice::SoftSpoken(4);
+    totals(&forecast(fixed, supply, linear, Truncation::Exact)?, profile)
+}
+
+fn totals(forecast: &Forecast, profile: &Profile) -> Result<Private> {
     let totals = forecast.totals();
     let (offline, online) = (totals.offline, totals.online);
     let wall = |link: &Link| forecast.time(profile, link).inference().wall;
@@ -45,7 +63,7 @@ pub(super) fn bytes_per_rectifier(
 ) -> Result<BTreeMap<String, f64>> {
     let fixed = integers(graph, samples)?;
     let Forecast::TwoParty(TwoPartyPlan { plan, .. }) =
-        forecast(&fixed, SupplyChoice::SoftSpoken(4))?
+        forecast(&fixed, SupplyChoice::SoftSpoken(4), LinearChoice::Lattice, Truncation::OneLsb)?
     else {
         return Ok(BTreeMap::new());
     };
@@ -58,24 +76,41 @@ pub(super) fn bytes_per_rectifier(
     Ok(each.collect())
 }
 
-fn integers(graph: &Graph, samples: &Samples) -> Result<FixedGraph> {
+/// A network's integers, of as few bits as do.
+pub(super) fn integers(graph: &Graph, samples: &Samples) -> Result<FixedGraph> {
     let mut graph = graph.clone();
     simplify(&mut graph)?;
-    let inputs = (0..samples.len().min(SAMPLES))
-        .map(|i| Tensor::f32(samples.shape().to_vec(), samples.input(i).to_vec()))
-        .collect::<Result<Vec<_>, _>>();
-    let inputs = inputs.map_err(|e| failed(e.into()))?;
+    let inputs = inputs(samples, SAMPLES)?;
     let calibration = Calibration::run(&graph, &inputs)?;
     Ok(fewest_bits(&graph, &calibration, &inputs, &QuantiseOptions::default())?.model.graph)
 }
 
-fn forecast(graph: &FixedGraph, supply: SupplyChoice) -> Result<Forecast> {
+/// The same of the usual bits, calibrated on so few samples that it takes little time: to compare networks by.
+pub(super) fn roughly(graph: &Graph, samples: &Samples) -> Result<FixedGraph> {
+    let mut graph = graph.clone();
+    simplify(&mut graph)?;
+    let calibration = Calibration::run(&graph, &inputs(samples, FEW)?)?;
+    Ok(quantise(&graph, &calibration, &QuantiseOptions::default())?.graph)
+}
+
+fn inputs(samples: &Samples, most: usize) -> Result<Vec<Tensor>> {
+    let one = |i| Tensor::f32(samples.shape().to_vec(), samples.input(i).to_vec());
+    let inputs = (0..samples.len().min(most)).map(one).collect::<Result<Vec<_>, _>>();
+    inputs.map_err(|e| failed(e.into()))
+}
+
+fn forecast(
+    graph: &FixedGraph,
+    supply: SupplyChoice,
+    linear: LinearChoice,
+    truncation: Truncation,
+) -> Result<Forecast> {
     let wish = Wish {
         backend: BackendChoice::TwoParty,
         supply,
         reveal: Reveal::Logits,
-        truncation: Truncation::OneLsb,
-        linear: LinearChoice::Lattice,
+        truncation,
+        linear,
         winograd: true,
     };
     Ok(Forecast::two_party(graph, wish, 1)?)

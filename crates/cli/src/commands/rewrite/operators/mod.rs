@@ -1,0 +1,280 @@
+mod search;
+mod summary;
+
+use super::files::{Target, failed, write};
+use super::training::{Loaded, Recipe, Report, Sources};
+use crate::commands::{output, profile};
+use crate::exit::{Exit, Failure};
+use crate::report::bytes;
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use search::{Aim, Swap, chosen, search};
+use sordino_engine::session::LinearChoice;
+use sordino_graph::ir::Graph;
+use sordino_graph::onnx::export;
+use sordino_graph::passes::{fold_batch_norms, remove_dead};
+use sordino_rewrite::operators::{Observed, replace};
+use sordino_rewrite::train::{Distillation, Score, Settings, Trainer};
+use sordino_rewrite::{Network, file};
+use std::path::PathBuf;
+use std::str::FromStr;
+use summary::{Costs, Summary, Try};
+
+/// Replace convolutions by cheaper ones of the same shape
+///
+/// Separable, of low rank, crossed, in groups (our X-operator) or ghosts: for each convolution the form that saves most private bytes
+/// for what it gets wrong, fitted by least squares to what the convolution gives for samples. Then the network is trained against the
+/// original. On transfers (`--linear ot`) bytes grow with products; on ciphertexts they grow with inputs and results, which no
+/// replacement changes.
+#[derive(Debug, Args)]
+pub(super) struct Operators {
+    #[command(flatten)]
+    sources: Sources,
+    #[command(flatten)]
+    target: Target,
+    /// What linear layers run on, and so what counts
+    #[arg(long, value_enum, default_value = "ot")]
+    linear: LinearArg,
+    /// Bytes of an inference to come down to, such as 40MB, or as a share of those of the original, such as 70%
+    #[arg(long, value_name = "SIZE|X%", required_unless_present = "max_drop")]
+    target_bytes: Option<Goal>,
+    /// Percent points that the first test set may lose: of too many replacements, half are taken back, again and again
+    #[arg(long, value_name = "POINTS")]
+    max_drop: Option<f64>,
+    /// Also write what was found to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Weight of the original network's scores against the labels
+    #[arg(long, value_name = "0..1", default_value_t = 0.9)]
+    distil: f32,
+    /// What scores are divided by before they are compared
+    #[arg(long, value_name = "X", default_value_t = 4.0)]
+    temperature: f32,
+    #[command(flatten)]
+    recipe: Recipe,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LinearArg {
+    /// Oblivious transfers
+    Ot,
+    /// Lattice ciphertexts
+    Lattice,
+}
+
+impl LinearArg {
+    fn choice(self) -> LinearChoice {
+        match self {
+            Self::Ot => LinearChoice::Transfer,
+            Self::Lattice => LinearChoice::Lattice,
+        }
+    }
+}
+
+/// Bytes to come down to.
+#[derive(Debug, Clone, Copy)]
+enum Goal {
+    Bytes(u64),
+    Share(f64),
+}
+
+impl FromStr for Goal {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some(share) = text.strip_suffix('%') else {
+            return crate::commands::serve::size(text).map(Self::Bytes);
+        };
+        let share: f64 = share.trim().parse().map_err(|_| format!("'{text}' is not a share"))?;
+        (0.0..=100.0)
+            .contains(&share)
+            .then_some(Self::Share(share))
+            .ok_or("a share is 0% to 100%".into())
+    }
+}
+
+impl Goal {
+    fn of(self, original: u64) -> u64 {
+        match self {
+            Self::Bytes(n) => n,
+            Self::Share(percent) => (original as f64 * percent / 100.0) as u64,
+        }
+    }
+}
+
+impl Operators {
+    pub(super) fn run(&self) -> Result<()> {
+        self.target.check()?;
+        self.report.iter().try_for_each(|path| file::check_writable(path).map_err(failed))?;
+        let loaded = self.sources.load()?;
+        let most = self.most_drop(&loaded)?;
+        let settings = self.settings(&loaded)?;
+        let profile = profile::current()?;
+        let graph = loaded.network.to_graph().map_err(failed)?;
+        let scores = loaded.scores(&loaded.network)?;
+        let before = Costs::of(&graph, &loaded.train, &profile)?;
+        output::line(format!("original: {}; {}", before.describe(), loaded.describe(&scores)))?;
+        let linear = self.linear.choice();
+        let found = search(&graph, &loaded.train, linear, &profile)?;
+        let (base, goal) = (found.bytes, self.target_bytes.map_or(0, |goal| goal.of(found.bytes)));
+        let swaps = chosen(&found.swaps, &Aim { bytes: base, goal });
+        if swaps.is_empty() {
+            let text = format!("no replacement saves any of {}: {}", bytes(base), self.why());
+            return Err(Failure::new(Exit::Model, text).into());
+        }
+        let saved: u64 = swaps.iter().map(|swap| swap.saves).sum();
+        let least = base.saturating_sub(saved);
+        if self.target_bytes.is_some() && least > goal {
+            let text = format!(
+                "replacements bring {} down to {} at most, not to {}: {}",
+                bytes(base),
+                bytes(least),
+                bytes(goal),
+                self.why()
+            );
+            return Err(Failure::new(Exit::Model, text).into());
+        }
+        let mut tries: Vec<Try> = Vec::new();
+        let mut count = swaps.len();
+        let network = loop {
+            let (network, error) =
+                self.trained(&loaded, &graph, &swaps[..count], &found.observed, &settings)?;
+            let now = loaded.scores(&network)?;
+            let costs = Costs::of(&finished(&network)?, &loaded.train, &profile)?;
+            output::line(format!(
+                "{count} replaced: {}; {}",
+                costs.describe(),
+                loaded.describe(&now)
+            ))?;
+            let replaced = swaps[..count].iter().map(Swap::describe).collect();
+            tries.push(Try { replaced, error, costs, accuracy: now.clone() });
+            let enough = most.is_none_or(|most| drop_of(&scores, &now) <= most);
+            if enough {
+                break network;
+            }
+            count /= 2;
+            if count == 0 {
+                let text =
+                    "even one replacement loses more than --max-drop; train longer, or allow more";
+                return Err(Failure::new(Exit::Model, text).into());
+            }
+        };
+        self.target.write(self.sources.file(), &export(&finished(&network)?)?)?;
+        let summary = Summary {
+            network: &loaded.name,
+            linear: self
+                .linear
+                .to_possible_value()
+                .map(|v| v.get_name().to_owned())
+                .unwrap_or_default(),
+            tests: loaded.tests.iter().map(|t| t.name.clone()).collect(),
+            before,
+            accuracy: scores,
+            tries,
+        };
+        if let Some(path) = &self.report {
+            write(path, (serde_json::to_string_pretty(&summary)? + "\n").as_bytes())?;
+        }
+        output::line(summary.table())
+    }
+
+    fn most_drop(&self, loaded: &Loaded) -> Result<Option<f64>, Failure> {
+        let usage = |text| Err(Failure::new(Exit::Usage, text));
+        match self.max_drop {
+            Some(_) if loaded.tests.is_empty() => {
+                usage("--max-drop needs --test, on which accuracy is measured")
+            }
+            Some(points) if !(0.0..=100.0).contains(&points) => {
+                usage("--max-drop is between 0 and 100 points")
+            }
+            points => Ok(points),
+        }
+    }
+
+    fn settings(&self, loaded: &Loaded) -> Result<Settings, Failure> {
+        let Self { distil: weight, temperature, .. } = *self;
+        if !(0.0..=1.0).contains(&weight) {
+            return Err(Failure::new(Exit::Usage, "--distil is a weight between 0 and 1"));
+        }
+        let distillation = (weight > 0.0).then_some(Distillation { temperature, weight });
+        Ok(Settings { distillation, ..self.recipe.settings(loaded) })
+    }
+
+    /// Why no more is saved.
+    fn why(&self) -> &'static str {
+        match self.linear {
+            LinearArg::Ot => "no convolution has another form of fewer products that sends less",
+            LinearArg::Lattice => {
+                "on ciphertexts bytes grow with a layer's inputs and results, which replacements of the same shape do not change; \
+                 fewer rectifiers help there (`sordino rewrite linearize`), or --linear ot"
+            }
+        }
+    }
+
+    /// The network with these replacements, trained; and what they got wrong on average before.
+    fn trained(
+        &self,
+        loaded: &Loaded,
+        graph: &Graph,
+        swaps: &[Swap],
+        observed: &[Observed],
+        settings: &Settings,
+    ) -> Result<(Network, f64)> {
+        let mut graph = graph.clone();
+        let mut errors = 0.0;
+        for swap in swaps {
+            let seen = &observed[swap.at];
+            errors += replace(&mut graph, &swap.site, swap.form, seen).map_err(failed)?;
+        }
+        remove_dead(&mut graph);
+        let original = &loaded.network;
+        let network = Network::new(graph, original.device()).map_err(failed)?;
+        let teacher = settings.distillation.map(|_| original.clone());
+        let mut trainer =
+            Trainer::new(network, teacher, &loaded.train, settings.clone()).map_err(failed)?;
+        let (mut report, per_pass) = (Report::new(), trainer.steps_per_epoch());
+        while !trainer.is_done() {
+            let progress = trainer.advance().map_err(failed)?;
+            report.step(&progress, per_pass);
+        }
+        report.stop();
+        Ok((trainer.into_network(), errors / swaps.len().max(1) as f64))
+    }
+}
+
+/// Percent points that were lost on the first test set.
+fn drop_of(before: &[Score], now: &[Score]) -> f64 {
+    match (before.first(), now.first()) {
+        (Some(before), Some(now)) => before.percent() - now.percent(),
+        _ => 0.0,
+    }
+}
+
+/// The network as it is written.
+fn finished(network: &Network) -> Result<Graph> {
+    let mut graph = network.to_graph().map_err(failed)?;
+    fold_batch_norms(&mut graph)?;
+    Ok(graph)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn goals_are_sizes_or_shares() {
+        assert_eq!("40MB".parse::<Goal>().unwrap().of(7), 40_000_000);
+        assert_eq!("70%".parse::<Goal>().unwrap().of(1000), 700);
+        for wrong in ["", "x%", "101%", "-1%", "much"] {
+            assert!(wrong.parse::<Goal>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn drops_are_those_of_the_first_test_set() {
+        let score = |right| Score { right, total: 100 };
+        assert_eq!(drop_of(&[score(90), score(10)], &[score(88), score(0)]), 2.0);
+        assert_eq!(drop_of(&[], &[]), 0.0);
+    }
+}
