@@ -50,13 +50,18 @@ impl ModelArgs {
 
     /// The network as it is in the file, for tools that change it.
     pub(super) fn graph(&self) -> Result<Graph> {
+        self.graph_of(&self.model)
+    }
+
+    /// Another network that takes the same inputs, as it is in its file.
+    pub(super) fn graph_of(&self, model: &Path) -> Result<Graph> {
         let options = ImportOptions {
             input_shape: self.input_shape.clone(),
-            data_folder: self.model.parent().map(Path::to_owned),
+            data_folder: model.parent().map(Path::to_owned),
             ..ImportOptions::default()
         };
-        let bytes = std::fs::read(&self.model);
-        let bytes = bytes.with_context(|| format!("reading {}", self.model.display()))?;
+        let bytes = std::fs::read(model);
+        let bytes = bytes.with_context(|| format!("reading {}", model.display()))?;
         Ok(load_with(&bytes, &options)?)
     }
 }

@@ -214,6 +214,24 @@ fn polynomials_take_the_place_of_relus() {
 }
 
 #[test]
+fn another_network_can_be_the_teacher() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().join("out.onnx");
+    let model = model();
+    let teacher = ["--distil", "0.9", "--teacher", text(&model)];
+    let said = ok(&refs(&training(&out, "12", &teacher)));
+    let right: usize = said.split(": ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(right >= 50, "{said}");
+    let again = dir.path().join("again.onnx");
+    fails(&refs(&training(&again, "1", &["--distil", "0.9"])), 2, &["needs --teacher"]);
+    fails(&refs(&training(&again, "1", &teacher[2..])), 2, &["--distil"]);
+    let other = dir.path().join("other.onnx");
+    ok(&["zoo", "squeezenet1.1", "--input", "32x32", "--classes", "10", "-o", text(&other)]);
+    let wrong = ["--distil", "0.9", "--teacher", text(&other)];
+    fails(&refs(&training(&again, "1", &wrong)), 2, &["takes inputs of [1, 3, 32, 32]"]);
+}
+
+#[test]
 fn polynomials_and_identities_mix() {
     let dir = TempDir::new().unwrap();
     let (model, data) = (model(), drawn());

@@ -96,6 +96,11 @@ impl Sources {
         Ok(Loaded { name, network, train, tests, channels_last, border })
     }
 
+    /// Another network that takes the same inputs.
+    pub(super) fn graph_of(&self, model: &Path) -> Result<Graph> {
+        self.model.graph_of(model)
+    }
+
     /// The model's file.
     pub(super) fn file(&self) -> &Path {
         &self.model.model
