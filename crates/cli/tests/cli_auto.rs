@@ -43,6 +43,7 @@ fn what_plan_recommends_is_what_runs() {
         let answer = json(&ok(&server.infer(&seven, &infer)));
         assert_eq!(answer["predictions"][0]["top"][0]["name"], "seven");
         assert_eq!(answer["promise"], best["promise"], "{options:?}");
+        assert_eq!(answer["way"], best["settings"], "{options:?}");
         let totals = ["setup", "offline", "online"].map(|part| sent(&best["totals"][part]));
         let predicted: Vec<u64> = (0..2).map(|i| totals.iter().map(|t| t[i]).sum()).collect();
         assert_eq!(sent(&answer["report"]["total"]).to_vec(), predicted, "{options:?}");

@@ -4,8 +4,8 @@
 //! the graph's bytes. The rate is that of what follows the answer, a probe at its end. A connection that has just begun
 //! sends slowly over a long link, so the rate is rather too low than too high there.
 //!
-//! *Security*: whoever delays messages, the server or the network, has a say in which supply is chosen, and in nothing
-//! else: all of them are secure, under assumptions of their own.
+//! *Security*: whoever delays messages, the server or the network, has a say in what is chosen of what was left open (the supply, or
+//! any way that both parties accept), and in nothing else: all of it is secure, under assumptions of its own.
 
 use crate::Error;
 use sordino_wire::{Kind, Lane, Network, Public};

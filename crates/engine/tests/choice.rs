@@ -144,7 +144,7 @@ fn labels_are_offered_by_those_who_can_reveal_them_alone() {
     };
     let nothing = |_: &Menu, _: &Wish, _: &Network| panic!("nothing is on offer");
     let (client, server) = both(|mut lane: Lane| greet(&mut lane, label, &nothing), garbled);
-    mentions(client.unwrap_err(), &["refuses", "another --backend"]);
+    mentions(client.unwrap_err(), &["refuses", "reveals the label alone"]);
     mentions(server.unwrap_err(), &["no backend on offer reveals labels alone"]);
 }
 
@@ -247,7 +247,7 @@ fn parties_that_expect_different_messages_do_not_begin() {
 fn a_circuit_is_the_one_that_was_described() {
     // What the plan does not depend on.
     for lie in [
-        (|outline: &mut Outline| outline.lambda += 1.0) as fn(&mut Outline),
+        (|outline: &mut Outline| outline.lambda += 1) as fn(&mut Outline),
         |outline| outline.layers[0].gates += 1,
         |outline| outline.fingerprint[0] ^= 1,
     ] {
@@ -257,8 +257,8 @@ fn a_circuit_is_the_one_that_was_described() {
     }
     // What no circuit can have is not believed before.
     for lie in [
-        (|outline: &mut Outline| outline.lambda = f64::NAN) as fn(&mut Outline),
-        |outline| outline.layers[0].rows = u64::MAX,
+        (|outline: &mut Outline| outline.layers[0].rows = u64::MAX) as fn(&mut Outline),
+        |outline| outline.layers[0].digits = u64::MAX,
         |outline| outline.input_labels = 1 << 41,
         |outline| outline.layers.truncate(1),
     ] {

@@ -84,7 +84,7 @@ fn material_is_found_by_its_wish() {
     let stores = Stores::new();
     let wish = Wish { supply: SupplyChoice::SoftSpoken(2), ..WISH };
     session(&served, wish, &stores, 1, &[]);
-    let count = |wish: Wish| prepared_for(&stores.client, &fixture.model.graph, &wish).unwrap();
+    let count = |wish: Wish| prepared_for(&stores.client, &fixture.model.graph, &wish, 1).unwrap();
     assert_eq!(count(wish), 1);
     assert_eq!(count(Wish { supply: SupplyChoice::Ferret, ..wish }), 0);
     assert_eq!(count(Wish { truncation: Truncation::OneLsb, ..wish }), 0);

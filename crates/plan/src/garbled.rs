@@ -72,7 +72,7 @@ impl GarbledPlan {
             rows: outline.rows(),
             table_bytes: outline.rows() * ROW,
             layers: layers(graph, outline),
-            lambda: outline.lambda,
+            lambda: f64::from(outline.lambda),
             setup_work: Work::default(),
             offline_work: Work::default(),
             online_work: Work::default(),

@@ -1,8 +1,13 @@
-use crate::candidates::{Aim, Candidate, Candidates, OnCandidate, Wanted, rank};
-use sordino_engine::session::{BackendChoice, LinearChoice, Menu, Pick, Truncation};
+use crate::candidates::{Aim, Candidate, Candidates, Concession, OnCandidate, Wanted, rank};
+use sordino_engine::session::{
+    BackendChoice, LinearChoice, Menu, Pick, PopcornMode, Truncation, Way,
+};
 use sordino_graph::fixed::{FixedGraph, FixedOp};
 
-/// Every way to run a network that a server offers.
+/// Layers of a network beyond which its ways are not compared: a plan is kept for each.
+const MOST_LAYERS: usize = 1 << 13;
+
+/// Every way to run a network that a server offers and a client accepts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offers {
     /// What they send and give up, and what is not possible.
@@ -12,33 +17,27 @@ pub struct Offers {
 }
 
 impl Offers {
-    /// Works out what is on a menu, as far as it is wanted.
-    pub fn new(menu: &Menu, wanted: &Wanted, progress: &mut OnCandidate<'_>) -> Self {
+    /// Works out what is on a menu, as far as it is wanted and gives up no more than what is accepted.
+    pub fn new(
+        menu: &Menu,
+        wanted: &Wanted,
+        accepted: &[Concession],
+        progress: &mut OnCandidate<'_>,
+    ) -> Self {
         let mut all = Self { candidates: Candidates::default(), ways: Vec::new() };
         for (i, way) in menu.ways.iter().enumerate() {
+            let name = way.backend.backend().name();
             let graph = &menu.graphs[way.graph as usize];
-            let wanted = Wanted { paillier: way.paillier, ..*wanted };
-            if wanted.images > way.images as usize {
-                let name = way.backend.backend().name();
-                let why = format!("the server takes {} images at once, at most", way.images);
-                all.candidates.refuse(name, String::new(), why);
-                continue;
-            }
+            let weak = accepted.contains(&Concession::Bits112);
+            let wanted = Wanted { paillier: way.paillier, paillier_2048: weak, ..*wanted };
             let candidates = &mut all.candidates;
-            let two_party = way.backend == BackendChoice::TwoParty;
-            if two_party
-                && !way.paillier
-                && matches!(wanted.linear, Some(LinearChoice::Paillier(_)))
-            {
-                let why = "the server's owner has to start it with --paillier";
-                candidates.refuse(way.backend.backend().name(), "paillier".into(), why);
+            if let Some(why) = out_of_question(way, graph, &wanted, accepted) {
+                candidates.refuse(name, String::new(), why);
+                continue;
             }
             match (way.backend, &way.outline) {
                 (BackendChoice::TwoParty, _) if on_tables(graph) => {
-                    // Tables have no truncation to choose.
-                    if wanted.truncation != Some(Truncation::OneLsb) {
-                        candidates.two_party_on_tables(graph, &wanted, progress);
-                    }
+                    candidates.two_party_on_tables(graph, &wanted, progress);
                 }
                 (BackendChoice::TwoParty, _) => candidates.two_party(graph, &wanted, progress),
                 (BackendChoice::Popcorn(mode), _) => {
@@ -47,7 +46,13 @@ impl Offers {
                 (BackendChoice::Garbled, Some(outline)) => {
                     candidates.garbled(graph, outline, None, &wanted);
                 }
-                (BackendChoice::Garbled, None) => {}
+                (BackendChoice::Garbled, None) => {
+                    candidates.refuse(
+                        name,
+                        String::new(),
+                        "the server does not say what its circuit takes",
+                    );
+                }
             }
             all.ways.resize(all.candidates.possible.len(), i);
         }
@@ -69,6 +74,48 @@ impl Offers {
         let best = kept[ranking.recommended?];
         Some((pick(best), &self.candidates.possible[best]))
     }
+}
+
+/// Why nothing that a way has need be looked at.
+fn out_of_question(
+    way: &Way,
+    graph: &FixedGraph,
+    wanted: &Wanted,
+    accepted: &[Concession],
+) -> Option<String> {
+    let needs = |concession: Concession| {
+        let missing = !accepted.contains(&concession);
+        missing.then(|| format!("it needs --accept {}", concession.name()))
+    };
+    let paillier = matches!(wanted.linear, Some(LinearChoice::Paillier(_)));
+    let unaccepted = match way.backend {
+        BackendChoice::TwoParty if paillier && !way.paillier => {
+            Some("the server's owner has to start it with --paillier".to_owned())
+        }
+        BackendChoice::TwoParty
+            if on_tables(graph) && wanted.truncation == Some(Truncation::OneLsb) =>
+        {
+            Some("tables have no truncation to choose".to_owned())
+        }
+        BackendChoice::TwoParty if on_tables(graph) => needs(Concession::Bits112),
+        BackendChoice::TwoParty => None,
+        BackendChoice::Garbled => needs(Concession::Weights),
+        BackendChoice::Popcorn(PopcornMode::Affine) => needs(Concession::Leakage),
+        BackendChoice::Popcorn(PopcornMode::Paper) => {
+            Some("it tells clients enough to extract the model: only by its name".to_owned())
+        }
+    };
+    let (layers, images) = (graph.nodes.len(), way.images as usize);
+    unaccepted
+        .or_else(|| {
+            (wanted.images > images)
+                .then(|| format!("the server takes {images} images at once, at most"))
+        })
+        .or_else(|| {
+            (layers > MOST_LAYERS).then(|| {
+                format!("{layers} layers are too many to compare ways: name one with --backend")
+            })
+        })
 }
 
 /// Whether activations are tables, which the two-party backend garbles on shares.

@@ -32,7 +32,8 @@ pub(crate) fn check(wanted: &Wanted, case: &Case) -> (usize, usize) {
         menu.graphs.push(model.circuit().graph().clone());
         menu.ways.push(way(BackendChoice::Garbled, 1, Some(model.circuit().outline())));
     }
-    let offers = Offers::new(&menu, &sordino::plan::Wanted::default(), &mut |_, _, _| {});
+    let wanted_ways = sordino::plan::Wanted::default();
+    let offers = Offers::new(&menu, &wanted_ways, ACCEPTED[1], &mut |_, _, _| {});
     let run = |candidate: &Candidate, link: Network| -> Spent {
         let once = || match (candidate.wish.backend, &evaluator, &residues) {
             (BackendChoice::Garbled, Some(model), Some(r)) => {

@@ -16,7 +16,7 @@ pub(super) struct AimArgs {
     #[arg(long, value_enum, value_delimiter = ',')]
     accept: Vec<AcceptArg>,
     /// What it makes small: bytes, time and processor time are those of a session with one inference
-    /// [default: latency]
+    /// [default: latency; online for `prepare`]
     #[arg(long, value_enum)]
     minimise: Option<MinimiseArg>,
 }

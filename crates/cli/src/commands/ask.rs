@@ -3,6 +3,7 @@
 use super::aim::AimArgs;
 use super::protocol::{Private, ProtocolArgs};
 use crate::exit::Failure;
+use crate::report::Watch;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use sordino_engine::session::{
@@ -158,17 +159,23 @@ impl Chooser<'_> {
             link: *link,
             profile: &profile,
         };
-        let offers = Offers::new(menu, &self.wanted, &mut |_, _, _| {});
-        // What is prepared costs least, whatever it was prepared for.
+        let mut watch = Watch::new(false);
+        let mut on = |done: usize, of: usize, what: &str| {
+            watch.step(done as u64, of as u64, &format!("comparing ways: {what}"));
+        };
+        let offers = Offers::new(menu, &self.wanted, &self.accepted, &mut on);
+        watch.stop();
+        // What is prepared costs least, by what is left of it to do.
         if let (Purpose::Infer, Some(store)) = (self.purpose, self.store) {
             let mut fault = None;
             let keep = |pick: Pick, _: &Candidate| {
-                prepared(store, menu, &pick).unwrap_or_else(|e| {
+                prepared(store, menu, &pick, self.wanted.images).unwrap_or_else(|e| {
                     fault = Some(e);
                     false
                 })
             };
-            let chosen = offers.choose(&aim, keep).map(|(pick, _)| pick);
+            let online = Aim { objective: Objective::Online, ..aim };
+            let chosen = offers.choose(&online, keep).map(|(pick, _)| pick);
             if let Some(fault) = fault {
                 return Err(fault);
             }
@@ -201,17 +208,20 @@ impl Chooser<'_> {
             }
         }
         let refused = offers.candidates.refused.iter();
-        why.extend(refused.map(|r| format!("{} is not possible: {}", r.backend, r.why)));
+        why.extend(refused.map(|r| {
+            let space = if r.settings.is_empty() { "" } else { " " };
+            format!("{}{space}{}: {}", r.backend, r.settings, r.why)
+        }));
         format!("the server offers nothing that is accepted here: {}", why.join("; "))
     }
 }
 
 /// Whether a client's store has material for what is picked.
-fn prepared(store: &Store, menu: &Menu, pick: &Pick) -> Result<bool, Error> {
+fn prepared(store: &Store, menu: &Menu, pick: &Pick, images: usize) -> Result<bool, Error> {
     let way = &menu.ways[pick.way];
     let graph = &menu.graphs[way.graph as usize];
     let count = match (pick.wish.backend, &way.outline) {
-        (BackendChoice::TwoParty, _) => twoparty::prepared_for(store, graph, &pick.wish)?,
+        (BackendChoice::TwoParty, _) => twoparty::prepared_for(store, graph, &pick.wish, images)?,
         (BackendChoice::Garbled, Some(outline)) => garbled::prepared_for(store, outline)?,
         _ => 0,
     };
@@ -229,7 +239,7 @@ fn supply(
     let pick = |supply| Pick { way: 0, wish: Wish { supply, ..*wish } };
     if let Some(store) = store {
         for supply in SupplyChoice::all() {
-            if prepared(store, menu, &pick(supply))? {
+            if prepared(store, menu, &pick(supply), images)? {
                 return Ok(pick(supply));
             }
         }

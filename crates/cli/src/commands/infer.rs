@@ -13,7 +13,7 @@ use clap::Args;
 use serde::Serialize;
 use sordino_engine::Error;
 use sordino_engine::session::Terms;
-use sordino_plan::Promise;
+use sordino_plan::{Promise, Settings};
 use std::path::{Path, PathBuf};
 
 /// Have a server classify pictures that it never sees
@@ -54,6 +54,7 @@ pub(super) struct Infer {
 struct Answer<'a> {
     model: &'a str,
     promise: &'a Promise,
+    way: Settings,
     predictions: &'a [Prediction],
     report: &'a Account,
 }
@@ -88,6 +89,7 @@ impl Infer {
         };
         let mut session = session.map_err(refused)?;
         let promise = Promise::of(session.terms());
+        let way = Settings::of(&session.terms().wish);
         let classes = match &self.class_names {
             Some(file) => Classes::read(file)?,
             None => Classes::new(card.classes.clone()),
@@ -112,6 +114,7 @@ impl Infer {
         let answer = Answer {
             model: &card.name,
             promise: &promise,
+            way,
             predictions: &predictions,
             report: &report,
         };

@@ -12,7 +12,7 @@ use clap::Args;
 use serde::Serialize;
 use sordino_engine::Error;
 use sordino_engine::session::Terms;
-use sordino_plan::Promise;
+use sordino_plan::{Promise, Settings};
 use std::path::PathBuf;
 
 /// Do ahead of time, together with a server, what inferences need besides their inputs
@@ -42,6 +42,7 @@ pub(super) struct Prepare {
 struct Answer<'a> {
     model: &'a str,
     promise: &'a Promise,
+    way: Settings,
     /// Names of what was prepared.
     prepared: &'a [String],
     /// Inferences of this network in the store, the new ones included.
@@ -83,12 +84,13 @@ impl Prepare {
             }
         }
         let stored = session.prepared()?;
-        let promise = Promise::of(session.terms());
+        let (promise, wish) = (Promise::of(session.terms()), session.terms().wish);
         let report = session.finish()?;
         if self.json {
             return output::json(&Answer {
                 model: &card.name,
                 promise: &promise,
+                way: Settings::of(&wish),
                 prepared: &prepared,
                 stored,
                 report: &report,

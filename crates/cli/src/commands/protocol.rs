@@ -23,7 +23,7 @@ pub(super) struct ProtocolArgs {
     supply: SupplyArg,
     /// How fraction bits are dropped (twoparty, popcorn): as the model says, or with an error of at most one
     /// unit in the last place of each activation, for fewer bytes and less computing
-    /// [default: exact]
+    /// [default: exact; with --backend auto what was accepted]
     #[arg(long, value_enum)]
     truncation: Option<TruncationArg>,
     /// What linear layers run on: lattice ciphertexts, oblivious transfers like everything else, for far more
@@ -215,6 +215,7 @@ impl ProtocolArgs {
             linear,
             winograd: !self.no_winograd,
             paillier: true,
+            paillier_2048: true,
         }
     }
 }

@@ -108,7 +108,7 @@ struct LimitArgs {
     /// Length of a session
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
     max_time: u64,
-    /// Prepared inferences in the store, of all clients together
+    /// Prepared inferences in the store, of all clients together, for each backend
     #[arg(long, value_name = "N", default_value_t = 64, requires = "store")]
     max_prepared: usize,
     /// Wait for a silent client

@@ -5,8 +5,8 @@ use crate::Error;
 use serde::{Deserialize, Serialize};
 use sordino_graph::fixed::FixedGraph;
 
-/// Rows, gates, products, digits and labels that a client believes a circuit to have: 16 TB of tables.
-const MOST: u64 = 1 << 40;
+/// Rows of tables and labels that a client believes a circuit to have: a terabyte of each.
+const MOST: u64 = 1 << 36;
 
 /// What one layer takes to compute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct LayerOutline {
 
 /// What follows from a circuit and is needed to say what it costs. Ranges of values, and with them moduli and tables, follow
 /// from the weights: what is here tells a little of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outline {
     /// One per node of the graph, in its order.
     pub layers: Vec<LayerOutline>,
@@ -31,8 +31,8 @@ pub struct Outline {
     pub input_labels: u64,
     /// Labels of the output.
     pub output_labels: u64,
-    /// The smallest entropy of an offset in use, in bits.
-    pub lambda: f64,
+    /// The smallest entropy of an offset in use, in whole bits.
+    pub lambda: u32,
     /// Names network, weights and format: circuits of equal fingerprints are interchangeable.
     pub fingerprint: [u8; 32],
 }
@@ -40,17 +40,16 @@ pub struct Outline {
 impl Outline {
     /// Table rows of the whole circuit.
     pub fn rows(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.rows).sum()
+        self.layers.iter().fold(0, |sum, layer| layer.rows.saturating_add(sum))
     }
 
     /// Refuses a peer's that no circuit of this graph could have, or that could not be computed with.
     pub(crate) fn check(&self, graph: &FixedGraph) -> Result<(), Error> {
         let of = |l: &LayerOutline| [l.rows, l.gates, l.products, l.digits];
-        let numbers = self.layers.iter().flat_map(of);
-        let mut numbers = numbers.chain([self.input_labels, self.output_labels]);
-        let sum = numbers.try_fold(0u64, u64::checked_add);
-        let bits = self.lambda.is_finite() && self.lambda >= 0.0;
-        if self.layers.len() == graph.nodes.len() && sum.is_some_and(|sum| sum <= MOST) && bits {
+        let mut numbers = self.layers.iter().flat_map(of);
+        let countable = numbers.try_fold(0u64, u64::checked_add).is_some();
+        let sent = [self.rows(), self.input_labels, self.output_labels];
+        if self.layers.len() == graph.nodes.len() && countable && sent.iter().all(|n| *n <= MOST) {
             return Ok(());
         }
         Err(Error::Peer("it describes a circuit that its graph cannot have".into()))
@@ -64,7 +63,7 @@ impl Circuit {
             layers: self.layer_work(),
             input_labels: self.input_labels() as u64,
             output_labels: self.output_labels() as u64,
-            lambda: self.lambda(),
+            lambda: self.lambda() as u32,
             fingerprint: *self.fingerprint(),
         }
     }

@@ -2,7 +2,7 @@ use super::messages::{
     BLOCK, CHUNK, FINGERPRINT, INPUT, OUTPUT, TABLES, WEIGHTS, number, pack, send_public, unpack,
 };
 use super::tables::{Ready, TableMemory};
-use super::{Circuit, GarbledCost, weights};
+use super::{Circuit, weights};
 use crate::Error;
 use crate::request::{Request, Status};
 use crate::session::{self, BackendChoice, Host, Offered, Refusal, Refused, Reveal, Way, Wish};
@@ -11,7 +11,7 @@ use sordino_garble::{Sink, Tables};
 use sordino_graph::fixed::FixedModel;
 use sordino_kernels::Block;
 use sordino_store::{Id, Store};
-use sordino_wire::{Garbled, Lane, Meter, Phase, Role};
+use sordino_wire::{Garbled, Lane, Meter, Phase};
 use std::collections::BTreeMap;
 
 /// Kind of the entries that hold tables.
@@ -87,15 +87,6 @@ impl Host for GarbledOffer<'_> {
             return Err(Refused::new(Refusal::Wish, why));
         }
         Ok(Some(self.offered()))
-    }
-
-    fn plan(&self, _: &Wish) -> Result<[u8; 32], Error> {
-        let circuit = &self.model.circuit;
-        let outline = circuit.outline();
-        let mut model = GarbledCost::new(circuit.graph(), &outline, Role::Client);
-        model.prepare();
-        model.infer();
-        Ok(session::plan_digest(model.meter(), []))
     }
 
     fn run(&self, lane: &mut Lane, _: Wish, observer: &mut dyn Observer) -> Result<Meter, Error> {

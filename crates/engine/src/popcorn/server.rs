@@ -1,4 +1,3 @@
-use super::PopcornCost;
 use super::ask::Asker;
 use super::blocks::{Block, blocks};
 use super::evaluator::Server;
@@ -16,7 +15,7 @@ use crate::walk::{Silent, walk};
 use sordino_graph::fixed::{FixedModel, FixedOp};
 use sordino_he::paillier::{Computed, Linear, Pool, PublicKey};
 use sordino_secret::SecretRng;
-use sordino_wire::{Lane, Meter, Phase, Role};
+use sordino_wire::{Lane, Meter, Phase};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -107,19 +106,12 @@ impl Host for PopcornOffer<'_> {
     fn way(&self, wish: &Wish) -> Result<Option<Offered<'_>>, Refused> {
         let BackendChoice::Popcorn(mode) = wish.backend else { return Ok(None) };
         if !self.modes.contains(&mode) {
-            let why = "the client asked for another backend or mode";
-            return Err(Refused::new(Refusal::Backend, why));
+            return Ok(None);
         }
         match Plan::new(&self.model.model.graph, wish) {
             Ok(_) => Ok(Some(self.offered(mode))),
             Err(why) => Err(Refused { tell: Refusal::Wish, why }),
         }
-    }
-
-    fn plan(&self, wish: &Wish) -> Result<[u8; 32], Error> {
-        let mut model = PopcornCost::new(&self.model.model.graph, wish, Role::Client)?;
-        model.infer()?;
-        Ok(session::plan_digest(model.meter(), []))
     }
 
     fn run(

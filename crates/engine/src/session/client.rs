@@ -2,9 +2,9 @@
 
 use super::messages::{
     ANSWER, Answer, CARD, CONFIRM, Confirm, GRAPH, HELLO, Hello, MAX_CARD, MAX_GRAPH, MAX_GRAPHS,
-    MAX_HELLO, MAX_WAYS, WAYS, decode, digest, encode, framed, unframe,
+    MAX_HELLO, MAX_WAYS, MAX_WAYS_BYTES, WAYS, decode, digest, encode, framed, unframe,
 };
-use super::{Ask, LeftOpen, Menu, Open, Pick, Way, Wish, plan};
+use super::{Ask, BackendChoice, LeftOpen, Menu, Open, Pick, Way, Wish, plan};
 use crate::Error;
 use crate::garbled::Outline;
 use crate::link::Probe;
@@ -63,8 +63,9 @@ pub fn greet<'a>(lane: &mut Lane, ask: impl Into<Ask<'a>>) -> Result<Terms, Erro
         Some(Open::All) => Some(plan::of(&graph, &wish, outline.as_ref())?),
         _ => None,
     };
-    let digest = digest(&said.ways, &said.graphs, &said.card, &wish)?;
-    lane.send(CONFIRM, Public::new(&encode(&Confirm { wish, digest, plan })?))?;
+    let way = way as u32;
+    let digest = digest(&said.ways, &said.graphs, &said.card, way, &wish)?;
+    lane.send(CONFIRM, Public::new(&encode(&Confirm { way, wish, digest, plan })?))?;
     lane.flush()?;
     Ok(Terms { graph, wish, card: said.card, images, link, outline })
 }
@@ -103,10 +104,10 @@ impl Said {
             )));
         }
         let largest = graphs.iter().copied().max().unwrap_or(0);
-        if largest > MAX_GRAPH || card > MAX_CARD || ways > MAX_WAYS {
+        if largest > MAX_GRAPH || card > MAX_CARD || ways > MAX_WAYS_BYTES {
             return Err(Error::Peer(format!(
                 "it announces a graph of {largest}, a card of {card} and ways of {ways} bytes; \
-                 at most {MAX_GRAPH}, {MAX_CARD} and {MAX_WAYS} are accepted"
+                 at most {MAX_GRAPH}, {MAX_CARD} and {MAX_WAYS_BYTES} are accepted"
             )));
         }
         let ways = lane.recv(WAYS, ways)?;
@@ -123,10 +124,17 @@ impl Said {
         let ways: Vec<Way> = decode(&self.ways, "ways")?;
         let graphs = self.graphs.iter().map(|bytes| FixedGraph::from_bytes(bytes));
         let graphs = graphs.collect::<Result<Vec<_>, _>>()?;
-        if ways.is_empty() {
-            return Err(Error::Peer("it offers no way to run its network".into()));
+        if ways.is_empty() || ways.len() > MAX_WAYS {
+            let n = ways.len();
+            return Err(Error::Peer(format!(
+                "it offers {n} ways to run its network; 1 to {MAX_WAYS} are accepted"
+            )));
         }
         for way in &ways {
+            let circuit = way.backend == BackendChoice::Garbled;
+            if way.images == 0 || way.outline.is_some() != circuit {
+                return Err(Error::Peer("it offers a way that makes no sense".into()));
+            }
             let Some(graph) = graphs.get(way.graph as usize) else {
                 return Err(Error::Peer("it offers a way without a graph".into()));
             };

@@ -8,7 +8,7 @@ use sordino_graph::fixed::FixedGraph;
 use sordino_wire::Network;
 
 /// One way in which a server runs its network; the settings that belong to it are the client's to choose.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Way {
     /// The backend.
     pub backend: BackendChoice,

@@ -18,11 +18,13 @@ pub(super) const CONFIRM: Kind = Kind::new(0x0005, "confirm");
 pub(super) const WAYS: Kind = Kind::new(0x0007, "ways");
 
 pub(super) const MAX_HELLO: usize = 256;
-pub(super) const MAX_CONFIRM: usize = 96;
+pub(super) const MAX_CONFIRM: usize = 128;
 /// Graphs that a client is offered at most: one for each kind of integers.
 pub(super) const MAX_GRAPHS: usize = 2;
-/// Bytes of the ways that a client accepts.
-pub(super) const MAX_WAYS: usize = 1 << 22;
+/// Ways that a client is offered at most: each takes it some computing to compare.
+pub(super) const MAX_WAYS: usize = 8;
+/// Bytes of them.
+pub(super) const MAX_WAYS_BYTES: usize = 1 << 22;
 /// Largest public graph a client accepts.
 pub const MAX_GRAPH: usize = sordino_graph::fixed::limits::GRAPH_BYTES;
 /// Largest card a client accepts.
@@ -52,6 +54,8 @@ pub enum Refusal {
     Backend,
     /// The server does not run linear layers on Paillier's encryption.
     Paillier,
+    /// No backend of the server reveals the label alone.
+    Label,
 }
 
 impl Refusal {
@@ -66,6 +70,7 @@ impl Refusal {
                 "it does not compute on Paillier's encryption, which takes much of its time: its owner has to start it \
                  with --paillier"
             }
+            Self::Label => "none of its backends reveals the label alone; ask with --reveal logits",
         }
     }
 }
@@ -80,6 +85,8 @@ pub(super) enum Answer {
 /// What the client settled on.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Confirm {
+    /// One of the ways.
+    pub(super) way: u32,
     pub(super) wish: Wish,
     /// Of everything that was said.
     pub(super) digest: [u8; 32],
@@ -126,11 +133,12 @@ pub(super) fn digest(
     ways: &[u8],
     graphs: &[Vec<u8>],
     card: &[u8],
+    way: u32,
     wish: &Wish,
 ) -> Result<[u8; 32], Error> {
     let mut h = blake3::Hasher::new_derive_key("sordino session terms v2");
-    let wish = encode(wish)?;
-    let parts = graphs.iter().map(Vec::as_slice).chain([ways, card, &wish]);
+    let picked = encode(&(way, wish))?;
+    let parts = graphs.iter().map(Vec::as_slice).chain([ways, card, &picked]);
     for part in parts {
         h.update(&(part.len() as u64).to_le_bytes());
         h.update(part);

@@ -2,9 +2,9 @@
 
 use super::messages::{
     ANSWER, Answer, CARD, CONFIRM, Confirm, GRAPH, HELLO, Hello, MAX_CARD, MAX_CONFIRM, MAX_GRAPH,
-    MAX_HELLO, WAYS, decode, digest, encode, framed, unframe,
+    MAX_GRAPHS, MAX_HELLO, MAX_WAYS, WAYS, decode, digest, encode, framed, unframe,
 };
-use super::{Open, Refusal, Reveal, Way, Wish};
+use super::{Open, Refusal, Reveal, Way, Wish, plan};
 use crate::twoparty::Observer;
 use crate::{Error, link};
 use sordino_graph::fixed::FixedGraph;
@@ -28,7 +28,13 @@ pub trait Host {
     ///
     /// # Errors
     /// When the wish cannot be fulfilled.
-    fn plan(&self, wish: &Wish) -> Result<[u8; 32], Error>;
+    fn plan(&self, wish: &Wish) -> Result<[u8; 32], Error> {
+        match self.way(wish) {
+            Ok(Some(Offered { way, graph })) => plan::of(graph, wish, way.outline.as_ref()),
+            Ok(None) => Err(Error::Config("the wish is for another backend".into())),
+            Err(refused) => Err(refused.why),
+        }
+    }
 
     /// Serves the client with whom the wish was agreed to its good-bye. Returns the session's meter.
     ///
@@ -129,15 +135,14 @@ pub(crate) fn agree(
     };
     let card = hosts.first().map_or(&[][..], |host| host.card());
     let (by, ways): (Vec<usize>, Vec<Offered<'_>>) = offered.into_iter().unzip();
-    let Confirmed { wish, plan } = welcome(lane, ways, card, &hello)?;
-    // What it picked has to be among what was offered.
-    let host = by.into_iter().find_map(|i| match hosts[i].way(&wish) {
-        Ok(None) => None,
-        Ok(Some(_)) => Some(Ok(i)),
-        Err(refused) => Some(Err(refused.why)),
-    });
-    let other = || Error::Peer("it confirms a backend that was not offered".into());
-    let host = host.unwrap_or_else(|| Err(other()))?;
+    let Confirmed { way, wish, plan } = welcome(lane, ways, card, &hello)?;
+    let other = || Error::Peer("it confirms a way that was not offered".into());
+    let host = by.get(way as usize).copied().ok_or_else(other)?;
+    // The wish has to be one for this way, and one that its owner accepts.
+    match hosts[host].way(&wish) {
+        Ok(offered) => drop(offered.ok_or_else(other)?),
+        Err(refused) => return Err(refused.why),
+    }
     if let Some(plan) = plan
         && plan != hosts[host].plan(&wish)?
     {
@@ -163,16 +168,20 @@ fn find<'a>(hosts: &[&'a dyn Host], hello: &Hello) -> Result<Vec<(usize, Offered
             (false, _) => Ok(all),
             (true, Reveal::Logits) => Err(labels_only()),
             (true, Reveal::Label) => {
-                Err(Refused::new(Refusal::Backend, "no backend on offer reveals labels alone"))
+                Err(Refused::new(Refusal::Label, "no backend on offer reveals labels alone"))
             }
         };
     }
+    let mut first = None;
     for (i, host) in numbered {
-        if let Some(way) = host.way(&hello.wish)? {
-            return Ok(vec![(i, way)]);
+        match host.way(&hello.wish) {
+            Ok(None) => {}
+            Ok(Some(way)) => return Ok(vec![(i, way)]),
+            Err(refused) => first = first.or(Some(refused)),
         }
     }
-    Err(Refused::new(Refusal::Backend, "the client asked for another backend or mode"))
+    let why = "the client asked for another backend or mode";
+    Err(first.unwrap_or_else(|| Refused::new(Refusal::Backend, why)))
 }
 
 /// The refusal of scores.
@@ -183,6 +192,7 @@ pub(crate) fn labels_only() -> Refused {
 
 /// What the client settled on.
 struct Confirmed {
+    way: u32,
     wish: Wish,
     plan: Option<[u8; 32]>,
 }
@@ -202,6 +212,12 @@ fn welcome(
             graphs.push(graph);
         }
         ways.push(way);
+    }
+    if ways.len() > MAX_WAYS || graphs.len() > MAX_GRAPHS {
+        let (ways, graphs) = (ways.len(), graphs.len());
+        return Err(Error::Config(format!(
+            "{ways} ways with {graphs} graphs are more than a client accepts ({MAX_WAYS}, {MAX_GRAPHS})"
+        )));
     }
     let ways = encode(&ways)?;
     let graphs = graphs.into_iter().map(FixedGraph::to_bytes).collect::<Result<Vec<_>, _>>()?;
@@ -224,7 +240,7 @@ fn welcome(
     if hello.open.is_some() {
         link::send_probe(lane)?;
     }
-    let Confirm { wish, digest: confirmed, plan } =
+    let Confirm { way, wish, digest: confirmed, plan } =
         decode(&lane.recv_bounded(CONFIRM, MAX_CONFIRM)?, "confirmation")?;
     wish.check()?;
     let same = hello.open.map_or(wish == hello.wish, |open| open.allows(&hello.wish, &wish));
@@ -234,8 +250,8 @@ fn welcome(
     if plan.is_some() != (hello.open == Some(Open::All)) {
         return Err(Error::Peer("its confirmation message is malformed".into()));
     }
-    if confirmed != digest(&ways, &graphs, card, &wish)? {
+    if confirmed != digest(&ways, &graphs, card, way, &wish)? {
         return Err(Error::Peer("it confirms other terms than were offered".into()));
     }
-    Ok(Confirmed { wish, plan })
+    Ok(Confirmed { way, wish, plan })
 }

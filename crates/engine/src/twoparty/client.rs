@@ -102,8 +102,7 @@ impl<'a> ClientSession<'a> {
 
     /// Inferences of this network and these settings for which material is stored, in batches of any size.
     pub fn prepared(&self) -> Result<usize, Error> {
-        let Some(store) = self.store else { return Ok(0) };
-        prepared_for(store, &self.terms.graph, &self.terms.wish)
+        Ok(stored(self.store, &self.label()?)?.into_iter().map(|(_, images)| images).sum())
     }
 
     fn label(&self) -> Result<[u8; 32], Error> {
@@ -329,11 +328,16 @@ fn stored(store: Option<&Store>, label: &[u8; 32]) -> Result<Vec<(Id, usize)>, E
     Ok(ours.filter(|(_, images)| *images > 0).collect())
 }
 
-/// Inferences of a network with this wish for which a client's store has material.
+/// Inferences on so many images, of a network with this wish, for which a client's store has material.
 ///
 /// # Errors
 /// Those of the store.
-pub fn prepared_for(store: &Store, graph: &FixedGraph, wish: &Wish) -> Result<usize, Error> {
+pub fn prepared_for(
+    store: &Store,
+    graph: &FixedGraph,
+    wish: &Wish,
+    images: usize,
+) -> Result<usize, Error> {
     let label = session::material_label(graph, wish, &[])?;
-    Ok(stored(Some(store), &label)?.into_iter().map(|(_, images)| images).sum())
+    Ok(stored(Some(store), &label)?.into_iter().filter(|(_, n)| *n == images).count())
 }

@@ -42,7 +42,7 @@ fn beyond(wanted: &Wanted) -> Option<&'static str> {
 
 fn candidate(graph: &FixedGraph, outline: &Outline, settings: Settings) -> Candidate {
     let plan = Forecast::garbled(graph, outline);
-    let security_bits = BITS.min(outline.lambda as u32);
+    let security_bits = BITS.min(outline.lambda);
     let mut concessions = Vec::new();
     concessions.extend((security_bits < BITS).then_some(Concession::Bits112));
     concessions.push(Concession::Weights);

@@ -35,6 +35,8 @@ pub struct Wanted {
     pub winograd: bool,
     /// Whether the two-party backend may run linear layers on Paillier's encryption.
     pub paillier: bool,
+    /// Whether keys of Paillier's encryption may have 2048 bits.
+    pub paillier_2048: bool,
 }
 
 impl Default for Wanted {
@@ -48,6 +50,7 @@ impl Default for Wanted {
             linear: None,
             winograd: true,
             paillier: true,
+            paillier_2048: true,
         }
     }
 }
@@ -56,6 +59,12 @@ impl Wanted {
     fn truncations(&self) -> Vec<Truncation> {
         let both = [Truncation::Exact, Truncation::OneLsb];
         self.truncation.map_or(both.to_vec(), |one| vec![one])
+    }
+
+    /// Whether linear layers may run on this.
+    fn allows(&self, linear: LinearChoice) -> bool {
+        let key = linear != LinearChoice::Paillier(PaillierBits::N2048) || self.paillier_2048;
+        key && self.linear.is_none_or(|wanted| wanted == linear)
     }
 
     fn supplies(&self) -> Vec<SupplyChoice> {

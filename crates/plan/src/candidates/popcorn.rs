@@ -28,7 +28,7 @@ impl Candidates {
             }
             let of = keys.len() * truncations.len();
             let mut done = m * of;
-            for linear in keys.iter().filter(|k| wanted.linear.is_none_or(|w| w == **k)) {
+            for linear in keys.iter().filter(|key| wanted.allows(**key)) {
                 for &truncation in &truncations {
                     let wish = Wish {
                         backend: BackendChoice::Popcorn(mode),

@@ -28,8 +28,7 @@ impl Candidates {
         let graph = &revealing(graph, wanted.reveal);
         let offered = |l: &LinearChoice| wanted.paillier || !matches!(l, LinearChoice::Paillier(_));
         let kinds = LINEAR.into_iter().filter(offered);
-        let kinds: Vec<LinearChoice> =
-            kinds.filter(|l| wanted.linear.is_none_or(|w| w == *l)).collect();
+        let kinds: Vec<LinearChoice> = kinds.filter(|l| wanted.allows(*l)).collect();
         let ways = wanted.truncations().len() * wanted.supplies().len();
         let mut layouts = None;
         for (k, linear) in kinds.iter().enumerate() {

@@ -27,7 +27,7 @@ mod prune;
 mod refit;
 mod report;
 
-pub(crate) use refit::least_squares;
+pub(crate) use refit::{TAPS, least_squares, stride_over};
 
 pub use adapt::{Adapted, adapt};
 pub use prune::Scope;

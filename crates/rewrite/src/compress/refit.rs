@@ -14,7 +14,7 @@ use sordino_graph::ir::{Node, Op, Tensor};
 const POSITIONS: usize = 4096;
 
 /// Weights of an output channel up to which a layer is refitted: the square of it is held.
-pub(super) const TAPS: usize = 2304;
+pub(crate) const TAPS: usize = 2304;
 
 /// Part of the mean variance that is added to every input's.
 const DAMPING: f64 = 0.01;
@@ -100,12 +100,11 @@ impl Windows {
         [first, outputs]: [usize; 2],
     ) -> Moments {
         let (n, area) = (self.taps(), self.out[0] * self.out[1]);
-        let step = (samples.len() * area).div_ceil(POSITIONS).max(1);
+        let step = stride_over(samples.len() * area, POSITIONS, self.out[1]);
         let mut moments = vec![0.0; n * n];
         let (mut sums, mut taps, mut count) = (vec![0.0; n], vec![0.0; n], 0.0);
         let (mut with, mut totals) = (vec![0.0; outputs * n], vec![0.0; outputs]);
-        // Odd steps go through all columns of a plane in the end.
-        for at in (0..samples.len() * area).step_by(step | 1) {
+        for at in (0..samples.len() * area).step_by(step) {
             self.gather(samples[at / area], group * self.channels, at % area, &mut taps);
             count += 1.0;
             for (o, row) in with.chunks_exact_mut(n).enumerate() {
@@ -202,6 +201,21 @@ fn inverse_root(mut m: Vec<f64>, n: usize) -> Option<Vec<f64>> {
     Some(m)
 }
 
+/// A step through `all` positions of planes of this width that meets about `wanted` of them, and every column.
+pub(crate) fn stride_over(all: usize, wanted: usize, width: usize) -> usize {
+    let common = |mut a: usize, mut b: usize| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let mut step = all.div_ceil(wanted).max(1);
+    while common(step, width.max(1)) > 1 {
+        step += 1;
+    }
+    step
+}
+
 /// New weights for a layer instead of `all`, or `None` where it is not of a kind that is refitted.
 /// `samples` are its operands in the compressed network, `results` what the original gave.
 pub(super) fn refit(
@@ -277,6 +291,17 @@ fn fit(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_meet_every_column() {
+        for (all, width) in [(32 * 784, 28), (32 * 400, 20), (10, 7), (1 << 20, 112), (5, 1)] {
+            let step = stride_over(all, 4096, width);
+            let mut columns: Vec<usize> = (0..all).step_by(step).map(|at| at % width).collect();
+            columns.sort_unstable();
+            columns.dedup();
+            assert_eq!(columns.len(), width.min(all), "{all} {width} {step}");
+        }
+    }
 
     #[test]
     fn root_gives_the_inverse() {

@@ -78,8 +78,6 @@ impl Parts {
                     w[((o * cin + c) * kh + y) * kw + x]
                 });
                 let weights = fit::right(&kernel, rank);
-                // The kernel may have fewer directions than there are channels.
-                let rank = weights.len() / (cin * kw);
                 let shape = [rank, cin, 1, kw];
                 let first = Conv { window: across, groups: 1, shape, weights, bias: None };
                 parts(first, last(down, 1, rank))

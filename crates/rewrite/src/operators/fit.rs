@@ -3,8 +3,8 @@
 use super::build::{Conv, Parts};
 use super::{Observed, apply};
 use crate::Error;
-use crate::compress::least_squares;
-use nalgebra::DMatrix;
+use crate::compress::{least_squares, stride_over};
+use nalgebra::{DMatrix, DVector};
 use sordino_graph::ir::{Node, Op, Tensor, ValueId};
 
 /// Positions that components of results are taken from.
@@ -17,13 +17,22 @@ pub(super) fn rows(rows: usize, columns: usize, at: impl Fn(usize, usize) -> f32
 
 /// The first right singular vectors times their singular values, one after the other: as many as asked for, if there are.
 pub(super) fn right(matrix: &DMatrix<f64>, wanted: usize) -> Vec<f32> {
-    let (mut vectors, mut values) = eigen(matrix.tr_mul(matrix));
-    vectors.truncate(wanted);
-    values.truncate(wanted);
-    let scaled = vectors.into_iter().zip(values);
-    let scaled =
-        scaled.flat_map(|(v, s)| v.into_iter().map(move |x| (x * s.max(0.0).sqrt()) as f32));
-    scaled.collect()
+    let (rows, columns) = matrix.shape();
+    // Of the smaller side: the other one's vectors follow.
+    let scaled: Vec<Vec<f64>> = if columns <= rows {
+        let (vectors, squares) = eigen(matrix.tr_mul(matrix));
+        let scaled = |(v, s): (Vec<f64>, f64)| {
+            let s = s.max(0.0).sqrt();
+            v.into_iter().map(|x| x * s).collect()
+        };
+        vectors.into_iter().zip(squares).map(scaled).take(wanted).collect()
+    } else {
+        let (vectors, _) = eigen(matrix * matrix.transpose());
+        let through =
+            |u: Vec<f64>| (matrix.tr_mul(&DVector::from_vec(u))).iter().copied().collect();
+        vectors.into_iter().map(through).take(wanted).collect()
+    };
+    scaled.into_iter().flatten().map(|x| x as f32).collect()
 }
 
 /// Eigenvectors and eigenvalues of a symmetric matrix, the largest first.
@@ -38,7 +47,8 @@ fn eigen(matrix: DMatrix<f64>) -> (Vec<Vec<f64>>, Vec<f64>) {
 /// Channels of results at positions that are spread over all samples: a row each.
 fn positions(results: &[Tensor], channels: usize) -> Result<DMatrix<f64>, Error> {
     let area = results.first().map_or(1, |t| t.len() / channels.max(1)).max(1);
-    let step = (results.len() * area).div_ceil(POSITIONS).max(1) | 1;
+    let width = results.first().and_then(|t| t.shape().last().copied()).unwrap_or(1);
+    let step = stride_over(results.len() * area, POSITIONS, width);
     let at: Vec<usize> = (0..results.len() * area).step_by(step).collect();
     let values = results.iter().map(Tensor::as_f32).collect::<Result<Vec<_>, _>>()?;
     let matrix = rows(at.len(), channels, |i, c| values[at[i] / area][c * area + at[i] % area]);
@@ -130,34 +140,45 @@ impl Parts {
         let (operands, results): (Vec<_>, Vec<_>) =
             (read.iter().collect(), wanted.iter().collect());
         let fitted = least_squares(&node, &self.last.weights, &operands, &results);
-        self.last.weights = fitted
-            .ok_or_else(|| Error::Config("a layer has too many weights to be fitted".into()))?;
+        let why = "a convolution gives no finite numbers on the samples";
+        self.last.weights = fitted.ok_or_else(|| Error::Data(why.into()))?;
         self.last.bias = Some(offsets(&self.last, &read, &wanted)?);
-        self.wrong(&read, &wanted)
+        // Of all results: where the first layer gives some of them, these are right.
+        self.wrong(&read, &wanted, spread(&observed.results)?)
     }
 
     /// What the last layer reads.
     fn read(&self, x: &Tensor) -> Result<Tensor, Error> {
         let made = self.first.apply(x)?;
-        self.shuffle.as_ref().map_or(Ok(made.clone()), |order| select(&made, order))
+        match &self.shuffle {
+            None => Ok(made),
+            Some(order) => select(&made, order),
+        }
     }
 
-    fn wrong(&self, read: &[Tensor], wanted: &[Tensor]) -> Result<f64, Error> {
-        let channels = self.last.shape[0];
-        let (mut off, mut all) = (0.0, 0.0);
-        let centre = means(wanted, channels)?;
+    fn wrong(&self, read: &[Tensor], wanted: &[Tensor], all: f64) -> Result<f64, Error> {
+        let mut off = 0.0;
         for (x, want) in read.iter().zip(wanted) {
             let (got, want) = (self.last.apply(x)?, want.as_f32()?);
-            let area = (want.len() / channels).max(1);
-            for (i, (g, w)) in got.as_f32()?.iter().zip(want).enumerate() {
-                off += f64::from(g - w).powi(2);
-                all += (f64::from(*w) - centre[i / area]).powi(2);
-            }
+            off +=
+                got.as_f32()?.iter().zip(want).map(|(g, w)| f64::from(g - w).powi(2)).sum::<f64>();
         }
-        // A ghost's own half is exact.
-        let share = if self.joined.is_some() { 0.5 } else { 1.0 };
-        Ok(share * off / all.max(f64::MIN_POSITIVE))
+        Ok(if off <= f64::EPSILON * all { 0.0 } else { off / all })
     }
+}
+
+/// The sum of squares of all tensors, each channel without its mean.
+fn spread(tensors: &[Tensor]) -> Result<f64, Error> {
+    let channels = tensors.first().and_then(|t| t.shape().get(1).copied()).unwrap_or(1);
+    let centre = means(tensors, channels)?;
+    let mut all = 0.0;
+    for tensor in tensors {
+        let values = tensor.as_f32()?;
+        let area = (values.len() / channels).max(1);
+        let from = |(i, v): (usize, &f32)| (f64::from(*v) - centre[i / area]).powi(2);
+        all += values.iter().enumerate().map(from).sum::<f64>();
+    }
+    Ok(all)
 }
 
 /// Means of channels over all tensors.

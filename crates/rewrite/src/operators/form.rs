@@ -1,4 +1,5 @@
 use crate::Error;
+use crate::compress::TAPS;
 use sordino_graph::ir::{Graph, Node, Op, ValueId, Window};
 use std::fmt;
 
@@ -98,10 +99,11 @@ impl Site {
     /// Forms with fewer products that are worth a try.
     pub fn forms(&self) -> Vec<Form> {
         let narrow = self.cin.min(self.cout);
-        let ranks = [narrow * 3 / 4, narrow / 2, narrow / 4];
+        let mut ranks = vec![narrow * 3 / 4, narrow / 2, narrow / 4];
+        ranks.dedup();
         let mut all = vec![Form::Separable, Form::Ghost];
-        all.extend(ranks.map(|rank| Form::LowRank { rank }));
-        all.extend(ranks.map(|rank| Form::Crossed { rank }));
+        all.extend(ranks.iter().map(|&rank| Form::LowRank { rank }));
+        all.extend(ranks.iter().map(|&rank| Form::Crossed { rank }));
         all.extend([2, 4].map(|groups| Form::XOperator { groups }));
         all.retain(|form| form.check(self).is_ok() && form.products(self) < self.products());
         all
@@ -134,14 +136,24 @@ impl Form {
     pub(super) fn check(self, site: &Site) -> Result<(), Error> {
         let [kh, kw] = site.kernel();
         let divides = |n: usize| n > 1 && site.cin.is_multiple_of(n) && site.cout.is_multiple_of(n);
+        let most = site.cout.min(site.cin * kh * kw);
+        let crossing = (site.cout * kh).min(site.cin * kw);
         let possible = match self {
             Self::Separable => kh * kw > 1,
-            Self::LowRank { rank } => rank > 0,
-            Self::Crossed { rank } => rank > 0 && kh > 1 && kw > 1,
+            Self::LowRank { rank } => (1..=most).contains(&rank),
+            Self::Crossed { rank } => (1..=crossing).contains(&rank) && kh > 1 && kw > 1,
             Self::XOperator { groups } => divides(groups) && site.cin > groups,
             Self::Ghost => site.cout.is_multiple_of(2),
         };
-        if possible {
+        // Weights of a channel of the last layer, which are fitted together.
+        let fitted = match self {
+            Self::Separable => site.cin,
+            Self::LowRank { rank } => rank,
+            Self::Crossed { rank } => rank * kh,
+            Self::XOperator { groups } => (site.cout / groups).max(kh * kw),
+            Self::Ghost => 9,
+        };
+        if possible && fitted <= TAPS {
             return Ok(());
         }
         let Site { node, cin, cout, .. } = site;

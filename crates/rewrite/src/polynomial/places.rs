@@ -60,10 +60,15 @@ impl Places {
     fn of_slopes(slope: &Tensor, shape: &[usize]) -> Result<Option<Self>, Error> {
         let slopes = slope.as_f32()?;
         let binary = slopes.iter().all(|s| *s == 0.0 || *s == 1.0);
-        let [_, channels, places @ ..] = shape else { return Ok(None) };
+        let [1, channels, places @ ..] = shape else { return Ok(None) };
         let plane: usize = places.iter().product();
-        let by_channel = slopes.len() == *channels && slope.shape().first() == Some(channels);
-        let by_element = slopes.len() == channels * plane;
+        // As they broadcast: axes counted from the last one.
+        let mut own = vec![1; shape.len().saturating_sub(slope.shape().len())];
+        own.extend(slope.shape());
+        let by_channel = own.len() == shape.len()
+            && own[1] == *channels
+            && own.iter().enumerate().all(|(axis, n)| axis == 1 || *n == 1);
+        let by_element = own == shape;
         if !binary || !(by_channel || by_element) || !slopes.contains(&0.0) {
             return Ok(None);
         }
@@ -114,6 +119,9 @@ mod tests {
         assert_eq!(places(&[2, 1, 1], &[1.0, 1.0], &of), None);
         assert_eq!(places(&[2, 1, 1], &[0.0, 0.25], &of), None);
         assert_eq!(places(&[1], &[0.0], &of), None);
+        // Along the last axis: not channels.
+        assert_eq!(places(&[2], &[0.0, 1.0], &of), None);
+        assert!(places(&[1, 2, 1, 1], &[0.0, 1.0], &of).is_some());
         let channel = Kept { each: 2, at: vec![1], others: vec![0] };
         assert_eq!(places(&[2, 1, 1], &[1.0, 0.0], &of), Some(Places::Some(channel.clone())));
         assert_eq!(places(&[2, 1, 2], &[1.0, 1.0, 0.0, 0.0], &of), Some(Places::Some(channel)));

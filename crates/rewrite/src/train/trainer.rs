@@ -311,6 +311,14 @@ impl<'a> Trainer<'a> {
             hasher.update(format!("{parameter:?}\n").as_bytes());
         }
         hasher.update(format!("{:?} {}", self.settings, self.samples.len()).as_bytes());
+        for (id, value) in self.teacher.iter().flat_map(|t| t.graph().values.iter().enumerate()) {
+            if value.constant.as_ref().is_some_and(|c| c.as_f32().is_ok()) {
+                let numbers = self.teacher.as_ref().map(|t| t.read(ValueId(id))).transpose()?;
+                for number in numbers.into_iter().flatten() {
+                    hasher.update(&number.to_le_bytes());
+                }
+            }
+        }
         let each = self.samples.len().div_ceil(16);
         for index in (0..self.samples.len()).step_by(each) {
             let bytes: Vec<u8> =

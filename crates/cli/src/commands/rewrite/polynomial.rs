@@ -1,6 +1,6 @@
 use super::checkpoints::Checkpoints;
 use super::files::{Target, failed};
-use super::training::{Recipe, Sources, first};
+use super::training::{MEASURED, Recipe, Sources, first};
 use crate::exit::{Exit, Failure};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -64,7 +64,8 @@ impl Polynomial {
         };
         let chosen = |name: &str| self.layers.is_empty() || self.layers.iter().any(|l| l == name);
         let polynomials =
-            polynomial_relus(&mut graph, &chosen, start, &first(&loaded.train)?).map_err(failed)?;
+            polynomial_relus(&mut graph, &chosen, start, &first(&loaded.train, MEASURED)?)
+                .map_err(failed)?;
         let mut network = Network::new(graph, original.device()).map_err(failed)?;
         network.train_polynomials(&polynomials).map_err(failed)?;
         let Self { distil: weight, temperature, .. } = *self;

@@ -1,6 +1,6 @@
-//! What the networks of a curve cost privately, and which of their rectifiers cost most.
+//! What rewritten networks cost privately, and which of their rectifiers cost most.
 
-use super::files::failed;
+use super::training::first;
 use crate::model::fewest_bits;
 use anyhow::Result;
 use sordino_engine::Network as Link;
@@ -8,7 +8,7 @@ use sordino_engine::session::{
     BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
 };
 use sordino_graph::fixed::{Calibration, FixedGraph, QuantiseOptions, quantise};
-use sordino_graph::ir::{Graph, Tensor};
+use sordino_graph::ir::Graph;
 use sordino_graph::passes::simplify;
 use sordino_plan::{Forecast, Profile, TwoPartyPlan};
 use sordino_rewrite::report::Private;
@@ -27,7 +27,7 @@ pub(super) const PROTOCOL: &str =
 /// What one inference takes.
 pub(super) fn private(graph: &Graph, samples: &Samples, profile: &Profile) -> Result<Private> {
     let (linear, truncation) = (LinearChoice::Lattice, Truncation::OneLsb);
-    let fixed = integers(graph, samples)?;
+    let (fixed, _) = integers(graph, samples)?;
     totals(&forecast(&fixed, SupplyChoice::Ferret, linear, truncation)?, profile)
 }
 
@@ -61,7 +61,7 @@ pub(super) fn bytes_per_rectifier(
     graph: &Graph,
     samples: &Samples,
 ) -> Result<BTreeMap<String, f64>> {
-    let fixed = integers(graph, samples)?;
+    let (fixed, _) = integers(graph, samples)?;
     let Forecast::TwoParty(TwoPartyPlan { plan, .. }) =
         forecast(&fixed, SupplyChoice::SoftSpoken(4), LinearChoice::Lattice, Truncation::OneLsb)?
     else {
@@ -76,27 +76,26 @@ pub(super) fn bytes_per_rectifier(
     Ok(each.collect())
 }
 
-/// A network's integers, of as few bits as do.
-pub(super) fn integers(graph: &Graph, samples: &Samples) -> Result<FixedGraph> {
+/// A network's integers, of as few bits as do; and how they were made.
+pub(super) fn integers(graph: &Graph, samples: &Samples) -> Result<(FixedGraph, QuantiseOptions)> {
     let mut graph = graph.clone();
     simplify(&mut graph)?;
-    let inputs = inputs(samples, SAMPLES)?;
+    let inputs = first(samples, SAMPLES)?;
     let calibration = Calibration::run(&graph, &inputs)?;
-    Ok(fewest_bits(&graph, &calibration, &inputs, &QuantiseOptions::default())?.model.graph)
+    let fitted = fewest_bits(&graph, &calibration, &inputs, &QuantiseOptions::default())?;
+    Ok((fitted.model.graph, fitted.options))
 }
 
-/// The same of the usual bits, calibrated on so few samples that it takes little time: to compare networks by.
-pub(super) fn roughly(graph: &Graph, samples: &Samples) -> Result<FixedGraph> {
+/// The same made in this way, calibrated on so few samples that it takes little time: to compare networks by.
+pub(super) fn roughly(
+    graph: &Graph,
+    samples: &Samples,
+    options: &QuantiseOptions,
+) -> Result<FixedGraph> {
     let mut graph = graph.clone();
     simplify(&mut graph)?;
-    let calibration = Calibration::run(&graph, &inputs(samples, FEW)?)?;
-    Ok(quantise(&graph, &calibration, &QuantiseOptions::default())?.graph)
-}
-
-fn inputs(samples: &Samples, most: usize) -> Result<Vec<Tensor>> {
-    let one = |i| Tensor::f32(samples.shape().to_vec(), samples.input(i).to_vec());
-    let inputs = (0..samples.len().min(most)).map(one).collect::<Result<Vec<_>, _>>();
-    inputs.map_err(|e| failed(e.into()))
+    let calibration = Calibration::run(&graph, &first(samples, FEW)?)?;
+    Ok(quantise(&graph, &calibration, options)?.graph)
 }
 
 fn forecast(

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Samples that values between layers are measured on.
-const MEASURED: usize = 256;
+pub(super) const MEASURED: usize = 256;
 /// Samples classified at once.
 const EVALUATE_BATCH: usize = 100;
 
@@ -129,16 +129,16 @@ impl Sources {
     }
 
     fn unfold(&self, graph: &mut Graph, train: &Samples) -> Result<()> {
-        let n = unfold_batch_norms(graph, &first(train)?).map_err(failed)?;
+        let n = unfold_batch_norms(graph, &first(train, MEASURED)?).map_err(failed)?;
         eprintln!("put back {n} batch normalisations");
         Ok(())
     }
 }
 
-/// The samples that values between layers are measured on.
-pub(super) fn first(samples: &Samples) -> Result<Vec<Tensor>> {
+/// The first so many samples, if there are.
+pub(super) fn first(samples: &Samples, most: usize) -> Result<Vec<Tensor>> {
     let one = |i| Ok(Tensor::f32(samples.shape().to_vec(), samples.input(i).to_vec())?);
-    (0..samples.len().min(MEASURED)).map(one).collect()
+    (0..samples.len().min(most)).map(one).collect()
 }
 
 /// Order of axes, and what moves in where a picture moves: black.

@@ -7,6 +7,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use sordino_engine::session::LinearChoice;
+use sordino_graph::fixed::QuantiseOptions;
 use sordino_graph::ir::Graph;
 use sordino_plan::Profile;
 use sordino_rewrite::report::Private;
@@ -24,15 +25,21 @@ pub(super) struct Costs {
 }
 
 impl Costs {
-    pub(super) fn of(graph: &Graph, samples: &Samples, profile: &Profile) -> Result<Self> {
-        let fixed = integers(graph, samples)?;
+    /// Of a network in as few bits as do; and how it becomes integers.
+    pub(super) fn of(
+        graph: &Graph,
+        samples: &Samples,
+        profile: &Profile,
+    ) -> Result<(Self, QuantiseOptions)> {
+        let (fixed, options) = integers(graph, samples)?;
         let products = fixed
             .nodes
             .iter()
             .map(|n| n.op.macs(fixed.edges[n.output.0 as usize].len() as u64))
             .sum();
         let of = |linear| exactly(&fixed, linear, profile);
-        Ok(Self { products, ot: of(LinearChoice::Transfer)?, lattice: of(LinearChoice::Lattice)? })
+        let (ot, lattice) = (of(LinearChoice::Transfer)?, of(LinearChoice::Lattice)?);
+        Ok((Self { products, ot, lattice }, options))
     }
 
     pub(super) fn describe(&self) -> String {
@@ -57,17 +64,17 @@ pub(super) struct Try {
 
 /// Everything; the last try is what was written.
 #[derive(Debug, Serialize)]
-pub(super) struct Summary<'a> {
-    pub(super) network: &'a str,
+pub(super) struct Summary {
+    pub(super) network: String,
     /// What counted.
-    pub(super) linear: String,
+    pub(super) linear: &'static str,
     pub(super) tests: Vec<String>,
     pub(super) before: Costs,
     pub(super) accuracy: Vec<Score>,
     pub(super) tries: Vec<Try>,
 }
 
-impl Summary<'_> {
+impl Summary {
     /// Before and after, for people.
     pub(super) fn table(&self) -> Table {
         let mut table = Table::new();
