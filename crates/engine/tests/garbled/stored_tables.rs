@@ -68,7 +68,11 @@ fn a_damaged_file_is_never_answered_from() {
 fn the_file_of_another_id_is_refused() {
     let deployed = stored(LIMITS);
     let x = input(deployed.plain(), 1);
-    let ids = [prepare(&deployed), prepare(&deployed)];
+    prepare(&deployed);
+    prepare(&deployed);
+    // As they are claimed: of two that were made within one tick of the clock, neither is older.
+    let listed = deployed.stores().ours.list().unwrap();
+    let ids = [listed[0].id, listed[1].id];
     let files = ids.map(|id| deployed.stores().tables(id));
     std::fs::copy(&files[1], &files[0]).unwrap();
     let (client, server) = infer(&deployed, &x);
