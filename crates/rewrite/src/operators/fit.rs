@@ -235,7 +235,8 @@ mod tests {
         // Its length is the singular value.
         let norm = found.iter().map(|x| x * x).sum::<f32>();
         assert!((norm - (1.0 + 4.0 + 0.25) * 15.0).abs() < 1e-3);
-        assert_eq!(right(&matrix, 9).len(), 4 * 4);
+        // As many as the smaller side has.
+        assert_eq!(right(&matrix, 9).len(), 3 * 4);
     }
 
     #[test]
