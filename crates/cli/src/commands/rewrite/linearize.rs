@@ -1,6 +1,6 @@
 use super::files::{copy_settings, failed, write};
 use super::private::{PROTOCOL, bytes_per_rectifier, private};
-use super::training::{Loaded, Recipe, Report, Sources};
+use super::training::{Distil, Loaded, Recipe, Report, Sources};
 use crate::commands::{output, profile};
 use crate::exit::{Exit, Failure};
 use anyhow::{Context, Result};
@@ -13,7 +13,7 @@ use sordino_rewrite::mask::{
     Choice, Granularity, Mask, Point, Search, fixed, linearise, mask_relus, tidy, total,
 };
 use sordino_rewrite::report::{Curve, CurvePoint, LayerLeft};
-use sordino_rewrite::train::{Distillation, Progress, Rule, Schedule, Settings};
+use sordino_rewrite::train::{Progress, Rule, Schedule, Settings};
 use sordino_rewrite::{Network, Work, file, merge_linear};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -45,12 +45,8 @@ pub(super) struct Linearize {
     weigh: WeighArg,
     #[command(flatten)]
     search: SearchArgs,
-    /// Weight of the original network's scores against the labels
-    #[arg(long, value_name = "0..1", default_value_t = 0.9)]
-    distil: f32,
-    /// What scores are divided by before they are compared
-    #[arg(long, value_name = "X", default_value_t = 4.0)]
-    temperature: f32,
+    #[command(flatten)]
+    distil: Distil,
     #[command(flatten)]
     recipe: Recipe,
 }
@@ -233,11 +229,7 @@ impl Linearize {
     }
 
     fn hard(&self, loaded: &Loaded) -> Result<Settings, Failure> {
-        let Self { distil: weight, temperature, .. } = *self;
-        if !(0.0..=1.0).contains(&weight) {
-            return Err(Failure::new(Exit::Usage, "--distil is a weight between 0 and 1"));
-        }
-        let distillation = (weight > 0.0).then_some(Distillation { temperature, weight });
+        let distillation = self.distil.distillation()?;
         Ok(Settings { distillation, ..self.recipe.settings(loaded) })
     }
 

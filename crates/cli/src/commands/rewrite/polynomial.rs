@@ -1,6 +1,6 @@
 use super::checkpoints::Checkpoints;
 use super::files::{Target, failed};
-use super::training::{MEASURED, Recipe, Sources, first};
+use super::training::{Distil, MEASURED, Recipe, Sources, first};
 use crate::exit::{Exit, Failure};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -9,7 +9,7 @@ use sordino_graph::onnx::export;
 use sordino_graph::passes::fold_batch_norms;
 use sordino_rewrite::Network;
 use sordino_rewrite::polynomial::{Start, polynomial_relus, rectifiers, settle};
-use sordino_rewrite::train::{Distillation, Settings, Trainer};
+use sordino_rewrite::train::{Settings, Trainer};
 
 /// Replace ReLUs by polynomials of the second degree, which take no comparison
 ///
@@ -28,12 +28,8 @@ pub(super) struct Polynomial {
     /// What polynomials are before training
     #[arg(long, value_enum, default_value = "fitted")]
     start: StartArg,
-    /// Weight of the original network's scores against the labels
-    #[arg(long, value_name = "0..1", default_value_t = 0.9)]
-    distil: f32,
-    /// What scores are divided by before they are compared
-    #[arg(long, value_name = "X", default_value_t = 4.0)]
-    temperature: f32,
+    #[command(flatten)]
+    distil: Distil,
     #[command(flatten)]
     checkpoints: Checkpoints,
     #[command(flatten)]
@@ -68,8 +64,7 @@ impl Polynomial {
                 .map_err(failed)?;
         let mut network = Network::new(graph, original.device()).map_err(failed)?;
         network.train_polynomials(&polynomials).map_err(failed)?;
-        let Self { distil: weight, temperature, .. } = *self;
-        let distillation = (weight != 0.0).then_some(Distillation { temperature, weight });
+        let distillation = self.distil.distillation()?;
         let recipe = self.recipe.settings(&loaded);
         let clip = recipe.clip.or(Some(CLIP));
         let settings = Settings { distillation, clip, ..recipe };

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use sordino_graph::ir::{Graph, Tensor};
 use sordino_rewrite::train::{
-    Augment, Progress, Rule, Samples, Schedule, Score, Settings, evaluate,
+    Augment, Distillation, Progress, Rule, Samples, Schedule, Score, Settings, evaluate,
 };
 use sordino_rewrite::{Device, Network, unfold_batch_norms};
 use std::path::{Path, PathBuf};
@@ -178,6 +178,31 @@ impl Loaded {
             format!("{}: {} of {} ({:.2} %)", test.name, s.right, s.total, s.percent())
         };
         self.tests.iter().zip(scores).map(of).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Learning from the original network.
+#[derive(Debug, Args)]
+pub(super) struct Distil {
+    /// Weight of the original network's scores against the labels
+    #[arg(long, value_name = "0..1", default_value_t = 0.9)]
+    distil: f32,
+    /// What scores are divided by before they are compared
+    #[arg(long, value_name = "X", default_value_t = 4.0)]
+    temperature: f32,
+}
+
+impl Distil {
+    /// `None` where labels alone count.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] for a weight that is none.
+    pub(super) fn distillation(&self) -> Result<Option<Distillation>, Failure> {
+        let Self { distil: weight, temperature } = *self;
+        if !(0.0..=1.0).contains(&weight) {
+            return Err(Failure::new(Exit::Usage, "--distil is a weight between 0 and 1"));
+        }
+        Ok((weight > 0.0).then_some(Distillation { temperature, weight }))
     }
 }
 

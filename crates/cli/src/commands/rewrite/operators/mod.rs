@@ -2,7 +2,7 @@ mod search;
 mod summary;
 
 use super::files::{Target, failed, write};
-use super::training::{Loaded, Recipe, Report, Sources};
+use super::training::{Distil, Loaded, Recipe, Report, Sources};
 use crate::commands::{output, profile};
 use crate::exit::{Exit, Failure};
 use crate::report::bytes;
@@ -13,7 +13,7 @@ use sordino_engine::session::LinearChoice;
 use sordino_graph::ir::Graph;
 use sordino_graph::onnx::export;
 use sordino_graph::passes::fold_batch_norms;
-use sordino_rewrite::train::{Distillation, Score, Settings, Trainer};
+use sordino_rewrite::train::{Score, Settings, Trainer};
 use sordino_rewrite::{Network, file};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -43,12 +43,8 @@ pub(super) struct Operators {
     /// Also write what was found to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Weight of the original network's scores against the labels
-    #[arg(long, value_name = "0..1", default_value_t = 0.9)]
-    distil: f32,
-    /// What scores are divided by before they are compared
-    #[arg(long, value_name = "X", default_value_t = 4.0)]
-    temperature: f32,
+    #[command(flatten)]
+    distil: Distil,
     #[command(flatten)]
     recipe: Recipe,
 }
@@ -203,11 +199,7 @@ impl Operators {
     }
 
     fn settings(&self, loaded: &Loaded) -> Result<Settings, Failure> {
-        let Self { distil: weight, temperature, .. } = *self;
-        if !(0.0..=1.0).contains(&weight) {
-            return Err(Failure::new(Exit::Usage, "--distil is a weight between 0 and 1"));
-        }
-        let distillation = (weight > 0.0).then_some(Distillation { temperature, weight });
+        let distillation = self.distil.distillation()?;
         Ok(Settings { distillation, ..self.recipe.settings(loaded) })
     }
 
