@@ -1,6 +1,6 @@
 //! Options that several commands share.
 
-use crate::data::{Dataset, Sample};
+use crate::data::{Dataset, Labels, Sample};
 use crate::image::{Channels, Layout, Settings};
 use crate::model::{Model, Source};
 use anyhow::{Context, Result};
@@ -170,7 +170,7 @@ fn list<T: ToString>(values: &[T]) -> String {
 }
 
 /// Opens data for a model.
-pub(super) fn open(path: &Path, labels: Option<&Path>, model: &Model) -> Result<Dataset> {
+pub(super) fn open(path: &Path, labels: Labels<'_>, model: &Model) -> Result<Dataset> {
     Ok(Dataset::open(path, labels, &model.classes, &model.prepare)?)
 }
 

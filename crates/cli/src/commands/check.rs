@@ -145,7 +145,7 @@ impl Check {
         let Some(data) = self.data.as_ref().filter(|_| self.quantise.calibrate.is_none()) else {
             return forecast::integers(&self.quantise, model, self.backend, act_bits);
         };
-        let data = args::open(data, self.labels.as_deref(), model)?;
+        let data = args::open(data, self.labels.as_deref().into(), model)?;
         let first = data.take(self.quantise.first());
         let inputs: Result<Vec<_>, _> = first.map(|s| s.map(|s| s.input)).collect();
         let fixed = self.quantise.quantise(model, &inputs?, self.backend.into(), act_bits)?;
@@ -168,7 +168,7 @@ impl Check {
         };
         let (of_float, of_fixed) = (Scores::of_float(&model.graph), Scores::of_fixed(&fixed.graph));
         let input_edge = &fixed.graph.edges[fixed.graph.input.0 as usize];
-        for sample in args::open(data, self.labels.as_deref(), model)?.take(self.limit) {
+        for sample in args::open(data, self.labels.as_deref().into(), model)?.take(self.limit) {
             let sample = sample?;
             let outputs = float::run(&model.graph, &[model.tensor(&sample.input)?])?;
             let want = outputs[0].as_f32()?;

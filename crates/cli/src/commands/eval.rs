@@ -75,7 +75,7 @@ impl Eval {
         let mut first = Vec::new();
         if self.quantise.calibrate.is_none() && self.backend.iter().any(|b| *b != Backend::Float) {
             eprintln!("note: no --calibrate given; ranges are taken from the first samples");
-            let data = args::open(&self.data, self.labels.as_deref(), &model)?;
+            let data = args::open(&self.data, self.labels.as_deref().into(), &model)?;
             for sample in data.take(self.quantise.first()) {
                 first.push(sample?.input);
             }
@@ -124,7 +124,7 @@ impl Eval {
         let start = Instant::now();
         let (mut watch, mut total) = (Watch::new(true), Watch::new(self.json));
         let (mut classes, mut correct) = (Vec::new(), 0usize);
-        let data = args::open(&self.data, self.labels.as_deref(), model)?;
+        let data = args::open(&self.data, self.labels.as_deref().into(), model)?;
         let mut data = data.take(self.limit.unwrap_or(usize::MAX));
         loop {
             let together = data.by_ref().take(self.protocol.batch());

@@ -4,7 +4,7 @@ use super::ask::{Asking, BackendArg, Purpose};
 use super::client::{ServerArgs, Session, never_agreed, refused};
 use super::output;
 use super::protocol::ProtocolArgs;
-use crate::data::{Classes, Dataset, Prepare};
+use crate::data::{Classes, Dataset, Labels, Prepare};
 use crate::model::Card;
 use crate::predict::{Prediction, Scores};
 use crate::report::{Account, Watch};
@@ -135,7 +135,7 @@ impl Infer {
         let preprocess = card.preprocess.as_ref().map(|p| p.adjust(&settings)).transpose()?;
         let prepare = Prepare::with(&shape, preprocess);
         let classes = Classes::default();
-        let open = |p: &Path| Ok(Dataset::open(p, None, &classes, &prepare)?);
+        let open = |p: &Path| Ok(Dataset::open(p, Labels::Ignored, &classes, &prepare)?);
         let samples = args::samples(&self.images, open)?;
         let batch = self.protocol.batch_of(terms)?.min(samples.len());
         if !self.json {

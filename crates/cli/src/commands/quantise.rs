@@ -2,6 +2,7 @@
 
 use super::args::{self, Words};
 use super::protocol::lacks;
+use crate::data::Labels;
 use crate::exit::{Exit, Failure};
 use crate::model::Model;
 use crate::residue::{self, Gadgets, Integers, WEIGHT_BITS};
@@ -196,7 +197,7 @@ impl QuantiseArgs {
         let mut samples = Vec::new();
         match &self.calibrate {
             Some(path) => {
-                for sample in args::open(path, None, model)?.take(count as usize) {
+                for sample in args::open(path, Labels::Ignored, model)?.take(count as usize) {
                     samples.push(model.tensor(&sample?.input)?);
                 }
             }

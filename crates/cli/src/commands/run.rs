@@ -3,6 +3,7 @@ use super::output;
 use super::protocol::ProtocolArgs;
 use super::quantise::QuantiseArgs;
 use super::runner::{Backend, Runner, Settings};
+use crate::data::Labels;
 use crate::exit::{Exit, Failure};
 use crate::predict::Prediction;
 use crate::report::{Account, Watch};
@@ -58,7 +59,7 @@ impl Run {
             self.backend.integers().map(|b| self.protocol.wish(b)).transpose()?;
         }
         let model = self.model.load()?;
-        let samples = args::samples(&self.images, |p| args::open(p, None, &model))?;
+        let samples = args::samples(&self.images, |p| args::open(p, Labels::Ignored, &model))?;
         let inputs: Vec<Vec<f32>> = samples.iter().map(|s| s.input.clone()).collect();
         if self.backend != Backend::Float && self.quantise.calibrate.is_none() {
             eprintln!("note: no --calibrate given; ranges are taken from the inputs themselves");

@@ -21,7 +21,8 @@ fn is_picture(path: &Path) -> bool {
     path.extension().is_some_and(|e| known.iter().any(|k| e.eq_ignore_ascii_case(k)))
 }
 
-pub(super) fn open(folder: &Path, classes: &Classes) -> Result<Stream, Error> {
+/// Pictures of a folder, with labels where `classes` say what they mean.
+pub(super) fn open(folder: &Path, classes: Option<&Classes>) -> Result<Stream, Error> {
     let found = entries(folder)?;
     let list = found.iter().find(|p| p.ends_with("labels.csv") || p.ends_with("labels.txt"));
     let files = match list {
@@ -51,7 +52,7 @@ pub(super) fn open(folder: &Path, classes: &Classes) -> Result<Stream, Error> {
 type Labelled = Vec<(PathBuf, Option<usize>)>;
 
 /// Lines `file,class` or `file class`; a first line that names no file is a heading.
-fn listed(folder: &Path, list: &Path, classes: &Classes) -> Result<Labelled, Error> {
+fn listed(folder: &Path, list: &Path, classes: Option<&Classes>) -> Result<Labelled, Error> {
     let mut files = Vec::new();
     for (i, line) in super::labels::lines(list)?.iter().enumerate() {
         let line = line.trim();
@@ -70,30 +71,36 @@ fn listed(folder: &Path, list: &Path, classes: &Classes) -> Result<Labelled, Err
             }
             return fail(format!("there is no file '{}'", name.trim()));
         }
-        match classes.find(class) {
-            Some(label) => files.push((path, Some(label))),
-            None => {
-                return fail(format!("'{}' is neither a number nor a known class", class.trim()));
-            }
+        let label = classes.map(|classes| classes.find(class));
+        if label == Some(None) {
+            return fail(format!("'{}' is neither a number nor a known class", class.trim()));
         }
+        files.push((path, label.flatten()));
     }
     Ok(files)
 }
 
 /// Classes in turn, so that the first samples are a fair choice.
-fn by_class(folder: &Path, folders: &[PathBuf], classes: &Classes) -> Result<Labelled, Error> {
+fn by_class(
+    folder: &Path,
+    folders: &[PathBuf],
+    classes: Option<&Classes>,
+) -> Result<Labelled, Error> {
     let name = |p: &PathBuf| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let named: Vec<Option<usize>> = folders.iter().map(|p| classes.find(&name(p))).collect();
+    let find = |p| classes.map(|classes| classes.find(&name(p)));
+    let named: Vec<Option<Option<usize>>> = folders.iter().map(find).collect();
+    let nameless = classes.is_some_and(|classes| classes.names().is_empty());
+    // Names that mean nothing are classes in alphabetical order, all of them or none.
+    let by_order = nameless && named.iter().all(|n| *n == Some(None));
     let mut groups = Vec::new();
     for (i, path) in folders.iter().enumerate() {
         let label = match named[i] {
-            Some(label) => label,
-            // Names that mean nothing are classes in alphabetical order, all of them or none.
-            None if classes.names().is_empty() && named.iter().all(Option::is_none) => i,
-            None => {
+            Some(None) if by_order => Some(i),
+            Some(None) => {
                 let why = format!("'{}' is neither a number nor a known class", name(path));
                 return Err(Error::format(folder, why));
             }
+            label => label.flatten(),
         };
         let pictures: Vec<_> = entries(path)?.into_iter().filter(|p| is_picture(p)).collect();
         groups.push((label, pictures.into_iter()));
@@ -102,7 +109,7 @@ fn by_class(folder: &Path, folders: &[PathBuf], classes: &Classes) -> Result<Lab
     loop {
         let before = files.len();
         for (label, pictures) in &mut groups {
-            files.extend(pictures.next().map(|p| (p, Some(*label))));
+            files.extend(pictures.next().map(|p| (p, *label)));
         }
         if files.len() == before {
             return Ok(files);

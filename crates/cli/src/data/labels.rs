@@ -1,6 +1,24 @@
 use super::{Error, Raw, Stream};
 use std::path::Path;
 
+/// Where the labels of data come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels<'a> {
+    /// From the data itself or a file beside it, where there are any.
+    Beside,
+    /// From an idx1 file, or a file of one class per line.
+    File(&'a Path),
+    /// Not wanted: what stands beside the data is not read, so that it may name classes that the
+    /// network does not have.
+    Ignored,
+}
+
+impl<'a> From<Option<&'a Path>> for Labels<'a> {
+    fn from(file: Option<&'a Path>) -> Self {
+        file.map_or(Self::Beside, Self::File)
+    }
+}
+
 /// Names of a network's classes, in order; empty when unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Classes {

@@ -11,7 +11,7 @@ mod labels;
 mod npy;
 mod prepare;
 
-pub use labels::Classes;
+pub use labels::{Classes, Labels};
 pub use prepare::Prepare;
 
 use crate::image::{self, Picture};
@@ -104,26 +104,25 @@ impl Dataset {
     ///   `labels.csv` or `labels.txt` (`file,class` per line), or pictures without labels;
     /// * a picture; `.npy` and `.pb` tensors that already are inputs of the network.
     ///
-    /// `labels` overrides where labels come from: an idx1 file, or one class per line.
-    ///
     /// # Errors
     /// [`Error`] naming the file when it is missing, of no known format, or damaged at the start.
     pub fn open(
         path: &Path,
-        labels: Option<&Path>,
+        labels: Labels<'_>,
         classes: &Classes,
         prepare: &Prepare,
     ) -> Result<Self, Error> {
         let meta = path.metadata().map_err(|e| Error::io(path, e))?;
+        let beside = labels == Labels::Beside;
         let mut stream = if meta.is_dir() {
             match idx::images_in(path)? {
-                Some(images) => idx::open(&images, labels.is_none())?,
-                None => folder::open(path, classes)?,
+                Some(images) => idx::open(&images, beside)?,
+                None => folder::open(path, beside.then_some(classes))?,
             }
         } else {
-            open_file(path, labels.is_none(), prepare)?
+            open_file(path, beside, prepare)?
         };
-        if let Some(labels) = labels {
+        if let Labels::File(labels) = labels {
             stream = labels::attach(stream, labels, classes)?;
         }
         Ok(Self { stream, prepare: prepare.clone(), path: path.to_owned(), failed: false })

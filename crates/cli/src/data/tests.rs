@@ -33,7 +33,7 @@ fn prepare(shape: &[usize]) -> Prepare {
 }
 
 fn open(path: &Path, shape: &[usize]) -> Result<Dataset, Error> {
-    Dataset::open(path, None, &Classes::default(), &prepare(shape))
+    Dataset::open(path, Labels::Beside, &Classes::default(), &prepare(shape))
 }
 
 fn all(path: &Path, shape: &[usize]) -> Vec<Sample> {
@@ -123,12 +123,15 @@ fn folders_by_class_interleave() {
     }
     let names = |classes: &[&str]| {
         let classes = Classes::new(classes.iter().map(|&c| c.to_owned()).collect());
-        let data = Dataset::open(dir.path(), None, &classes, &prepare(&[1, 1, 2, 2]));
+        let data = Dataset::open(dir.path(), Labels::Beside, &classes, &prepare(&[1, 1, 2, 2]));
         data.map(|d| d.map(|s| s.unwrap().label.unwrap()).collect::<Vec<_>>())
     };
     assert_eq!(names(&[]).unwrap(), [0, 1, 0]);
     assert_eq!(names(&["bird", "dog, hound", "Cat"]).unwrap(), [2, 1, 2]);
     assert!(names(&["bird", "dog"]).unwrap_err().to_string().contains("'cat' is neither"));
+    let classes = Classes::new(vec!["bird".to_owned()]);
+    let unlabelled = Dataset::open(dir.path(), Labels::Ignored, &classes, &prepare(&[1, 1, 2, 2]));
+    assert!(unlabelled.unwrap().all(|s| s.unwrap().label.is_none()));
 }
 
 #[test]
@@ -147,6 +150,10 @@ fn folders_with_lists_and_without_labels() {
     assert!(failure(dir.path(), shape).contains("line 2: there is no file 'c.png'"));
     std::fs::write(&list, "b.png,ant\n").unwrap();
     assert!(failure(dir.path(), shape).contains("'ant' is neither"));
+    let unlabelled =
+        Dataset::open(dir.path(), Labels::Ignored, &Classes::default(), &prepare(shape));
+    let unlabelled: Vec<_> = unlabelled.unwrap().map(Result::unwrap).collect();
+    assert_eq!((unlabelled[0].name.as_str(), unlabelled[0].label), ("b.png", None));
     let empty = TempDir::new().unwrap();
     assert!(failure(empty.path(), shape).contains("holds no picture"));
 }
@@ -158,7 +165,7 @@ fn separate_labels_and_single_pictures() {
     std::fs::write(&file, png(4, 4, 200)).unwrap();
     std::fs::write(&list, "6\n").unwrap();
     let data = |list: &Path| {
-        Dataset::open(&file, Some(list), &Classes::default(), &prepare(&[1, 1, 2, 2]))
+        Dataset::open(&file, Labels::File(list), &Classes::default(), &prepare(&[1, 1, 2, 2]))
     };
     let samples: Vec<_> = data(&list).unwrap().map(Result::unwrap).collect();
     assert_eq!((samples[0].label, samples[0].input.as_slice()), (Some(6), &[200f32; 4][..]));

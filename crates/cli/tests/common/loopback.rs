@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use super::common::{data, digits};
-use sordino::data::{Classes, Dataset};
+use sordino::data::{Classes, Dataset, Labels};
 use sordino::engine::Silent;
 use sordino::engine::session::{
     BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
@@ -253,7 +253,7 @@ fn prepare_with(
     let mut model = Model::load(&source).unwrap();
     change(&mut model.graph);
     let classes = Classes::new(FINDINGS.map(str::to_owned).into());
-    let open = |path| Dataset::open(path, None, &classes, &model.prepare).unwrap();
+    let open = |path| Dataset::open(path, Labels::Beside, &classes, &model.prepare).unwrap();
     let seen: Vec<_> =
         open(&calibrate).take(samples).map(|s| model.tensor(&s.unwrap().input).unwrap()).collect();
     let calibration = Calibration::run(&model.graph, &seen).unwrap();

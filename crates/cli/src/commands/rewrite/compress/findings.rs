@@ -209,7 +209,7 @@ fn integers(
     let twoparty = BackendChoice::TwoParty;
     match &common.data {
         Some(data) if common.quantise.calibrate.is_none() => {
-            let first = args::open(data, common.labels.as_deref(), model)?;
+            let first = args::open(data, common.labels.as_deref().into(), model)?;
             let first = first.take(common.quantise.first());
             let inputs: Result<Vec<_>, _> = first.map(|s| s.map(|s| s.input)).collect();
             let fixed = common.quantise.quantise(model, &inputs?, twoparty, act_bits)?;
@@ -259,7 +259,7 @@ fn accuracy(
 ) -> Result<Option<Accuracy>> {
     let Some(data) = &common.data else { return Ok(None) };
     let mut found = Accuracy::default();
-    for sample in args::open(data, common.labels.as_deref(), models[0])?.take(common.limit) {
+    for sample in args::open(data, common.labels.as_deref().into(), models[0])?.take(common.limit) {
         let sample = sample?;
         let Some(label) = sample.label else { continue };
         let right = |i: usize| -> Result<(usize, usize)> {

@@ -6,6 +6,7 @@ use super::files::{Target, failed};
 use crate::commands::args::{self, ModelArgs};
 use crate::commands::output;
 use crate::commands::quantise::QuantiseArgs;
+use crate::data::Labels;
 use crate::model::Model;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -195,7 +196,7 @@ impl Common {
         let Some(path) = self.quantise.calibrate.as_ref().filter(|_| !self.no_adapting) else {
             return Ok(Vec::new());
         };
-        let first = args::open(path, None, model)?.take(self.quantise.first());
+        let first = args::open(path, Labels::Ignored, model)?.take(self.quantise.first());
         first.map(|sample| model.tensor(&sample?.input)).collect()
     }
 }
