@@ -6,7 +6,7 @@ mod common;
 use common::{Build, noise};
 use sordino_graph::ir::{Graph, Op, Tensor, ValueId, Window};
 use sordino_graph::{float, load, onnx};
-use sordino_rewrite::operators::{Form, Observed, Site, observe, replace, sites};
+use sordino_rewrite::operators::{Form, Observed, Site, draw, observe, replace, sites};
 
 const CIN: usize = 8;
 const COUT: usize = 12;
@@ -169,4 +169,29 @@ fn forms_that_cannot_be_are_refused() {
     let (mut new, _) = replaced(&graph, Form::Ghost);
     let gone = replace(&mut new, &site, Form::Ghost, &observed).unwrap_err();
     assert!(gone.to_string().contains("not of this graph"), "{gone}");
+}
+
+#[test]
+fn drawn_forms_vary_as_what_they_replace_and_follow_the_seed() {
+    let weights = noise(7, COUT * CIN * 9);
+    let graph = network(weights, 3, 1);
+    let site = sites(&graph).remove(0);
+    let variance = |graph: &Graph| {
+        let all: Vec<f32> = samples(8).iter().flat_map(|x| run(graph, x)).collect();
+        all.iter().map(|v| v * v).sum::<f32>() / all.len() as f32
+    };
+    let drawn = |seed| {
+        let mut graph = graph.clone();
+        draw(&mut graph, &site, Form::XOperator { groups: 4 }, seed).unwrap();
+        graph
+    };
+    let (first, again, other) = (drawn(1), drawn(1), drawn(2));
+    let x = &samples(1)[0];
+    assert_eq!(run(&first, x), run(&again, x));
+    assert_ne!(run(&first, x), run(&other, x));
+    let ratio = variance(&first) / variance(&graph);
+    assert!((0.25..4.0).contains(&ratio), "{ratio}");
+    assert!(draw(&mut graph.clone(), &site, Form::XOperator { groups: 5 }, 1).is_err());
+    let bytes = onnx::export(&first).unwrap();
+    assert_eq!(run(&load(&bytes).unwrap(), x), run(&first, x));
 }

@@ -2,7 +2,11 @@ use super::output;
 use crate::exit::{Exit, Failure};
 use anyhow::{Context, Result};
 use clap::Args;
+use sordino_graph::load;
+use sordino_graph::onnx::export;
+use sordino_graph::passes::remove_dead;
 use sordino_graph::zoo::{ImageNet, Sizes, imagenet_of};
+use sordino_rewrite::operators::{Form, Site, draw, sites};
 use std::path::PathBuf;
 
 /// Write a well-known network with random weights, to plan and to measure with
@@ -25,6 +29,10 @@ pub(super) struct Zoo {
     /// Another seed draws other weights
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Put an X-operator of so many groups in the place of every convolution that takes more products: 1x1 in groups, channels
+    /// shuffled, then depthwise, or 1x1 in groups again
+    #[arg(long, value_name = "GROUPS", value_parser = clap::value_parser!(u32).range(2..=64))]
+    x_operator: Option<u32>,
     /// The ONNX file to write
     #[arg(long, short, value_name = "FILE", requires = "network")]
     output: Option<PathBuf>,
@@ -62,7 +70,13 @@ impl Zoo {
             classes: self.classes.unwrap_or(own.classes),
             seed: self.seed,
         };
-        let file = imagenet_of(network, &sizes)?;
+        let mut file = imagenet_of(network, &sizes)?;
+        let mut name = name.clone();
+        if let Some(groups) = self.x_operator {
+            let replaced;
+            (file, replaced) = with_x_operators(&file, groups as usize, self.seed)?;
+            name = format!("{name}, {replaced} convolutions X-operators of {groups} groups");
+        }
         std::fs::write(path, file).with_context(|| format!("writing {}", path.display()))?;
         let [c, h, w] = sizes.input;
         output::line(format!(
@@ -72,6 +86,20 @@ impl Zoo {
             sizes.seed
         ))
     }
+}
+
+/// The file with X-operators, and how many there are.
+fn with_x_operators(file: &[u8], groups: usize, seed: u64) -> Result<(Vec<u8>, usize)> {
+    let mut graph = load(file)?;
+    let form = Form::XOperator { groups };
+    let sites: Vec<Site> = sites(&graph).into_iter().filter(|site| form.saves(site)).collect();
+    sites.iter().try_for_each(|site| draw(&mut graph, site, form, seed))?;
+    if sites.is_empty() {
+        let text = format!("no convolution can be an X-operator of {groups} groups and cheaper");
+        return Err(Failure::new(Exit::Usage, text).into());
+    }
+    remove_dead(&mut graph);
+    Ok((export(&graph)?, sites.len()))
 }
 
 fn list(network: &ImageNet) -> Result<()> {

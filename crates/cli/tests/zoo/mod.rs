@@ -62,6 +62,26 @@ fn the_literature_is_priced_layer_by_layer() {
 }
 
 #[test]
+fn x_operators_take_fewer_products() {
+    let dir = TempDir::new().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (plain, x) = (path("plain.onnx"), path("x.onnx"));
+    let small = ["zoo", "squeezenet1.1", "--input", "64x64", "--classes", "5"];
+    ok(&[&small[..], &["-o", &plain]].concat());
+    let said = ok(&[&small[..], &["--x-operator", "4", "-o", &x]].concat());
+    assert!(said.contains("X-operators of 4 groups"), "{said}");
+    let compared = ok(&["plan", "--compare", &plain, &x, "--json"]);
+    let rows: Value = serde_json::from_str(&compared).unwrap();
+    let products = |row: usize| rows[row]["macs"].as_u64().unwrap();
+    assert!(2 * products(1) < products(0), "{compared}");
+    fails(
+        &[&small[..], &["--x-operator", "37", "-o", &path("y.onnx")]].concat(),
+        2,
+        &["37 groups"],
+    );
+}
+
+#[test]
 fn wrong_networks_and_deployments_are_usage_errors() {
     fails(&["zoo", "lenet", "-o", "x.onnx"], 2, &["lenet", "resnet50"]);
     fails(&["zoo", "resnet50"], 2, &["--output"]);

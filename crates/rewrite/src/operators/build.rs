@@ -42,86 +42,91 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// A form's layers, the first one fitted to a convolution.
-    pub(super) fn of(site: &Site, form: Form, observed: &Observed) -> Result<Self, Error> {
+    /// A form's layers, all weights 0.
+    pub(super) fn shaped(site: &Site, form: Form) -> Self {
         let [kh, kw] = site.kernel();
-        let (cin, cout, taps) = (site.cin, site.cout, kh * kw);
+        let (cin, cout) = (site.cin, site.cout);
         let whole = site.window.clone();
-        let last = |window: Window, groups: usize, inputs: usize| {
-            let shape = [cout, inputs, window.kernel[0], window.kernel[1]];
+        let conv = |window: Window, groups: usize, [outputs, inputs]: [usize; 2]| {
+            let shape = [outputs, inputs, window.kernel[0], window.kernel[1]];
             let weights = vec![0.0; shape.iter().product()];
             Conv { window, groups, shape, weights, bias: None }
         };
         let parts = |first, last| Self { first, shuffle: None, last, joined: None };
-        let w = &site.weights;
-        Ok(match form {
-            Form::Separable => {
-                // Of each channel's kernels for all results, what they have most in common.
-                let of = |c: usize| rows(cout, taps, |o, t| w[(o * cin + c) * taps + t]);
-                let weights = (0..cin).flat_map(|c| fit::right(&of(c), 1)).collect();
-                let shape = [cin, 1, kh, kw];
-                let first = Conv { window: whole, groups: cin, shape, weights, bias: None };
-                parts(first, last(point(), 1, cin))
-            }
+        match form {
+            Form::Separable => parts(conv(whole, cin, [cin, 1]), conv(point(), 1, [cout, cin])),
             Form::LowRank { rank } => {
-                let components = principal(&observed.results, cout, rank)?;
-                let kernel = rows(cout, cin * taps, |o, i| w[o * cin * taps + i]);
-                let weights = products(&components, &kernel);
-                let shape = [rank, cin, kh, kw];
-                let first = Conv { window: whole, groups: 1, shape, weights, bias: None };
-                parts(first, last(point(), 1, rank))
+                parts(conv(whole, 1, [rank, cin]), conv(point(), 1, [cout, rank]))
             }
             Form::Crossed { rank } => {
                 let [across, down] = axes(&whole);
+                parts(conv(across, 1, [rank, cin]), conv(down, 1, [cout, rank]))
+            }
+            Form::XOperator { groups } => {
+                let own = cout / groups;
+                let shuffle = (0..cout).map(|o| o % groups * own + o / groups).collect();
+                let last = match kh * kw {
+                    1 => conv(whole, groups, [cout, own]),
+                    _ => conv(whole, cout, [cout, 1]),
+                };
+                let first = conv(point(), groups, [cout, cin / groups]);
+                Self { shuffle: Some(shuffle), ..parts(first, last) }
+            }
+            Form::Ghost => {
+                let half = cout / 2;
+                let (first, last) = (conv(whole, 1, [half, cin]), conv(around(), half, [half, 1]));
+                Self { joined: Some((0..cout).collect()), ..parts(first, last) }
+            }
+        }
+    }
+
+    /// The same, the first layer fitted to the convolution.
+    pub(super) fn of(site: &Site, form: Form, observed: &Observed) -> Result<Self, Error> {
+        let mut parts = Self::shaped(site, form);
+        let [kh, kw] = site.kernel();
+        let (cin, cout, taps) = (site.cin, site.cout, kh * kw);
+        let w = &site.weights;
+        parts.first.weights = match form {
+            Form::Separable => {
+                // Of each channel's kernels for all results, what they have most in common.
+                let of = |c: usize| rows(cout, taps, |o, t| w[(o * cin + c) * taps + t]);
+                (0..cin).flat_map(|c| fit::right(&of(c), 1)).collect()
+            }
+            Form::LowRank { rank } => {
+                let components = principal(&observed.results, cout, rank)?;
+                products(&components, &rows(cout, cin * taps, |o, i| w[o * cin * taps + i]))
+            }
+            Form::Crossed { rank } => {
                 let kernel = rows(cout * kh, cin * kw, |row, column| {
                     let ((o, y), (c, x)) = ((row / kh, row % kh), (column / kw, column % kw));
                     w[((o * cin + c) * kh + y) * kw + x]
                 });
-                let weights = fit::right(&kernel, rank);
-                let shape = [rank, cin, 1, kw];
-                let first = Conv { window: across, groups: 1, shape, weights, bias: None };
-                parts(first, last(down, 1, rank))
+                fit::right(&kernel, rank)
             }
             Form::XOperator { groups } => {
                 let (own, inputs) = (cout / groups, cin / groups);
-                let shuffle: Vec<usize> =
-                    (0..cout).map(|o| o % groups * own + o / groups).collect();
                 let mut weights = vec![0.0; cout * inputs];
-                for (o, &from) in shuffle.iter().enumerate() {
+                for (o, &from) in parts.shuffle.iter().flatten().enumerate() {
                     let first = from / own * inputs;
                     let kernel = rows(taps, inputs, |t, i| w[(o * cin + first + i) * taps + t]);
                     let into = &mut weights[from * inputs..(from + 1) * inputs];
                     into.iter_mut().zip(fit::right(&kernel, 1)).for_each(|(w, v)| *w = v);
                 }
-                let shape = [cout, inputs, 1, 1];
-                let first = Conv { window: point(), groups, shape, weights, bias: None };
-                let last = match taps {
-                    1 => last(whole, groups, own),
-                    _ => last(whole, cout, 1),
-                };
-                Self { shuffle: Some(shuffle), ..parts(first, last) }
+                weights
             }
             Form::Ghost => {
-                let half = cout / 2;
                 let pairs = fit::pairs(&observed.results, cout)?;
                 let kernel = |o: &usize| w[o * cin * taps..(o + 1) * cin * taps].iter().copied();
                 let weights = pairs.iter().flat_map(|(kept, _)| kernel(kept)).collect();
-                let shape = [half, cin, kh, kw];
-                let first = Conv { window: whole, groups: 1, shape, weights, bias: None };
-                let cheap = Conv {
-                    window: around(),
-                    groups: half,
-                    shape: [half, 1, 3, 3],
-                    weights: vec![0.0; half * 9],
-                    bias: None,
-                };
                 let mut joined = vec![0; cout];
                 for (i, (kept, made)) in pairs.into_iter().enumerate() {
-                    (joined[kept], joined[made]) = (i, half + i);
+                    (joined[kept], joined[made]) = (i, cout / 2 + i);
                 }
-                Self { joined: Some(joined), ..parts(first, cheap) }
+                parts.joined = Some(joined);
+                weights
             }
-        })
+        };
+        Ok(parts)
     }
 }
 

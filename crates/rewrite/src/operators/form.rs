@@ -105,7 +105,7 @@ impl Site {
         all.extend(ranks.iter().map(|&rank| Form::LowRank { rank }));
         all.extend(ranks.iter().map(|&rank| Form::Crossed { rank }));
         all.extend([2, 4].map(|groups| Form::XOperator { groups }));
-        all.retain(|form| form.check(self).is_ok() && form.products(self) < self.products());
+        all.retain(|form| form.saves(self));
         all
     }
 }
@@ -130,6 +130,11 @@ impl Form {
             Self::XOperator { groups } => before * cout * cin / groups as u64 + area * cout * taps,
             Self::Ghost => area * (cout / 2) * (cin * taps + 9),
         }
+    }
+
+    /// Whether a site can have this form, and has fewer products then.
+    pub fn saves(self, site: &Site) -> bool {
+        self.check(site).is_ok() && self.products(site) < site.products()
     }
 
     /// Refuses what cannot be where a site is.

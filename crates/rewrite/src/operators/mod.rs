@@ -14,9 +14,11 @@
 //! components of its results; the last one by least squares on what the first gives for samples.
 
 mod build;
+mod draw;
 mod fit;
 mod form;
 
+pub use draw::draw;
 pub use form::{Form, Site, sites};
 
 use crate::Error;
