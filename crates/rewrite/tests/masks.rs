@@ -8,7 +8,7 @@ use common::{Build, noise};
 use sordino_graph::ir::{Binary, Graph, Op, Tensor, Unary, ValueId, Window};
 use sordino_graph::{float, load};
 use sordino_rewrite::mask::{
-    Choice, Granularity, Search, alive, choose, linearise, mask_relus, tidy, total,
+    Choice, Cost, Granularity, Search, alive, choose, linearise, mask_relus, tidy, total,
 };
 use sordino_rewrite::train::{Rule, Samples, Schedule, Settings, Trainer, evaluate};
 use sordino_rewrite::{Device, Error, Network, Work, merge_linear};
@@ -109,7 +109,7 @@ fn a_search_meets_its_budgets_and_writes_what_it_found() {
         hard: base,
     };
     let mut points = Vec::new();
-    linearise(&original, &data, &search, &[8, 20], &|_| 1.0, &mut |_| {}, &mut |point| {
+    linearise(&original, &data, &search, &[8, 20], &|_| Cost::ALIKE, &mut |_| {}, &mut |point| {
         points.push(point);
         Ok(())
     })

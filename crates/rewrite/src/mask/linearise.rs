@@ -1,4 +1,4 @@
-use super::{Choice, Granularity, Mask, alive, choose, mask_relus, total};
+use super::{Choice, Granularity, Mask, alive_by_layer, choose, mask_relus, total};
 use crate::train::{Extra, Progress, Samples, Settings, Trainer};
 use crate::{Error, Network};
 use burn_tensor::Tensor;
@@ -48,6 +48,29 @@ impl Search {
     }
 }
 
+/// What a layer of rectifiers costs, in any unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// Each of them.
+    pub each: f64,
+    /// What is saved besides when the last one goes, such as by merging the linear layers around it.
+    pub last: f64,
+}
+
+impl Cost {
+    /// Of rectifiers that are counted, as the paper does.
+    pub const ALIKE: Self = Self { each: 1.0, last: 0.0 };
+
+    /// A rectifier's share while so many are left.
+    fn share(self, left: usize) -> f64 {
+        self.each + self.last / left.max(1) as f64
+    }
+
+    fn is_sound(self) -> bool {
+        [self.each, self.last].iter().all(|v| *v >= 0.0 && v.is_finite())
+    }
+}
+
 /// A network with fewer rectifiers.
 pub struct Point {
     /// Rectifiers asked for.
@@ -63,8 +86,9 @@ pub struct Point {
 /// Gives up rectifiers of `original` until each of `budgets` is met, in one search: at each budget
 /// a copy gets binary masks, is fine-tuned against the original and handed to `found`.
 ///
-/// `cost` says what a rectifier of a layer costs, in any unit; masks are pressed in proportion to
-/// it. A constant function counts rectifiers, as the paper does.
+/// `cost` says what rectifiers of a layer cost; masks are pressed in proportion to their share of it, so that a layer of which
+/// little is left is pressed the harder the more is saved when it goes as a whole. [`Cost::ALIKE`] for every layer counts rectifiers, as
+/// the paper does; the rest is ours.
 ///
 /// # Errors
 /// [`Error::Config`] for settings that make no sense or a budget that exceeds the network's
@@ -79,7 +103,7 @@ pub fn linearise(
     samples: &Samples,
     search: &Search,
     budgets: &[usize],
-    cost: &dyn Fn(&Mask) -> f64,
+    cost: &dyn Fn(&Mask) -> Cost,
     watch: &mut dyn FnMut(Progress),
     found: &mut dyn FnMut(Point) -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -101,7 +125,8 @@ pub fn linearise(
     let (mut pressure, mut before) = (search.pressure, None);
     let mean = mean_cost(&masks, cost)?;
     loop {
-        let left = alive(trainer.network(), &masks, search.threshold)?;
+        let by_layer = alive_by_layer(trainer.network(), &masks, search.threshold)?;
+        let left: usize = by_layer.iter().sum();
         while let Some(budget) = open.pop_if(|b| left <= *b) {
             let mut network = trainer.network().clone();
             let relus = choose(&mut network, &masks, budget, Choice::Largest)?;
@@ -124,8 +149,8 @@ pub fn linearise(
         }
         before = Some(left);
         let device = original.device();
-        let extra = masks.iter().map(|mask| {
-            let each = -(pressure * mask.each as f64 * cost(mask) / mean) as f32;
+        let extra = masks.iter().zip(by_layer).map(|(mask, left)| {
+            let each = -(pressure * mask.each as f64 * cost(mask).share(left) / mean) as f32;
             let pressure = Tensor::full([mask.entries], each, device);
             Extra { value: mask.slope, pressure, speed: search.mask_speed }
         });
@@ -162,10 +187,10 @@ pub fn fixed(
 }
 
 /// Mean cost of a rectifier, so that the pressure means the same in any unit.
-fn mean_cost(masks: &[Mask], cost: &dyn Fn(&Mask) -> f64) -> Result<f64, Error> {
-    let sum: f64 = masks.iter().map(|m| cost(m) * (m.entries * m.each) as f64).sum();
-    let mean = sum / total(masks).max(1) as f64;
-    let sound = mean > 0.0 && mean.is_finite() && masks.iter().all(|m| cost(m) >= 0.0);
+fn mean_cost(masks: &[Mask], cost: &dyn Fn(&Mask) -> Cost) -> Result<f64, Error> {
+    let of = |m: &Mask| cost(m).share(m.entries * m.each) * (m.entries * m.each) as f64;
+    let mean = masks.iter().map(of).sum::<f64>() / total(masks).max(1) as f64;
+    let sound = mean > 0.0 && masks.iter().all(|m| cost(m).is_sound());
     let why = || Error::Config("costs of rectifiers must not be negative, nor all 0".into());
     sound.then_some(mean).ok_or_else(why)
 }

@@ -14,7 +14,7 @@ mod choose;
 mod linearise;
 
 pub use choose::{Choice, choose};
-pub use linearise::{Point, Search, fixed, linearise};
+pub use linearise::{Cost, Point, Search, fixed, linearise};
 
 use crate::{Error, Network};
 use sordino_graph::ir::{Graph, Op, Tensor, Unary, Value, ValueId};
@@ -86,12 +86,16 @@ pub fn mask_relus(graph: &mut Graph, granularity: Granularity) -> Result<Vec<Mas
 /// # Errors
 /// [`Error::Device`].
 pub fn alive(network: &Network, masks: &[Mask], threshold: f32) -> Result<usize, Error> {
-    let mut count = 0;
-    for mask in masks {
+    Ok(alive_by_layer(network, masks, threshold)?.iter().sum())
+}
+
+/// The same for each layer.
+fn alive_by_layer(network: &Network, masks: &[Mask], threshold: f32) -> Result<Vec<usize>, Error> {
+    let of = |mask: &Mask| {
         let slopes = network.read(mask.slope)?;
-        count += mask.each * slopes.iter().filter(|&&s| 1.0 - s > threshold).count();
-    }
-    Ok(count)
+        Ok(mask.each * slopes.iter().filter(|&&s| 1.0 - s > threshold).count())
+    };
+    masks.iter().map(of).collect()
 }
 
 /// Rectifiers that the masks decide on.

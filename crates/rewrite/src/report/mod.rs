@@ -129,6 +129,11 @@ impl Curve {
         out + "\n"
     }
 
+    /// Accuracy against rectifiers, as a picture (SVG).
+    pub fn svg(&self) -> String {
+        page::picture(self)
+    }
+
     /// A page with plots that needs nothing else.
     pub fn html(&self) -> String {
         page::page(self)
@@ -178,5 +183,8 @@ mod tests {
         assert_eq!(html.matches("<svg").count(), html.matches("</svg>").count());
         assert!(html.contains("88.00") && html.contains("random"));
         assert!(!html.contains("NaN") && !html.contains("inf"));
+        let svg = curve().svg();
+        assert!(svg.starts_with("<svg xmlns=") && svg.matches("<svg").count() == 1);
+        assert!(!svg.contains("href") && svg.contains("random, c"));
     }
 }

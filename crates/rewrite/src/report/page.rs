@@ -1,4 +1,4 @@
-use super::plot::{Line, cells, lines};
+use super::plot::{Line, Place, cells, lines};
 use super::{Curve, CurvePoint, escaped};
 use std::fmt::Write;
 
@@ -39,7 +39,7 @@ pub(super) fn page(curve: &Curve) -> String {
     );
     for axis in &AXES {
         let _ = write!(html, "<h2>Accuracy against {}</h2>", axis.title);
-        html += &lines(&series(curve, axis.of), axis.unit);
+        html += &lines(&series(curve, axis.of), axis.unit, Place::Page);
     }
     let _ = write!(
         html,
@@ -51,6 +51,12 @@ pub(super) fn page(curve: &Curve) -> String {
              dark where all are left, white where none is.</p>";
     html += &masks(curve);
     html + "</body></html>\n"
+}
+
+/// Accuracy against rectifiers as a picture of its own.
+pub(super) fn picture(curve: &Curve) -> String {
+    let [relus, ..] = AXES;
+    lines(&series(curve, relus.of), relus.unit, Place::File) + "\n"
 }
 
 /// A line for each way of choosing and each test set. All begin at the original.

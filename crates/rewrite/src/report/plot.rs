@@ -16,8 +16,15 @@ const RIGHT: f64 = 190.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 44.0;
 
+/// Where a plot stands: in a page that has a style, or in a file of its own.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    Page,
+    File,
+}
+
 /// Percent over a number on a logarithmic axis.
-pub(super) fn lines(lines: &[Line], x_name: &str) -> String {
+pub(super) fn lines(lines: &[Line], x_name: &str, place: Place) -> String {
     let all = || lines.iter().flat_map(|l| &l.points);
     let ends = |of: fn(&(f64, f64)) -> f64| {
         let (lo, hi) = all().map(of).fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(v), b.max(v)));
@@ -26,12 +33,21 @@ pub(super) fn lines(lines: &[Line], x_name: &str) -> String {
     let (first, last) = ends(|p| p.0.max(1.0).log2());
     let (first, last) = (first.floor(), last.ceil().max(first.floor() + 1.0));
     let (low, high) = ends(|p| p.1);
-    let (low, high) = ((low / 10.0).floor() * 10.0, (high / 10.0).ceil() * 10.0);
-    let high = high.max(low + 10.0);
+    let step = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0].into_iter().find(|s| high - low <= 8.0 * s);
+    let step = step.unwrap_or(10.0);
+    let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
+    let high = high.max(low + step);
     let at_x =
         |x: f64| LEFT + (x.max(1.0).log2() - first) / (last - first) * (WIDTH - LEFT - RIGHT);
     let at_y = |y: f64| TOP + (high - y) / (high - low) * (HEIGHT - TOP - BOTTOM);
-    let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">");
+    let mut svg = match place {
+        Place::Page => format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">"),
+        Place::File => format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\">\
+             <style>text{{font:12px sans-serif;fill:#333}}.grid{{stroke:#e3e3e3}}</style>\
+             <path fill=\"#fff\" d=\"M0 0H{WIDTH}V{HEIGHT}H0z\"/>"
+        ),
+    };
     let steps = (last - first) as usize;
     for i in (0..=steps).step_by(steps.div_ceil(10)) {
         let v = (first + i as f64).exp2();
@@ -43,13 +59,14 @@ pub(super) fn lines(lines: &[Line], x_name: &str) -> String {
             bottom + 16.0
         );
     }
-    for i in 0..=((high - low) / 10.0) as usize {
-        let v = low + 10.0 * i as f64;
+    let digits = usize::from(step < 1.0);
+    for i in 0..=((high - low) / step).round() as usize {
+        let v = low + step * i as f64;
         let (y, right) = (at_y(v), WIDTH - RIGHT);
         let _ = write!(
             svg,
             "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right}\"/>\
-             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{v} %</text>",
+             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{v:.digits$} %</text>",
             LEFT - 6.0,
             y + 4.0
         );

@@ -52,12 +52,20 @@ pub(super) fn copy_settings(model: &Path, out: &Path, force: bool) -> Result<()>
     let text = std::fs::read_to_string(&from);
     let text = text.with_context(|| format!("reading {}", from.display()))?;
     let mut table: toml::Table = text.parse()?;
-    // Relative to the file that says so.
     if let Some(toml::Value::String(labels)) = table.get_mut("labels") {
-        let path = std::path::absolute(from.with_file_name(&*labels))?;
-        *labels = path.to_string_lossy().into_owned();
+        *labels = moved(labels, &from, &to)?.to_string_lossy().into_owned();
     }
     write(&to, table.to_string().as_bytes())
+}
+
+/// The same path, said relative to another file. It stays relative, so that a folder can be moved as a whole.
+fn moved(path: &str, from: &Path, to: &Path) -> Result<PathBuf> {
+    if Path::new(path).is_absolute() {
+        return Ok(path.into());
+    }
+    let path = std::path::absolute(from.with_file_name(path))?;
+    let folder = std::path::absolute(to.with_file_name(""))?;
+    Ok(pathdiff::diff_paths(&path, folder).unwrap_or(path))
 }
 
 /// An error of rewriting with its exit code.
@@ -76,6 +84,18 @@ mod tests {
     use super::*;
     use crate::commands::output;
     use std::io;
+
+    #[test]
+    fn paths_stay_relative() {
+        let moved =
+            |path, from: &str, to: &str| moved(path, Path::new(from), Path::new(to)).unwrap();
+        assert_eq!(moved("l.txt", "a/m.toml", "a/n.toml"), Path::new("l.txt"));
+        assert_eq!(moved("l.txt", "a/m.toml", "a/b/n.toml"), Path::new("../l.txt"));
+        assert_eq!(moved("../l.txt", "a/m.toml", "n.toml"), Path::new("l.txt"));
+        assert_eq!(moved("l.txt", "m.toml", "/n.toml").file_name().unwrap(), "l.txt");
+        let whole = std::path::absolute("l.txt").unwrap();
+        assert_eq!(moved(whole.to_str().unwrap(), "a/m.toml", "b/m.toml"), whole);
+    }
 
     #[test]
     fn errors_keep_their_kind() {

@@ -1,22 +1,24 @@
 use super::files::{copy_settings, failed, write};
-use super::private::{PROTOCOL, bytes_per_rectifier, private};
+use super::private::{Bytes, PROTOCOL, integers, private, roughly};
 use super::training::{Distil, Loaded, Recipe, Report, Sources};
 use crate::commands::{output, profile};
 use crate::exit::{Exit, Failure};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use sordino_graph::ir::Graph;
+use sordino_graph::ir::{Graph, Tensor, ValueId};
 use sordino_graph::onnx::export;
 use sordino_graph::passes::fold_batch_norms;
 use sordino_plan::Profile;
 use sordino_rewrite::mask::{
-    Choice, Granularity, Mask, Point, Search, fixed, linearise, mask_relus, tidy, total,
+    Choice, Cost, Granularity, Mask, Point, Search, fixed, linearise, mask_relus, tidy, total,
 };
 use sordino_rewrite::report::{Curve, CurvePoint, LayerLeft};
-use sordino_rewrite::train::{Progress, Rule, Schedule, Settings};
+use sordino_rewrite::train::{Progress, Rule, Samples, Schedule, Settings};
 use sordino_rewrite::{Network, Work, file, merge_linear};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Learn which ReLUs may become the identity, which costs nothing privately
 ///
@@ -31,18 +33,15 @@ pub(super) struct Linearize {
     #[arg(long, value_name = "N|X%,…", value_delimiter = ',', required = true)]
     relus: Vec<Budget>,
     /// Folder for the networks, MODEL-relus-N.onnx with a copy of MODEL.toml each, and what is
-    /// known of them: MODEL-relus.json, .csv and .html
+    /// known of them: MODEL-relus.json, .csv, .html and .svg
     #[arg(short, long, value_name = "FOLDER")]
     out: PathBuf,
     /// What is decided on at once
     #[arg(long, value_enum, default_value = "element")]
     granularity: GranularityArg,
-    /// How ReLUs are chosen; all but `learnt` are there to compare with
+    /// How ReLUs are chosen; `random` and `layers` are there to compare with
     #[arg(long, value_enum, value_delimiter = ',', default_value = "learnt")]
     choice: Vec<ChoiceArg>,
-    /// What masks are pressed by
-    #[arg(long, value_enum, default_value = "relus")]
-    weigh: WeighArg,
     #[command(flatten)]
     search: SearchArgs,
     #[command(flatten)]
@@ -85,18 +84,13 @@ enum GranularityArg {
     Channel,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum WeighArg {
-    /// All ReLUs alike, as published
-    Relus,
-    /// The private bytes of a ReLU, which differ by layer
-    Bytes,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ChoiceArg {
-    /// By training masks
+    /// By training masks, all pressed alike, as published
     Learnt,
+    /// By training masks, pressed by the private bytes of a ReLU, and by those that are saved when the last one of a layer
+    /// goes, as linear layers merge
+    Bytes,
     /// At random
     Random,
     /// Whole layers, the last ones stay
@@ -136,7 +130,8 @@ impl Budget {
 
 impl Linearize {
     pub(super) fn run(&self) -> Result<()> {
-        let loaded = self.sources.load()?;
+        let mut loaded = self.sources.load()?;
+        loaded.pool_first()?;
         let original = &loaded.network;
         let mut masked = original.to_graph().map_err(failed)?;
         let granularity = match self.granularity {
@@ -162,13 +157,9 @@ impl Linearize {
         let network = Network::new(masked, original.device()).map_err(failed)?;
         let profile = profile::current()?;
         let unmasked = original.to_graph().map_err(failed)?;
-        let bytes = match self.weigh {
-            WeighArg::Relus => None,
-            WeighArg::Bytes => Some(bytes_per_rectifier(&unmasked, &loaded.train)?),
-        };
-        let cost = |mask: &Mask| match &bytes {
-            None => 1.0,
-            Some(bytes) => bytes.get(&mask.node).copied().unwrap_or(0.0),
+        let bytes = match self.choice.contains(&ChoiceArg::Bytes) {
+            true => costs(&network, &masks, &loaded.train)?,
+            false => BTreeMap::new(),
         };
         let whole = CurvePoint {
             choice: "original".into(),
@@ -195,13 +186,17 @@ impl Linearize {
                     sordino_rewrite::Error::Config("a network found could not be kept".into())
                 })
             };
-            let choice = match choice {
-                ChoiceArg::Learnt => None,
+            let fixed_choice = match choice {
+                ChoiceArg::Learnt | ChoiceArg::Bytes => None,
                 ChoiceArg::Random => Some(Choice::Random { seed: self.recipe.seed }),
                 ChoiceArg::Layers => Some(Choice::Layers),
             };
             let samples = &loaded.train;
-            let searched = match choice {
+            let cost = |mask: &Mask| match choice {
+                ChoiceArg::Bytes => bytes.get(&mask.slope).copied().unwrap_or(Cost::ALIKE),
+                _ => Cost::ALIKE,
+            };
+            let searched = match fixed_choice {
                 None => {
                     linearise(original, samples, &search, &budgets, &cost, &mut watch, &mut found)
                 }
@@ -280,7 +275,8 @@ impl Linearize {
         let choice = choice.to_owned();
         curve.points.push(CurvePoint { choice, budget, relus, accuracy: scores, private, layers });
         let json = serde_json::to_string_pretty(curve)? + "\n";
-        let tables = [("json", json), ("csv", curve.csv()), ("html", curve.html())];
+        let (csv, html, svg) = (curve.csv(), curve.html(), curve.svg());
+        let tables = [("json", json), ("csv", csv), ("html", html), ("svg", svg)];
         tables.iter().try_for_each(|(kind, text)| write(&self.file(loaded, kind), text.as_bytes()))
     }
 
@@ -301,9 +297,31 @@ fn worth(work: Work) -> f64 {
 /// The network to be written: layers that are all rectified, or not at all, lose their mask, and
 /// linear layers with nothing between them are one where that is cheaper.
 fn bare(network: &Network) -> Result<Graph> {
-    let mut graph = network.to_graph().map_err(failed)?;
+    bared(network.to_graph().map_err(failed)?)
+}
+
+fn bared(mut graph: Graph) -> Result<Graph> {
     tidy(&mut graph).map_err(failed)?;
     fold_batch_norms(&mut graph)?;
     merge_linear(&mut graph, &worth).map_err(failed)?;
     Ok(graph)
+}
+
+/// What each layer's rectifiers cost in private bytes: the whole network is planned once as it is, and once without each layer.
+fn costs(network: &Network, masks: &[Mask], samples: &Samples) -> Result<BTreeMap<ValueId, Cost>> {
+    let masked = network.to_graph().map_err(failed)?;
+    let (unmasked, options) = integers(&bared(masked.clone())?, samples)?;
+    let plan = Bytes::of(&unmasked)?;
+    let mut costs = BTreeMap::new();
+    for mask in masks {
+        let mut without = masked.clone();
+        let ones = Tensor::f32(without.value(mask.slope).shape.clone(), vec![1.0; mask.entries])?;
+        without.values[mask.slope.0].constant = Some(Arc::new(ones));
+        let all = (mask.entries * mask.each) as f64;
+        let each = plan.layer(&mask.node)? as f64 / all;
+        let gone = Bytes::of(&roughly(&bared(without)?, samples, &options)?)?;
+        let saved = plan.total.saturating_sub(gone.total) as f64;
+        costs.insert(mask.slope, Cost { each, last: (saved - each * all).max(0.0) });
+    }
+    Ok(costs)
 }

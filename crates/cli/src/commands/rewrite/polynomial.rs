@@ -50,7 +50,8 @@ const CLIP: f32 = 1.0;
 impl Polynomial {
     pub(super) fn run(&self) -> Result<()> {
         self.target.check()?;
-        let loaded = self.sources.load()?;
+        let mut loaded = self.sources.load()?;
+        loaded.pool_first()?;
         let original = &loaded.network;
         let mut graph = original.to_graph().map_err(failed)?;
         self.check_names(&graph)?;

@@ -21,14 +21,16 @@ const SAMPLES: usize = 64;
 const FEW: usize = 4;
 
 /// What [`private`] is of. With exact truncation an identity costs nearly what a rectifier does.
-pub(super) const PROTOCOL: &str =
-    "twoparty: lattice ciphertexts, Ferret, truncation to within one unit of the last place";
+pub(super) const PROTOCOL: &str = "twoparty: lattice ciphertexts, Ferret or SoftSpoken, whichever sends less, truncation to within \
+     one unit of the last place";
 
 /// What one inference takes.
 pub(super) fn private(graph: &Graph, samples: &Samples, profile: &Profile) -> Result<Private> {
     let (linear, truncation) = (LinearChoice::Lattice, Truncation::OneLsb);
     let (fixed, _) = integers(graph, samples)?;
-    totals(&forecast(&fixed, SupplyChoice::Ferret, linear, truncation)?, profile)
+    let of = |supply| totals(&forecast(&fixed, supply, linear, truncation)?, profile);
+    let (ferret, softspoken) = (of(SupplyChoice::Ferret)?, of(SupplyChoice::SoftSpoken(4))?);
+    Ok(if softspoken.bytes < ferret.bytes { softspoken } else { ferret })
 }
 
 /// The same with exact truncation, transfers of SoftSpoken, and linear layers on what is said. Transfers of Ferret come in batches,
@@ -54,26 +56,34 @@ fn totals(forecast: &Forecast, profile: &Profile) -> Result<Private> {
     })
 }
 
-/// Bytes of an element of every layer of rectifiers, by its name. Transfers of Ferret come in
-/// batches that cannot be told apart by layer, so these are SoftSpoken's, which are in the same
-/// proportions.
-pub(super) fn bytes_per_rectifier(
-    graph: &Graph,
-    samples: &Samples,
-) -> Result<BTreeMap<String, f64>> {
-    let (fixed, _) = integers(graph, samples)?;
-    let Forecast::TwoParty(TwoPartyPlan { plan, .. }) =
-        forecast(&fixed, SupplyChoice::SoftSpoken(4), LinearChoice::Lattice, Truncation::OneLsb)?
-    else {
-        return Ok(BTreeMap::new());
-    };
-    let layers = fixed.nodes.iter().zip(&plan.layers);
-    let each = layers.map(|(node, layer)| {
-        let bytes: u64 = [layer.offline, layer.online].iter().map(|c| c.up + c.down).sum();
-        let elements = fixed.edges[node.output.0 as usize].len().max(1);
-        (node.name.clone(), bytes as f64 / elements as f64)
-    });
-    Ok(each.collect())
+/// Bytes of a private inference, as [`PROTOCOL`] has it but with transfers of SoftSpoken: those of Ferret come in batches that
+/// cannot be told apart by layer.
+pub(super) struct Bytes {
+    /// Of all layers.
+    pub(super) total: u64,
+    layers: BTreeMap<String, u64>,
+}
+
+impl Bytes {
+    pub(super) fn of(fixed: &FixedGraph) -> Result<Self> {
+        let supply = SupplyChoice::SoftSpoken(4);
+        let planned = forecast(fixed, supply, LinearChoice::Lattice, Truncation::OneLsb)?;
+        let mut found = Self { total: 0, layers: BTreeMap::new() };
+        if let Forecast::TwoParty(TwoPartyPlan { plan, .. }) = planned {
+            for (node, layer) in fixed.nodes.iter().zip(&plan.layers) {
+                let bytes: u64 = [layer.offline, layer.online].iter().map(|c| c.up + c.down).sum();
+                found.total += bytes;
+                *found.layers.entry(node.name.clone()).or_default() += bytes;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Of the layer of this name.
+    pub(super) fn layer(&self, name: &str) -> Result<u64> {
+        let bytes = self.layers.get(name).copied();
+        bytes.ok_or_else(|| anyhow::anyhow!("no layer of the plan is called '{name}'"))
+    }
 }
 
 /// A network's integers, of as few bits as do; and how they were made.

@@ -11,6 +11,7 @@ use crate::report::Watch;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use sordino_graph::ir::{Graph, Tensor};
+use sordino_graph::passes::pool_before_relu;
 use sordino_rewrite::train::{
     Augment, Distillation, Progress, Rule, Samples, Schedule, Score, Settings, evaluate,
 };
@@ -114,7 +115,7 @@ impl Sources {
         limit: Option<usize>,
         samples: &mut Samples,
     ) -> Result<()> {
-        let data = args::open(path, labels, model)?;
+        let data = args::open(path, labels.into(), model)?;
         for sample in data.take(limit.unwrap_or(usize::MAX)) {
             let Sample { name, input, label } = sample?;
             let unlabelled = || {
@@ -160,6 +161,21 @@ fn border(model: &Model, shape: &[usize]) -> (bool, Vec<f32>) {
 }
 
 impl Loaded {
+    /// Moves max poolings before the rectifiers they follow, as backends do: a rectifier then acts on
+    /// maxima only, and giving it up must not undo that, for neither order is the other's where some
+    /// of it are identities.
+    pub(super) fn pool_first(&mut self) -> Result<()> {
+        let mut graph = self.network.to_graph().map_err(failed)?;
+        let mut moved = false;
+        while pool_before_relu(&mut graph)? {
+            moved = true;
+        }
+        if moved {
+            self.network = Network::new(graph, self.network.device()).map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// How a network does on every test set.
     pub(super) fn scores(&self, network: &Network) -> Result<Vec<Score>> {
         let scores = self.tests.iter().map(|t| evaluate(network, &t.samples, EVALUATE_BATCH));
