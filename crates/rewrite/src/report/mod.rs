@@ -129,7 +129,7 @@ impl Curve {
         out + "\n"
     }
 
-    /// Accuracy against rectifiers, as a picture (SVG).
+    /// Accuracy against rectifiers and against private bytes, as a picture (SVG).
     pub fn svg(&self) -> String {
         page::picture(self)
     }
@@ -184,7 +184,7 @@ mod tests {
         assert!(html.contains("88.00") && html.contains("random"));
         assert!(!html.contains("NaN") && !html.contains("inf"));
         let svg = curve().svg();
-        assert!(svg.starts_with("<svg xmlns=") && svg.matches("<svg").count() == 1);
+        assert!(svg.starts_with("<svg xmlns=") && svg.matches("<svg").count() == 3);
         assert!(!svg.contains("href") && svg.contains("random, c"));
     }
 }

@@ -1,4 +1,4 @@
-use super::plot::{Line, Place, cells, lines};
+use super::plot::{HEIGHT, Line, Place, WIDTH, cells, lines};
 use super::{Curve, CurvePoint, escaped};
 use std::fmt::Write;
 
@@ -24,9 +24,17 @@ struct Axis {
 
 const AXES: [Axis; 4] = [
     Axis { title: "ReLUs", unit: "ReLUs", of: |p| p.relus as f64 },
-    Axis { title: "private bytes", unit: "kB", of: |p| p.private.bytes as f64 / 1e3 },
-    Axis { title: "time in a local network", unit: "ms", of: |p| 1e3 * p.private.lan },
-    Axis { title: "time over a long line", unit: "ms", of: |p| 1e3 * p.private.wan },
+    Axis { title: "private bytes", unit: "private kB", of: |p| p.private.bytes as f64 / 1e3 },
+    Axis {
+        title: "time in a local network",
+        unit: "ms in a local network",
+        of: |p| 1e3 * p.private.lan,
+    },
+    Axis {
+        title: "time over a long line",
+        unit: "ms over a long line",
+        of: |p| 1e3 * p.private.wan,
+    },
 ];
 
 pub(super) fn page(curve: &Curve) -> String {
@@ -53,10 +61,30 @@ pub(super) fn page(curve: &Curve) -> String {
     html + "</body></html>\n"
 }
 
-/// Accuracy against rectifiers as a picture of its own.
+/// Accuracy against rectifiers, and below it against private bytes, as a picture of its own.
 pub(super) fn picture(curve: &Curve) -> String {
-    let [relus, ..] = AXES;
-    lines(&series(curve, relus.of), relus.unit, Place::File) + "\n"
+    let height = 2.0 * HEIGHT;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\">\
+         <style>text{{font:12px sans-serif;fill:#333}}.grid{{stroke:#e3e3e3}}</style>\
+         <path fill=\"#fff\" d=\"M0 0H{WIDTH}V{height}H0z\"/>"
+    );
+    let [relus, bytes, ..] = AXES;
+    for (axis, y) in [(relus, 0.0), (bytes, HEIGHT)] {
+        svg += &lines(&series(curve, axis.of), axis.unit, Place::Picture(y));
+    }
+    svg + "</svg>\n"
+}
+
+/// Letters of a name that there is room for beside a plot.
+const NAME: usize = 24;
+
+/// A name in the room there is.
+fn short(name: String) -> String {
+    match name.char_indices().nth(NAME) {
+        None => name,
+        Some((end, _)) => format!("{}…", &name[..end]),
+    }
 }
 
 /// A line for each way of choosing and each test set. All begin at the original.
@@ -76,7 +104,11 @@ fn series(curve: &Curve, x: fn(&CurvePoint) -> f64) -> Vec<Line> {
             let mut points: Vec<_> =
                 std::iter::once(original).chain(chosen).filter_map(of).collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let (name, colour) = (format!("{choice}, {test}"), COLOURS[c % COLOURS.len()]);
+            let name = match curve.tests.len() {
+                1 => (*choice).to_owned(),
+                _ => short(format!("{choice}, {test}")),
+            };
+            let colour = COLOURS[c % COLOURS.len()];
             all.push(Line { name, points, colour, dashed: t > 0 });
         }
     }

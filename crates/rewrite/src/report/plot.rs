@@ -9,18 +9,20 @@ pub(super) struct Line {
     pub(super) dashed: bool,
 }
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 360.0;
+pub(super) const WIDTH: f64 = 720.0;
+pub(super) const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 190.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 44.0;
 
-/// Where a plot stands: in a page that has a style, or in a file of its own.
+/// Where a plot stands.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
+    /// In a page, as wide as there is room.
     Page,
-    File,
+    /// In a picture, so far from its top.
+    Picture(f64),
 }
 
 /// Percent over a number on a logarithmic axis.
@@ -42,11 +44,7 @@ pub(super) fn lines(lines: &[Line], x_name: &str, place: Place) -> String {
     let at_y = |y: f64| TOP + (high - y) / (high - low) * (HEIGHT - TOP - BOTTOM);
     let mut svg = match place {
         Place::Page => format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">"),
-        Place::File => format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\">\
-             <style>text{{font:12px sans-serif;fill:#333}}.grid{{stroke:#e3e3e3}}</style>\
-             <path fill=\"#fff\" d=\"M0 0H{WIDTH}V{HEIGHT}H0z\"/>"
-        ),
+        Place::Picture(y) => format!("<svg y=\"{y}\" width=\"{WIDTH}\" height=\"{HEIGHT}\">"),
     };
     let steps = (last - first) as usize;
     for i in (0..=steps).step_by(steps.div_ceil(10)) {
