@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{digits, fails, ok};
+use common::{Server, digits, fails, ok};
 use serde_json::Value;
 
 /// What `plan` says of the digit network.
@@ -75,6 +75,45 @@ fn people_get_a_table_and_the_threat_model() {
     for expected in ["rows", "circuit", "lambda", "weights"] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
+}
+
+/// The first number of this name.
+fn number(value: &Value, name: &str) -> Option<u64> {
+    match value {
+        Value::Object(fields) => fields
+            .get(name)
+            .and_then(Value::as_u64)
+            .or_else(|| fields.values().find_map(|v| number(v, name))),
+        _ => None,
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_is_about_what_processes_hold() {
+    let samples = digits("drawn-images-idx3-ubyte.gz");
+    let samples = ["--calibrate", samples.to_str().unwrap()];
+    let ways: [(&str, &[&str]); 2] = [("garbled", &[]), ("twoparty", &["--supply", "ferret"])];
+    for (backend, options) in ways {
+        let backend = ["--backend", backend];
+        let server = Server::start(&backend);
+        let image = digits("images").join("7.png");
+        let said = ok(&server.infer(&image, &[&backend[..], options, &["--json"]].concat()));
+        let client = number(&serde_json::from_str(&said).unwrap(), "peak_memory").unwrap();
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+        let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap();
+        let held: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+        let predicted = planned(&[&backend[..], options, &samples].concat());
+        let predicted = |party: &str| predicted["plan"]["memory"][party].as_u64().unwrap() as f64;
+        for (party, held) in [("client", client), ("server", 1024 * held)] {
+            let ratio = predicted(party) / held as f64;
+            assert!((0.6..1.7).contains(&ratio), "{backend:?} {party}: {ratio:.2} of {held}");
+        }
+    }
+    assert!(
+        ok(&["plan", digits("digits.onnx").to_str().unwrap()]).contains("memory          about ")
+    );
 }
 
 /// Bytes of a session, each way.

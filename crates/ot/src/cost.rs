@@ -15,6 +15,9 @@ pub struct Costs {
     computed: Computed,
 }
 
+/// COTs that an iteration of Ferret makes at most, and keeps until they are asked for.
+pub const MOST_MADE: usize = ferret::MOST_MADE;
+
 /// What making COTs takes a party to compute: it may make more than are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Computed {

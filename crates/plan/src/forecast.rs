@@ -4,6 +4,7 @@ use sordino_engine::garbled::{GarbledCost, Outline};
 use sordino_engine::popcorn::PopcornCost;
 use sordino_engine::session::{BackendChoice, Reveal, Terms, Wish};
 use sordino_engine::twoparty::{CostModel, LinearPlan, Method, Settings, with_label};
+use sordino_engine::work::Memory;
 use sordino_engine::{Count, Error, Meter, Network, Phase, Role};
 use sordino_graph::fixed::{FixedGraph, FixedOp};
 
@@ -102,6 +103,16 @@ impl Forecast {
                 plan.time(profile, link)
             }
             Self::Garbled(plan) => plan.time(profile, link),
+        }
+    }
+
+    /// What each party's process holds at most.
+    pub fn memory(&self) -> Memory {
+        match self {
+            Self::TwoParty(TwoPartyPlan { plan, .. }) | Self::Popcorn(PopcornPlan { plan, .. }) => {
+                plan.memory
+            }
+            Self::Garbled(plan) => plan.memory,
         }
     }
 

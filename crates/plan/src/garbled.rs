@@ -2,7 +2,7 @@ use crate::{Cost, Group, Part};
 use serde::Serialize;
 use sordino_engine::Phase;
 use sordino_engine::garbled::{LayerOutline, Outline};
-use sordino_engine::work::{Work, WorkLog};
+use sordino_engine::work::{Memory, Work, WorkLog};
 use sordino_graph::fixed::{FixedGraph, FixedNode};
 
 /// Bytes of a table row.
@@ -47,6 +47,8 @@ pub struct GarbledPlan {
     pub layers: Vec<LayerTables>,
     /// Entropy of the least secret offset, in bits.
     pub lambda: f64,
+    /// What each party's process holds at most.
+    pub memory: Memory,
     /// What is computed once per session.
     #[serde(skip)]
     pub setup_work: Work,
@@ -73,6 +75,7 @@ impl GarbledPlan {
             table_bytes: outline.rows() * ROW,
             layers: layers(graph, outline),
             lambda: f64::from(outline.lambda),
+            memory: Memory::default(),
             setup_work: Work::default(),
             offline_work: Work::default(),
             online_work: Work::default(),
@@ -90,6 +93,7 @@ impl GarbledPlan {
     /// Adds what is computed, so that [`Self::time`] can say how long it takes.
     #[must_use]
     pub fn with_work(mut self, work: &WorkLog) -> Self {
+        self.memory = work.memory();
         for ((phase, layer), work) in work.works() {
             *match phase {
                 Phase::Setup => &mut self.setup_work,

@@ -33,7 +33,7 @@ pub use twoparty::TwoPartyPlan;
 use serde::Serialize;
 use sordino_engine::session::{Reveal, Terms};
 use sordino_engine::twoparty::LinearPlan;
-use sordino_engine::work::{Work, WorkLog};
+use sordino_engine::work::{Memory, Work, WorkLog};
 use sordino_engine::{BACKENDS, Backend, Phase};
 use sordino_graph::fixed::{FixedGraph, FixedNode};
 use std::ops::AddAssign;
@@ -156,6 +156,8 @@ pub struct Plan {
     pub frame: Cost,
     /// Per inference, by layer.
     pub layers: Vec<LayerCost>,
+    /// What each party's process holds at most.
+    pub memory: Memory,
     /// What is computed once per session.
     #[serde(skip)]
     pub setup_work: Work,
@@ -191,6 +193,7 @@ impl Plan {
             setup: Cost::default(),
             frame: Cost::default(),
             layers: graph.nodes.iter().enumerate().map(none).collect(),
+            memory: Memory::default(),
             setup_work: Work::default(),
             frame_work: Work::default(),
         };
@@ -206,9 +209,10 @@ impl Plan {
         plan
     }
 
-    /// Adds what is computed, sorted as counts are, so that [`Self::time`] can say how long it takes.
+    /// Adds what is computed, sorted as counts are, so that [`Self::time`] can say how long it takes, and what is held in memory.
     #[must_use]
     pub fn with_work(mut self, work: &WorkLog) -> Self {
+        self.memory = work.memory();
         for ((phase, layer), work) in work.works() {
             let layer = layer.and_then(|l| self.layers.get_mut(l as usize));
             *match (phase, layer) {

@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use sordino_engine::popcorn::Exposure;
 use sordino_engine::session::Terms;
+use sordino_engine::work::Memory;
 use sordino_plan::{Cost, GarbledPlan, Plan, PopcornPlan, Promise, Settings, TwoPartyPlan};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -69,6 +70,13 @@ pub(super) fn promised(p: &Promise) -> [String; 4] {
         format!("client learns   {}", p.client_learns),
         format!("server learns   {}", p.server_learns),
     ]
+}
+
+/// What each party's process holds, in a line.
+pub(super) fn memory(forecast: &Forecast) -> String {
+    let Memory { client, server } = forecast.memory();
+    let [client, server] = [client, server].map(bytes);
+    format!("memory          about {client} at the client, {server} at the server")
 }
 
 /// Says on stderr what was agreed with a server: who learns what, and what a session with so many images at once costs.

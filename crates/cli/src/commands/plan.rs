@@ -124,6 +124,7 @@ impl Planned {
         }
         output::line("")?;
         output::forecast(&self.plan, images)?;
+        output::line(output::memory(&self.plan))?;
         output::promised(&self.promise).iter().try_for_each(output::line)
     }
 }

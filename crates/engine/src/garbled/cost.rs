@@ -1,9 +1,15 @@
 use super::messages::{BLOCK, CHUNK, chunks};
 use super::{Outline, weights};
 use crate::request::{REQUEST_LEN, STATUS_LEN};
-use crate::work::{Account, Unit, WorkLog};
-use sordino_graph::fixed::FixedGraph;
+use crate::work::{Account, Passing, Unit, WEIGHT, WorkLog};
+use sordino_graph::fixed::{Edge, FixedGraph};
 use sordino_wire::{Dir, Meter, Phase, Role};
+
+/// Bytes of the labels of an element before and after a layer, about: four of some 128 digits.
+const LABELS: usize = 512;
+/// Bytes of tables that are garbled at once, and those that may wait to be sent.
+const GARBLED: usize = 32 << 20;
+const QUEUED: usize = 64 << 20;
 
 /// Predicts the bytes, messages and rounds of a garbled session after its handshake. Equal to
 /// what either party's lane meters.
@@ -22,6 +28,14 @@ impl<'a> GarbledCost<'a> {
         }
         account.meter.message(Dir::Up, outline.fingerprint.len());
         account.meter.message(Dir::Down, STATUS_LEN);
+        let widest = graph.edges.iter().map(Edge::len).max().unwrap_or(0);
+        let layer = outline.layers.iter().map(|l| l.rows as usize * BLOCK).max().unwrap_or(0);
+        let held = &mut account.work.held;
+        held.keep(Role::Server, outline.rows() as usize * BLOCK + WEIGHT * graph.kernel_len());
+        held.keep(Role::Client, WEIGHT * graph.kernel_len());
+        // Labels of a layer's operands and results, and those within its gadgets.
+        held.pass_both(Passing::Values, LABELS * widest + layer / 11);
+        held.pass(Role::Client, Passing::Step, layer.min(GARBLED) + layer.min(QUEUED));
         Self { outline, account }
     }
 

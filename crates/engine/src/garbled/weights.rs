@@ -9,10 +9,7 @@ fn sizes(graph: &FixedGraph) -> Vec<(usize, usize)> {
         .nodes
         .iter()
         .filter_map(|n| match &n.op {
-            FixedOp::Linear { conv, .. } => {
-                let taps = conv.cin / conv.groups * conv.kernel[0] * conv.kernel[1];
-                Some((conv.cout as usize * taps as usize, conv.cout as usize))
-            }
+            FixedOp::Linear { conv, .. } => Some((conv.kernel_len(), conv.cout as usize)),
             FixedOp::AddConst { .. } => Some((0, graph.edges[n.output.0 as usize].len())),
             _ => None,
         })

@@ -27,6 +27,7 @@ impl PopcornCost {
         account.set(Phase::Setup, None);
         account.meter.message(Dir::Up, plan.strength.public_key_bytes());
         account.work.add(Role::Client, paillier(plan.strength).key, 1);
+        plan.held(&mut account.work.held);
         Ok(Self { plan, account })
     }
 

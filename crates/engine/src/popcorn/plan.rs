@@ -20,7 +20,7 @@ const MAX_WEIGHTS: usize = 1 << 25;
 /// Ciphertexts of an edge, each of some 2 KiB as it is computed with.
 const MAX_EDGE: usize = 1 << 22;
 /// Values that are blinded in a tile, about: some hundred milliseconds of a core, a few MiB of answers.
-const TILE: usize = 1024;
+pub(super) const TILE: usize = 1024;
 
 /// What both parties derive from the graph and the wish.
 pub(super) struct Plan {

@@ -10,6 +10,9 @@ const CHUNK: usize = 256;
 /// Chunks that may wait to be used: a few MiB.
 const WAITING: usize = 16;
 
+/// Encryptions of zero that are there at once, at most: those that wait, those being made, and those being used.
+pub(super) const AHEAD: usize = (WAITING + 2) * CHUNK;
+
 /// Encryptions of zero for one inference. They are never stored, and wiped when used or dropped.
 pub(super) struct Supply {
     ready: Pool,

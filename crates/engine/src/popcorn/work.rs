@@ -1,12 +1,13 @@
 //! What both parties compute, counted in products modulo n^2: a square takes three quarters of one.
 
 use super::blocks::blocks;
-use super::plan::{Exchange, Plan};
+use super::plan::{Exchange, Plan, TILE};
 use super::round::Round;
+use super::supply;
 use crate::Error;
 use crate::session::PopcornMode;
-use crate::work::{RANDOMISING, Stage, WorkLog, paillier};
-use sordino_graph::fixed::FixedOp;
+use crate::work::{Held, Passing, RANDOMISING, Stage, WEIGHT, WorkLog, paillier};
+use sordino_graph::fixed::{EdgeId, FixedOp};
 use sordino_he::paillier::MASK_BITS;
 use sordino_kernels::bigint::LANES;
 use sordino_wire::Role;
@@ -51,10 +52,16 @@ impl Plan {
                 FixedOp::Linear { weight_bits, .. } => weight_bits,
                 _ => 1,
             };
-            let mut products = 0;
+            let (mut products, mut multiples) = (0, 0);
             for block in blocks(&node.op) {
-                products += block.layout()?.expected_products(bits) as usize;
+                let layout = block.layout()?;
+                products += layout.expected_products(bits) as usize;
+                multiples = multiples.max(layout.expected_multiples(bits));
             }
+            let len = |e: EdgeId| self.graph.edges[e.0 as usize].len();
+            let values = node.inputs.iter().map(|e| len(*e)).sum::<usize>() + 2 * len(node.output);
+            let residues = self.strength.residue_bytes();
+            work.held.pass(Role::Server, Passing::Step, (multiples + values) * residues);
             work.add_in(Stage::Turns, Role::Server, units.product, products);
         }
         for exchange in self.exchanges(layer) {
@@ -63,8 +70,23 @@ impl Plan {
         Ok(())
     }
 
+    /// What both parties hold whatever the layer: tables of the key, and encryptions of zero in advance.
+    pub(super) fn held(&self, held: &mut Held) {
+        let ahead = supply::AHEAD * self.strength.residue_bytes();
+        held.keep(
+            Role::Server,
+            self.strength.public_tables() + ahead + WEIGHT * self.graph.kernel_len(),
+        );
+        held.keep(Role::Client, self.strength.secret_tables() + ahead);
+    }
+
     fn exchange_work(&self, work: &mut WorkLog, exchange: &Exchange) -> Result<(), Error> {
         let units = paillier(self.strength);
+        // Values, what is asked of them, answers, and what they become.
+        let values: usize = self.tiles(exchange).iter().map(|tile| tile.len()).sum();
+        let residues = self.strength.residue_bytes();
+        work.held.pass(Role::Server, Passing::Step, 4 * values * residues);
+        work.held.pass(Role::Client, Passing::Step, 8 * TILE.min(values) * residues);
         for tile in self.tiles(exchange) {
             for round in &exchange.rounds {
                 let n = tile.len();

@@ -10,8 +10,13 @@ const SHARES: usize = 1 << 30;
 
 /// The most images, of at most `wanted`, whose shares fit: at least one. Public, like the graph.
 pub(crate) fn most(graph: &FixedGraph, wanted: usize) -> u32 {
-    let bytes = widest(graph).saturating_mul(size_of::<u64>()).max(1);
+    let bytes = shares(graph).max(1);
     u32::try_from((SHARES / bytes).min(wanted).max(1)).unwrap_or(u32::MAX)
+}
+
+/// Bytes of shares that a party holds at most for one image.
+pub(crate) fn shares(graph: &FixedGraph) -> usize {
+    widest(graph).saturating_mul(size_of::<u64>())
 }
 
 /// Elements that are alive at once while a layer runs: the tensors that are still to be read, its result,

@@ -2,11 +2,12 @@
 
 use super::outline::{Visitor, outline};
 use super::stock::{Part, draws};
+use super::work::held;
 use super::{LinearPlan, Needs, Settings, Tiles, linear, prepared};
 use crate::request::{REQUEST_LEN, STATUS_LEN};
 use crate::session::SupplyChoice;
 use crate::walk::Silent;
-use crate::work::{Account, Unit, WorkLog};
+use crate::work::{Account, Passing, Unit, WorkLog};
 use crate::{Error, Layer};
 use sordino_graph::fixed::{FixedGraph, FixedOp};
 use sordino_ot::cost::Costs;
@@ -177,13 +178,15 @@ impl<'a> CostModel<'a> {
             let both =
                 [Role::Server, Role::Client].map(|r| Costs::setup(&mut account.meter, supply, r));
             account.work.add_both(Unit::Base, 1);
-            linear.cost_setup(account);
+            linear.cost_setup(account, self.graph);
             both
         });
     }
 
     fn layers(&mut self, mode: Mode, images: usize) -> Result<(), Error> {
         self.costs.linear.fit(images)?;
+        let shares = super::batch::shares(self.graph).saturating_mul(images);
+        self.costs.account.work.held.pass_both(Passing::Values, shares);
         if mode != Mode::Live {
             prepared::check(self.graph)?;
         }
@@ -227,6 +230,7 @@ impl Visitor for LayerCosts {
                 needs.cost(&mut self.account, &mut self.supplies);
             }
             parts.iter().for_each(|part| part.hashing(&mut self.account.work));
+            held(&mut self.account.work, parts);
         }
         if self.mode != Mode::Prepare {
             self.account.set(Phase::Online, Some(l.index));

@@ -1,8 +1,12 @@
 use super::work;
-use crate::work::Account;
-use sordino_ot::cost::Costs;
+use crate::work::{Account, Passing};
+use sordino_ot::cost::{Costs, MOST_MADE};
+use sordino_wire::Role;
 use std::iter::Sum;
 use std::ops::Add;
+
+/// Bytes of a correlated transfer before it is hashed.
+const TRANSFER: usize = 16;
 
 /// Correlated transfers that a step consumes, by direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,10 +41,19 @@ impl Needs {
     /// Replays a draw from supplies with the server and the client as sender.
     pub(crate) fn cost(self, account: &mut Account, supplies: &mut Option<[Costs; 2]>) {
         let needs = [self.server_sends, self.client_sends];
+        let both = self.server_sends > 0 && self.client_sends > 0;
+        let way = if both { Passing::TwoWay } else { Passing::OneWay };
+        account.work.held.pass_both(way, TRANSFER * self.total());
         for (costs, n) in supplies.iter_mut().flatten().zip(needs) {
             let before = costs.computed();
             costs.extend(&mut account.meter, n);
             work::make(&mut account.work, costs.source(), costs.computed().since(before));
+            let pool = (costs.computed().iterated as usize).min(MOST_MADE);
+            let kind = match costs.source() {
+                (_, Role::Server) => Passing::ServerPool,
+                (_, Role::Client) => Passing::ClientPool,
+            };
+            account.work.held.pass_both(kind, TRANSFER * pool);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What parts of a step take to compute.
 
 use super::stock::Part;
-use crate::work::{Unit, WorkLog};
+use crate::work::{Passing, Unit, WorkLog};
 use sordino_ot::Supply;
 use sordino_ot::cost::Computed;
 use sordino_wire::Role;
@@ -31,6 +31,15 @@ pub(super) fn make(work: &mut WorkLog, (supply, sender): (Supply, Role), made: C
         work.add(sender, sent, n as usize);
         work.add(sender.peer(), received, n as usize);
     }
+}
+
+/// What a step's correlations take: as they are stored, and what is hashed and compared. The client has half of the server's.
+pub(super) fn held(work: &mut WorkLog, parts: &[Part]) {
+    let bytes: usize = parts.iter().map(|part| part.bytes()).sum();
+    let compared = |part: &Part| if let Part::Tables { n, .. } = part { 32 * n } else { 0 };
+    let server = bytes + parts.iter().map(compared).sum::<usize>();
+    work.held.pass(Role::Server, Passing::Step, server);
+    work.held.pass(Role::Client, Passing::Step, server / 2);
 }
 
 impl Part {

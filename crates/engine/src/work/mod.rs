@@ -3,10 +3,13 @@
 //! Counts stand beside the cost functions of messages and, like them, follow from public numbers. How long a unit
 //! takes is a machine's affair and not known here.
 
+mod memory;
 #[cfg(test)]
 mod tests;
 mod unit;
 
+pub use memory::Memory;
+pub(crate) use memory::{Held, Passing, WEIGHT};
 pub(crate) use unit::paillier;
 pub use unit::{RANDOMISING, Stage, Unit};
 
@@ -61,11 +64,12 @@ impl AddAssign<&Self> for Work {
 pub struct WorkLog {
     at: (Phase, Option<u32>),
     works: BTreeMap<(Phase, Option<u32>), Work>,
+    pub(crate) held: Held,
 }
 
 impl Default for WorkLog {
     fn default() -> Self {
-        Self { at: (Phase::Setup, None), works: BTreeMap::new() }
+        Self { at: (Phase::Setup, None), works: BTreeMap::new(), held: Held::default() }
     }
 }
 
@@ -94,6 +98,11 @@ impl WorkLog {
     /// What was counted so far, per phase and layer.
     pub fn works(&self) -> &BTreeMap<(Phase, Option<u32>), Work> {
         &self.works
+    }
+
+    /// What each party's process holds at most.
+    pub fn memory(&self) -> Memory {
+        self.held.memory()
     }
 
     /// The sum over all phases and layers.

@@ -137,3 +137,16 @@ fn larger_layers_are_more_work() {
         }
     }
 }
+
+#[test]
+fn what_is_kept_adds_up_and_what_passes_is_the_most_of_its_kind() {
+    let bare = Held::default().memory();
+    let mut held = Held::default();
+    held.keep(Role::Server, 100);
+    held.keep(Role::Server, 20);
+    held.pass_both(Passing::Step, 7);
+    held.pass(Role::Server, Passing::Step, 5);
+    held.pass(Role::Client, Passing::Values, 3);
+    let found = held.memory();
+    assert_eq!((found.server - bare.server, found.client - bare.client), (127, 10));
+}

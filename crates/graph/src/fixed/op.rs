@@ -26,6 +26,12 @@ pub struct ConvShape {
 }
 
 impl ConvShape {
+    /// Weights of the kernel.
+    pub fn kernel_len(&self) -> usize {
+        let taps = self.cin / self.groups * self.kernel[0] * self.kernel[1];
+        self.cout as usize * taps as usize
+    }
+
     /// Output height and width.
     pub fn output(&self) -> (u32, u32) {
         let axis = |n: u32, k: u32, s: u32, d: u32, p: u32| (n + p - (d * (k - 1) + 1)) / s + 1;

@@ -40,6 +40,15 @@ pub struct Overflow {
 }
 
 impl FixedGraph {
+    /// Weights of all kernels.
+    pub fn kernel_len(&self) -> usize {
+        let of = |n: &FixedNode| match &n.op {
+            FixedOp::Linear { conv, .. } => conv.kernel_len(),
+            _ => 0,
+        };
+        self.nodes.iter().map(of).sum()
+    }
+
     /// Every layer in order.
     pub fn report(&self) -> Vec<LayerReport> {
         self.nodes.iter().map(|n| self.layer(n)).collect()

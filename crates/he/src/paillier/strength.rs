@@ -1,3 +1,5 @@
+use super::public;
+
 /// The size of a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Strength {
@@ -23,6 +25,21 @@ impl Strength {
     /// Bytes of a ciphertext: a number modulo n^2.
     pub fn ciphertext_bytes(self) -> usize {
         self.bits() / 4
+    }
+
+    /// Bytes of a ciphertext as it is computed with: of 64 bits, 52 are used.
+    pub fn residue_bytes(self) -> usize {
+        self.ciphertext_bytes() * 5 / 4
+    }
+
+    /// Bytes of the table with which whoever has a public key encrypts.
+    pub fn public_tables(self) -> usize {
+        self.exponent_bits().div_ceil(public::WINDOW) * (self.residue_bytes() << public::WINDOW)
+    }
+
+    /// Bytes of the two tables, modulo the squares of the primes, with which the owner of a key encrypts.
+    pub fn secret_tables(self) -> usize {
+        self.order_bits().div_ceil(public::WINDOW) * (self.residue_bytes() << public::WINDOW)
     }
 
     /// Bytes of a public key: n and h.

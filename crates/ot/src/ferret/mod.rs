@@ -39,6 +39,7 @@ pub(crate) use sender::Sender;
 
 use crate::cost::Computed;
 use crate::softspoken;
+pub(crate) use params::MOST_MADE;
 use params::Params;
 use plan::Step;
 

@@ -18,6 +18,9 @@ pub(crate) const SIZES: [Params; 3] = [
     Params { t: 1100, depth: 11, k: 147_456 },
 ];
 
+/// COTs that an iteration makes at most.
+pub(crate) const MOST_MADE: usize = SIZES[SIZES.len() - 1].made();
+
 impl Params {
     /// COTs made.
     pub(crate) const fn made(&self) -> usize {

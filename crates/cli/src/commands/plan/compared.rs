@@ -277,6 +277,7 @@ impl Compared {
             output::line(format!("  ahead of time {prepare}"))?;
         }
         output::line(format!("  data owner    {}", way.commands.infer))?;
+        output::line(output::memory(&way.candidate.plan))?;
         output::promised(&way.candidate.promise).iter().try_for_each(output::line)?;
         if let Some(seen) = way.seen() {
             output::line(format!("client sees     {seen}"))?;

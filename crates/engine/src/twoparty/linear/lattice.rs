@@ -2,7 +2,7 @@
 //! session, one layout per layer, kernels encoded once per model.
 
 use crate::shape::encrypted;
-use crate::work::{Unit, WorkLog};
+use crate::work::{Passing, Unit, WorkLog};
 use crate::{Error, Layer};
 use sordino_graph::fixed::{FixedGraph, FixedModel, FixedOp};
 use sordino_he::{
@@ -166,6 +166,7 @@ impl Plans {
         let kept = self.budgets().get(&layer).copied().unwrap_or_default();
         for layout in self.layouts(layer, images)?.1.iter() {
             let w = LayerWork::new(layout, if layout.shares_kernel(one) { kept } else { 0 });
+            work.held.pass(Role::Server, Passing::Step, layout.server_bytes());
             work.add(Role::Client, Unit::LatticeEncrypt, w.inputs);
             work.add(Role::Client, Unit::LatticeDecrypt, w.decrypted);
             work.add(Role::Client, Unit::LatticeOutput, w.outputs);
@@ -177,6 +178,14 @@ impl Plans {
             work.add(Role::Server, Unit::LatticeResult, w.results);
         }
         Ok(())
+    }
+
+    /// The kernels that the server keeps transformed.
+    pub(crate) fn kept_kernels(&self, work: &mut WorkLog) {
+        for (layer, budget) in self.budgets() {
+            let kernel = self.layer(*layer).map(|(_, one)| EncodedKernel::transformed_bytes(one));
+            work.held.keep(Role::Server, kernel.map_or(0, |bytes| bytes.min(*budget)));
+        }
     }
 
     /// Bytes of transformed kernels that each layer may keep: first those with few values, for which keeping saves most.

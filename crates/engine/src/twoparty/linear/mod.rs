@@ -9,7 +9,7 @@ pub use method::{LinearPlan, Method};
 use super::transfer::{self, Rate, Task};
 use super::{CotPool, Settings};
 use crate::session::LinearChoice;
-use crate::work::{Account, Unit};
+use crate::work::{Account, Unit, WEIGHT};
 use crate::{Clock, Error, Layer};
 use lattice::{Kernels, Keys};
 use sordino_graph::fixed::{FixedGraph, FixedOp, Weights, semantics};
@@ -164,7 +164,11 @@ impl Plans {
     }
 
     /// Messages and work of the keys.
-    pub(crate) fn cost_setup(&self, account: &mut Account) {
+    pub(crate) fn cost_setup(&self, account: &mut Account, graph: &FixedGraph) {
+        account.work.held.keep(Role::Server, WEIGHT * graph.kernel_len());
+        if let Some(plans) = &self.lattice {
+            plans.kept_kernels(&mut account.work);
+        }
         for (set, _) in self.wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
             if let Some(plans) = &self.lattice {
                 plans.key_cost(&mut account.meter, set);

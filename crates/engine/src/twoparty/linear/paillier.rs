@@ -17,7 +17,7 @@
 
 use crate::session::PaillierBits;
 use crate::shape::encrypted;
-use crate::work::{RANDOMISING, Unit, WorkLog, paillier};
+use crate::work::{Passing, RANDOMISING, Unit, WorkLog, paillier};
 use crate::{Error, Layer};
 use sordino_graph::fixed::{FixedGraph, FixedNode, FixedOp, Weights, semantics};
 use sordino_he::paillier::{
@@ -134,6 +134,8 @@ impl Plans {
     /// Making the key.
     pub(crate) fn key_work(&self, work: &mut WorkLog) {
         work.add(Role::Client, paillier(self.strength).key, 1);
+        work.held.keep(Role::Client, self.strength.secret_tables());
+        work.held.keep(Role::Server, self.strength.public_tables());
     }
 
     /// What both parties compute for one layer, if no weight is zero.
@@ -143,6 +145,10 @@ impl Plans {
         work.add(Role::Client, units.decrypt, l.images * plan.layout.results());
         let FixedOp::Linear { weight_bits, .. } = l.node.op else { return Ok(()) };
         let products = plan.layout.expected_products(weight_bits) as usize;
+        let residues = plan.layout.expected_multiples(weight_bits)
+            + 2 * plan.layout.inputs()
+            + 3 * plan.layout.results();
+        work.held.pass(Role::Server, Passing::Step, residues * self.strength.residue_bytes());
         let randomising = plan.layout.results() * RANDOMISING;
         work.add(Role::Server, units.product, l.images * (products + randomising));
         work.add(Role::Server, Unit::Product, super::own_products(l));

@@ -62,6 +62,17 @@ impl TableRows {
         }
         Self { bands }
     }
+
+    /// Rows whose tables are in memory at once, at most.
+    pub(super) fn held(&self) -> usize {
+        let (mut held, mut most) = (0, 0);
+        for band in &self.bands {
+            held += band.made.len();
+            most = most.max(held);
+            held -= band.dropped.len();
+        }
+        most
+    }
 }
 
 impl Band<'_> {

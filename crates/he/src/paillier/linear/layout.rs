@@ -1,9 +1,11 @@
 use std::collections::BTreeSet;
 
-use super::bands::bands;
+use super::bands::{TableRows, bands};
 use super::tiles::{Tiles, joining};
+use super::{MAX_MULTIPLES, WIDEST};
 use crate::paillier::Packing;
 use crate::{ConvShape, Error};
+use sordino_kernels::bigint::LANES;
 
 /// Taps at places of one axis: what planning a layer looks at.
 const MAX_PLACES: usize = 1 << 24;
@@ -115,6 +117,32 @@ impl Layout {
             + digits
             + separate * (bits - 1) * 7 / 4
             + self.inputs() as u64 * MULTIPLES
+    }
+
+    /// Residues of the multiples of inputs that are in memory at once, about, for random weights of so many bits: digits
+    /// are as wide as takes the fewest products, or nearly so.
+    pub fn expected_multiples(&self, weight_bits: u32) -> usize {
+        if weight_bits < 2 {
+            return 2 * self.held_inputs();
+        }
+        let bits = f64::from(weight_bits);
+        let rows = (self.line()[1] * self.inputs_of_row().div_ceil(LANES)) as f64;
+        let products = |width: u32| {
+            let digits = ((bits - 2.0) / f64::from(width + 1) + 1.0 / 3.0).max(1.0);
+            let each = f64::from(self.shape.taps() as u32) * digits + 2.0 * (bits - 1.0);
+            self.separate() as f64 * each / LANES as f64
+                + rows * (3.0 + f64::from(1 << (width - 1)))
+        };
+        let multiples = |width: u32| (2 * self.held_inputs()) << (width - 2);
+        let tried = (2..=WIDEST).filter(|w| *w == 2 || multiples(*w) <= MAX_MULTIPLES);
+        let fewest = tried.clone().map(products).fold(f64::MAX, f64::min);
+        let widest = tried.filter(|w| products(*w) <= 1.03 * fewest).max();
+        multiples(widest.unwrap_or(2))
+    }
+
+    /// Inputs whose multiples are in memory at once, at most.
+    fn held_inputs(&self) -> usize {
+        TableRows::new(self).held() * self.inputs_of_row()
     }
 
     /// Results before they are joined.

@@ -57,8 +57,9 @@ pub struct Cost {
 
 /// Widest digits that are tried: 64 multiples.
 const WIDEST: u32 = 8;
-/// Multiples that may be in memory at once, in residues of up to a kilobyte.
-const MAX_MULTIPLES: usize = 1 << 19;
+/// Multiples that may be in memory at once, in residues of up to a kilobyte. Half of it takes a few percent more products of the
+/// largest layers, twice of it saves a few.
+const MAX_MULTIPLES: usize = 1 << 18;
 
 impl Linear {
     /// Prepares the weights: `cout` x `cin / groups` x kernel, row-major.
@@ -121,15 +122,8 @@ impl Linear {
 
     /// Residues of the tables that are in memory at once, at most.
     fn in_memory(&self) -> usize {
-        let rows = TableRows::new(&self.layout);
-        let (mut held, mut most) = (0, 0);
-        for band in &rows.bands {
-            held += band.made.len();
-            most = most.max(held);
-            held -= band.dropped.len();
-        }
         let each = (1 + usize::from(self.negates)) * self.multiples;
-        most * self.layout.inputs_of_row() * each
+        TableRows::new(&self.layout).held() * self.layout.inputs_of_row() * each
     }
 
     /// The layout.

@@ -45,7 +45,8 @@ pub(super) fn page(compared: &Compared) -> String {
     html += "<h2>Every way</h2>";
     html += &format!(
         "<p>{} ways to run the network, {} first: bytes each way, waits for the other party, processor seconds of each, \
-         seconds from beginning to end, and with the input at hand when the rest was prepared.</p>",
+         seconds from beginning to end, and with the input at hand when the rest was prepared; about what each process holds \
+         in memory at most.</p>",
         compared.candidates.len(),
         match compared.minimise {
             Objective::Bytes => "the fewest bytes",

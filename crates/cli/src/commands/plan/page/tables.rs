@@ -21,6 +21,8 @@ pub(super) fn ways(compared: &Compared) -> String {
         ("server", true),
         ("wall", true),
         ("online", true),
+        ("client's memory", true),
+        ("server's", true),
         ("security", true),
     ]);
     for (i, way) in compared.candidates.iter().enumerate() {
@@ -37,6 +39,10 @@ pub(super) fn ways(compared: &Compared) -> String {
             .number(sent.rounds as f64, &sent.rounds.to_string());
         for time in [processor.client, processor.server, of.wall, of.online] {
             row.number(time, &seconds(time));
+        }
+        let memory = way.candidate.plan.memory();
+        for held in [memory.client, memory.server] {
+            row.number(held as f64, &bytes(held));
         }
         let security = way.candidate.security_bits;
         row.number(security.into(), &format!("{security} bits"));
