@@ -160,7 +160,11 @@ pub(crate) fn revealing(graph: &FixedGraph, reveal: Reveal) -> FixedGraph {
 
 /// What is sent in each part of a session and each layer.
 fn counts(meter: &Meter) -> impl Iterator<Item = (Part, Option<u32>, Cost)> {
-    meter.counts().iter().map(|(&(phase, layer), c)| (part(phase), layer, cost(c)))
+    let delays = |phase, layer| meter.delays(phase, layer);
+    let at = move |(&(phase, layer), c): (&(Phase, Option<u32>), &Count)| {
+        (part(phase), layer, cost(c, delays(phase, layer)))
+    };
+    meter.counts().iter().map(at)
 }
 
 fn part(phase: Phase) -> Part {
@@ -171,6 +175,6 @@ fn part(phase: Phase) -> Part {
     }
 }
 
-fn cost(c: &Count) -> Cost {
-    Cost { up: c.up, down: c.down, messages: c.messages, rounds: c.rounds }
+fn cost(c: &Count, delays: u64) -> Cost {
+    Cost { up: c.up, down: c.down, messages: c.messages, rounds: c.rounds, delays }
 }

@@ -49,6 +49,8 @@ pub struct Cost {
     pub messages: u64,
     /// Waits of one party for the other.
     pub rounds: u64,
+    /// One-way delays that go by, one after the other: two in most rounds, one where both parties send before they receive.
+    pub delays: u64,
 }
 
 impl AddAssign for Cost {
@@ -57,6 +59,7 @@ impl AddAssign for Cost {
         self.down += other.down;
         self.messages += other.messages;
         self.rounds += other.rounds;
+        self.delays += other.delays;
     }
 }
 
@@ -280,7 +283,7 @@ mod tests {
 
     #[test]
     fn counts_are_sorted_and_summed() {
-        let cost = |up| Cost { up, down: 2 * up, messages: 1, rounds: 1 };
+        let cost = |up| Cost { up, down: 2 * up, messages: 1, rounds: 1, delays: 2 };
         let plan = Plan::new(
             &graph(),
             [
@@ -326,7 +329,7 @@ mod tests {
     #[test]
     fn tables_are_planned_by_layer() {
         let circuit = Circuit::new(&tables()).unwrap();
-        let cost = |up| Cost { up, down: 1, messages: 1, rounds: 1 };
+        let cost = |up| Cost { up, down: 1, messages: 1, rounds: 1, delays: 2 };
         let counts = [(Part::Offline, cost(7)), (Part::Online, cost(1)), (Part::Offline, cost(2))];
         let plan = GarbledPlan::new(circuit.graph(), &circuit.outline(), counts);
         assert_eq!((plan.offline.up, plan.online.up, plan.setup.up), (9, 1, 0));

@@ -49,12 +49,41 @@ pub struct Meter {
     layer: Option<u32>,
     sent_last: bool,
     counts: BTreeMap<(Phase, Option<u32>), Count>,
+    latency: Latency,
+}
+
+/// When each party got as far as it is, in one-way delays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Latency {
+    client: u64,
+    server: u64,
+    passed: BTreeMap<(Phase, Option<u32>), u64>,
+}
+
+impl Latency {
+    fn at(&self) -> u64 {
+        self.client.max(self.server)
+    }
+
+    fn arrive(&mut self, dir: Dir) {
+        match dir {
+            Dir::Up => self.server = self.server.max(self.client + 1),
+            Dir::Down => self.client = self.client.max(self.server + 1),
+        }
+    }
 }
 
 impl Meter {
     /// A meter of this party, at zero, in [`Phase::Setup`] and no layer.
     pub fn new(role: Role) -> Self {
-        Meter { role, phase: Phase::Setup, layer: None, sent_last: false, counts: BTreeMap::new() }
+        Meter {
+            role,
+            phase: Phase::Setup,
+            layer: None,
+            sent_last: false,
+            counts: BTreeMap::new(),
+            latency: Latency::default(),
+        }
     }
 
     /// The party that counts.
@@ -80,6 +109,11 @@ impl Meter {
 
     /// Counts one message with `payload` bytes, plus its header.
     pub fn message(&mut self, dir: Dir, payload: usize) {
+        self.passing(|latency| latency.arrive(dir));
+        self.count(dir, payload);
+    }
+
+    fn count(&mut self, dir: Dir, payload: usize) {
         let bytes = HEADER + payload as u64;
         let count = self.counts.entry((self.phase, self.layer)).or_default();
         match dir {
@@ -97,16 +131,35 @@ impl Meter {
     /// Counts one message each way, with `up` and `down` bytes of payload, where both parties send
     /// before they receive.
     pub fn exchange(&mut self, up: usize, down: usize) {
+        self.passing(|latency| {
+            let Latency { client, server, .. } = *latency;
+            latency.client = client.max(server + 1);
+            latency.server = server.max(client + 1);
+        });
         match self.role {
             Role::Client => {
-                self.message(Dir::Up, up);
-                self.message(Dir::Down, down);
+                self.count(Dir::Up, up);
+                self.count(Dir::Down, down);
             }
             Role::Server => {
-                self.message(Dir::Down, down);
-                self.message(Dir::Up, up);
+                self.count(Dir::Down, down);
+                self.count(Dir::Up, up);
             }
         }
+    }
+
+    /// Notes by how much the later party is later after `step`.
+    fn passing(&mut self, step: impl FnOnce(&mut Latency)) {
+        let before = self.latency.at();
+        step(&mut self.latency);
+        let passed = self.latency.at() - before;
+        *self.latency.passed.entry((self.phase, self.layer)).or_default() += passed;
+    }
+
+    /// One-way delays of the link that go by in some part of a session, one after the other: two for a question and its answer, one
+    /// where both parties send before they receive. Only what is replayed says which it is, so this is of cost functions, not of lanes.
+    pub fn delays(&self, phase: Phase, layer: Option<u32>) -> u64 {
+        self.latency.passed.get(&(phase, layer)).copied().unwrap_or_default()
     }
 
     /// What was counted so far, per phase and layer.
@@ -144,6 +197,28 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn delays_follow_what_waits_for_what() {
+        let mut m = Meter::new(Role::Client);
+        let mut passed = |step: &dyn Fn(&mut Meter)| {
+            let before = m.delays(Phase::Setup, None);
+            step(&mut m);
+            m.delays(Phase::Setup, None) - before
+        };
+        // A question in two messages, and its answer.
+        let question = |m: &mut Meter| {
+            m.message(Dir::Up, 1);
+            m.message(Dir::Up, 1);
+            m.message(Dir::Down, 1);
+        };
+        assert_eq!(passed(&question), 2);
+        assert_eq!(passed(&|m| m.exchange(1, 1)), 1);
+        assert_eq!(passed(&|m| (0..3).for_each(|_| m.exchange(1, 1))), 3);
+        // The server has received in the exchange, and asks at once.
+        assert_eq!(passed(&|m| m.message(Dir::Down, 1)), 1);
+        assert_eq!(passed(&question), 2);
+    }
 
     #[test]
     fn rounds_are_receives_right_after_a_send() {

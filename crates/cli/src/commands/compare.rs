@@ -3,18 +3,20 @@
 use super::args::ModelArgs;
 use super::protocol::{Private, ProtocolArgs, wish};
 use super::quantise::QuantiseArgs;
-use super::{forecast, output};
+use super::{forecast, output, profile};
 use crate::exit::{Exit, Failure};
 use crate::model::Model;
-use crate::report::{Forecast, bytes};
+use crate::report::{Forecast, bytes, seconds};
 use anyhow::Result;
 use clap::{ArgGroup, Args};
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{CellAlignment, Table, TableStyle};
 use serde::Serialize;
+use sordino_engine::Network;
 use sordino_engine::session::{BackendChoice, LinearChoice, Wish};
 use sordino_graph::fixed::FixedGraph;
 use sordino_graph::ir::{Graph, Op};
+use sordino_plan::Profile;
 use sordino_plan::cryptflow2::{Baseline, CryptFlow2, Held, LayerPrice};
 use std::path::PathBuf;
 
@@ -144,6 +146,8 @@ impl CompareArgs {
             "with Winograd",
             "twoparty lattice",
             "factor",
+            "CrypTFlow2, LAN",
+            "lattice, LAN",
         ]);
         for row in rows {
             table.add_row(row.cells());
@@ -153,8 +157,9 @@ impl CompareArgs {
         output::line("")?;
         output::line(format!(
             "{}; twoparty: one session with one inference, as predicted; factor: from CrypTFlow2 to the \
-             fewer bytes of twoparty lattice and ot",
-            said(deployment)
+             fewer bytes of twoparty lattice and ot; LAN: {}, of CrypTFlow2 what the link takes alone",
+            said(deployment),
+            Network::lan()
         ))?;
         for (row, why) in rows.iter().filter_map(|r| Some((r, r.refusal.as_ref()?))) {
             output::line(format!("{}: twoparty: {why}", row.name))?;
@@ -190,25 +195,30 @@ struct Ours {
     transfers_winograd: u64,
     /// Of `lattice`.
     rounds: u64,
+    /// Seconds of `lattice` in a local network, on the machine of the profile.
+    seconds_lan: f64,
 }
 
 impl Ours {
-    fn new(graph: &FixedGraph, asked: Wish) -> Result<Self, sordino_engine::Error> {
+    fn new(
+        graph: &FixedGraph,
+        asked: Wish,
+        profile: &Profile,
+    ) -> Result<Self, sordino_engine::Error> {
         let send = |linear: LinearChoice, winograd: bool| {
             let wish = Wish { linear, winograd, ..asked };
-            let Forecast::TwoParty(found) = Forecast::two_party(graph, wish, 1)? else {
-                return Err(sordino_engine::Error::Config("no forecast of twoparty".into()));
-            };
-            let mut all = found.plan.setup;
-            all += found.plan.inference();
-            Ok((all.up + all.down, all.rounds))
+            let found = Forecast::two_party(graph, wish, 1)?;
+            let all = found.totals().session();
+            let seconds = found.time(profile, &Network::lan()).session().wall;
+            Ok::<_, sordino_engine::Error>((all.up + all.down, all.rounds, seconds))
         };
-        let (lattice, rounds) = send(LinearChoice::Lattice, true)?;
+        let (lattice, rounds, seconds_lan) = send(LinearChoice::Lattice, true)?;
         Ok(Self {
             lattice,
             transfers: send(LinearChoice::Transfer, false)?.0,
             transfers_winograd: send(LinearChoice::Transfer, true)?.0,
             rounds,
+            seconds_lan,
         })
     }
 }
@@ -260,10 +270,12 @@ impl Row {
         })
     }
 
-    fn cells(&self) -> [String; 10] {
+    fn cells(&self) -> [String; 12] {
         let ours = |what: fn(&Ours) -> u64| {
             self.twoparty.as_ref().map_or_else(|| "–".to_owned(), |o| bytes(what(o)))
         };
+        let theirs = &self.cryptflow2;
+        let link = Network::lan().time(theirs.rounds, theirs.bytes());
         let best = self.twoparty.as_ref().map(|o| o.lattice.min(o.transfers_winograd).max(1));
         let factor =
             best.map(|best| format!("{:.0}", self.cryptflow2.bytes() as f64 / best as f64));
@@ -278,6 +290,8 @@ impl Row {
             ours(|o| o.transfers_winograd),
             ours(|o| o.lattice),
             factor.unwrap_or_default(),
+            seconds(link.as_secs_f64()),
+            self.twoparty.as_ref().map_or_else(|| "–".to_owned(), |o| seconds(o.seconds_lan)),
         ]
     }
 }
@@ -289,7 +303,7 @@ fn ours(model: &Model, quantise: &QuantiseArgs, protocol: &ProtocolArgs) -> Resu
         return Err(Failure::new(Exit::Usage, text).into());
     }
     let (fixed, _) = forecast::integers(quantise, model, Private::Twoparty, quantise.act_bits()?)?;
-    Ok(Ours::new(&fixed.model.graph, asked)?)
+    Ok(Ours::new(&fixed.model.graph, asked, &profile::current()?)?)
 }
 
 /// Trained numbers: those of linear layers, and the factor and offset of batch normalisations.

@@ -1,7 +1,7 @@
 use super::messages::{BLOCK, CHUNK, chunks};
 use super::{Outline, weights};
 use crate::request::{REQUEST_LEN, STATUS_LEN};
-use crate::work::{Account, Passing, Unit, WEIGHT, WorkLog};
+use crate::work::{Account, Passing, Stage, Unit, WEIGHT, WorkLog};
 use sordino_graph::fixed::{Edge, FixedGraph};
 use sordino_wire::{Dir, Meter, Phase, Role};
 
@@ -56,7 +56,10 @@ impl<'a> GarbledCost<'a> {
         self.account.meter.message(Dir::Down, STATUS_LEN);
         for (layer, work) in (0..).zip(&self.outline.layers) {
             self.account.set(Phase::Offline, Some(layer));
-            let mut add = |unit, n| self.account.work.add(Role::Client, unit, n as usize);
+            // Rows are sent as they are made.
+            let mut add = |unit, n| {
+                self.account.work.add_in(Stage::Making, Role::Client, unit, n as usize);
+            };
             add(Unit::RowGarbled, work.rows);
             add(Unit::LabelProduct, work.products);
             add(Unit::LabelDigit, work.digits);

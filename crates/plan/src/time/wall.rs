@@ -14,6 +14,6 @@ pub(super) fn wall(work: &Work, cost: &Cost, profile: &Profile, link: &Network) 
         [Stage::Making, Stage::Up, Stage::Down, Stage::Pipeline].map(at_once).iter().sum();
     let [client, server] = seconds(Stage::Turns);
     let sending = link.time(0, cost.up + cost.down).as_secs_f64();
-    let waiting = link.time(cost.rounds, 0).as_secs_f64();
+    let waiting = 0.5 * link.time(cost.delays, 0).as_secs_f64();
     streamed.max(sending) + at_once(Stage::Alone) + client + server + waiting
 }
