@@ -21,8 +21,8 @@ pub(super) fn ways(compared: &Compared) -> String {
         ("server", true),
         ("wall", true),
         ("online", true),
-        ("client's memory", true),
-        ("server's", true),
+        ("client holds", true),
+        ("server holds", true),
         ("security", true),
     ]);
     for (i, way) in compared.candidates.iter().enumerate() {
