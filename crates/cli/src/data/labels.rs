@@ -8,8 +8,8 @@ pub enum Labels<'a> {
     Beside,
     /// From an idx1 file, or a file of one class per line.
     File(&'a Path),
-    /// Not wanted: what stands beside the data is not read, so that it may name classes that the
-    /// network does not have.
+    /// Not wanted: a list beside the data still says which files there are, but may name classes that
+    /// the network does not have.
     Ignored,
 }
 

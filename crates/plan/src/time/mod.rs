@@ -2,7 +2,7 @@
 //!
 //! Processor seconds are linear in the work that cost models count ([`Work`]), by a machine's [`Profile`]. Wall
 //! seconds of a layer add up its stages: where both parties compute at once the slower one counts, where they answer
-//! each other both do; then rounds times the round trip, and bytes over the rate.
+//! each other both do; then one-way delays times half the round trip, and bytes over the rate.
 
 #[cfg(test)]
 mod tests;

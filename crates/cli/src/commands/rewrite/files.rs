@@ -63,9 +63,15 @@ fn moved(path: &str, from: &Path, to: &Path) -> Result<PathBuf> {
     if Path::new(path).is_absolute() {
         return Ok(path.into());
     }
-    let path = std::path::absolute(from.with_file_name(path))?;
-    let folder = std::path::absolute(to.with_file_name(""))?;
-    Ok(pathdiff::diff_paths(&path, folder).unwrap_or(path))
+    let folder = |file: &Path| {
+        let folder = file.parent().filter(|f| !f.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        folder.canonicalize().with_context(|| format!("finding the folder {}", folder.display()))
+    };
+    let (from, to) = (folder(from)?, folder(to)?);
+    let named = from.join(path);
+    let whole = named.canonicalize().unwrap_or(named);
+    Ok(pathdiff::diff_paths(&whole, to).unwrap_or(whole))
 }
 
 /// An error of rewriting with its exit code.
@@ -87,14 +93,21 @@ mod tests {
 
     #[test]
     fn paths_stay_relative() {
-        let moved =
-            |path, from: &str, to: &str| moved(path, Path::new(from), Path::new(to)).unwrap();
-        assert_eq!(moved("l.txt", "a/m.toml", "a/n.toml"), Path::new("l.txt"));
-        assert_eq!(moved("l.txt", "a/m.toml", "a/b/n.toml"), Path::new("../l.txt"));
-        assert_eq!(moved("../l.txt", "a/m.toml", "n.toml"), Path::new("l.txt"));
-        assert_eq!(moved("l.txt", "m.toml", "/n.toml").file_name().unwrap(), "l.txt");
-        let whole = std::path::absolute("l.txt").unwrap();
-        assert_eq!(moved(whole.to_str().unwrap(), "a/m.toml", "b/m.toml"), whole);
+        let dir = tempfile::TempDir::new().unwrap();
+        let at = |path: &str| dir.path().canonicalize().unwrap().join(path);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        std::fs::write(at("l.txt"), "").unwrap();
+        std::fs::write(at("a/l.txt"), "").unwrap();
+        let found = |path, from: &str, to: &str| moved(path, &at(from), &at(to)).unwrap();
+        assert_eq!(found("l.txt", "a/m.toml", "a/n.toml"), Path::new("l.txt"));
+        assert_eq!(found("l.txt", "a/m.toml", "a/b/n.toml"), Path::new("../l.txt"));
+        assert_eq!(found("../l.txt", "a/m.toml", "n.toml"), Path::new("l.txt"));
+        assert_eq!(found("gone.txt", "m.toml", "a/n.toml"), Path::new("../gone.txt"));
+        let whole = at("l.txt");
+        assert_eq!(found(whole.to_str().unwrap(), "a/m.toml", "a/b/n.toml"), whole);
+        // A bare name lies in the current folder.
+        let bare = moved("Cargo.toml", Path::new("m.toml"), Path::new("n.toml")).unwrap();
+        assert_eq!(bare, Path::new("Cargo.toml"));
     }
 
     #[test]

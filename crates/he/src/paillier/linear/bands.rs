@@ -15,14 +15,21 @@ pub(super) struct Band<'a> {
     rows: Range<usize>,
 }
 
-/// All bands from top to bottom.
-pub(super) fn bands(layout: &Layout) -> impl Iterator<Item = Band<'_>> {
-    let (channels, height, pieces) = layout.results_by_channel();
+/// Rows of the output in a band.
+pub(super) fn rows_of_band(layout: &Layout) -> usize {
+    let (channels, _, pieces) = layout.results_by_channel();
     let mut rows = RESULTS.div_ceil(channels * pieces);
     // Lanes of one channel go together.
     while !(rows * pieces).is_multiple_of(LANES) {
         rows += 1;
     }
+    rows
+}
+
+/// All bands from top to bottom.
+pub(super) fn bands(layout: &Layout) -> impl Iterator<Item = Band<'_>> {
+    let (_, height, _) = layout.results_by_channel();
+    let rows = rows_of_band(layout);
     (0..height).step_by(rows).map(move |from| {
         let rows = from..(from + rows).min(height);
         Band { layout, rows }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::bands::{TableRows, bands};
+use super::bands::{bands, rows_of_band};
 use super::tiles::{Tiles, joining};
 use super::{MAX_MULTIPLES, WIDEST};
 use crate::paillier::Packing;
@@ -122,8 +122,9 @@ impl Layout {
     /// Residues of the multiples of inputs that are in memory at once, about, for random weights of so many bits: digits
     /// are as wide as takes the fewest products, or nearly so.
     pub fn expected_multiples(&self, weight_bits: u32) -> usize {
+        let held = 2 * self.held_rows() * self.inputs_of_row();
         if weight_bits < 2 {
-            return 2 * self.held_inputs();
+            return held;
         }
         let bits = f64::from(weight_bits);
         let rows = (self.line()[1] * self.inputs_of_row().div_ceil(LANES)) as f64;
@@ -133,16 +134,21 @@ impl Layout {
             self.separate() as f64 * each / LANES as f64
                 + rows * (3.0 + f64::from(1 << (width - 1)))
         };
-        let multiples = |width: u32| (2 * self.held_inputs()) << (width - 2);
+        let multiples = |width: u32| held << (width - 2);
         let tried = (2..=WIDEST).filter(|w| *w == 2 || multiples(*w) <= MAX_MULTIPLES);
         let fewest = tried.clone().map(products).fold(f64::MAX, f64::min);
         let widest = tried.filter(|w| products(*w) <= 1.03 * fewest).max();
         multiples(widest.unwrap_or(2))
     }
 
-    /// Inputs whose multiples are in memory at once, at most.
-    fn held_inputs(&self) -> usize {
-        TableRows::new(self).held() * self.inputs_of_row()
+    /// Rows of the input that a band of results reads.
+    fn held_rows(&self) -> usize {
+        let [stride, dilation, kernel] =
+            [self.shape.stride[0], self.shape.dilation[0], self.shape.kernel[0]]
+                .map(|n| n as usize);
+        let rows = rows_of_band(self).min(self.output[0]);
+        let reach = (rows.saturating_sub(1) * stride).saturating_add((kernel - 1) * dilation + 1);
+        reach.min(self.line()[1])
     }
 
     /// Results before they are joined.
