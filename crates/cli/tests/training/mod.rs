@@ -132,16 +132,16 @@ fn gives_up_rectifiers_and_reports() {
     let dir = TempDir::new().unwrap();
     let (model, data) = (model(), drawn());
     let mut args = vec!["rewrite", "linearize", text(&model), "--data", text(&data)];
-    args.extend(["--test", text(&data), "--relus", "50%,1000", "-o", text(dir.path())]);
+    args.extend(["--test", text(&data), "--relus", "50%,400", "-o", text(dir.path())]);
     args.extend(["--choice", "learnt,random", "--epochs", "2", "--rate", "0.01", "--batch", "16"]);
     args.extend(["--search-rate", "0.01", "--pressure", "1e-3", "--interval", "4"]);
     args.extend(["--growth", "2"]);
     let said = ok(&args);
     assert_eq!(said.lines().count(), 5, "{said}");
     for (file, most) in [
-        ("digits-relus-2848.onnx", 2848),
-        ("digits-relus-1000.onnx", 1000),
-        ("digits-relus-1000-random.onnx", 1000),
+        ("digits-relus-736.onnx", 736),
+        ("digits-relus-400.onnx", 400),
+        ("digits-relus-400-random.onnx", 400),
     ] {
         let written = dir.path().join(file);
         let graph = sordino_graph::load(&fs::read(&written).unwrap()).unwrap();
@@ -152,9 +152,10 @@ fn gives_up_rectifiers_and_reports() {
     let json: serde_json::Value = serde_json::from_str(&read("json").unwrap()).unwrap();
     let points = json["points"].as_array().unwrap();
     let relus: Vec<_> = points.iter().map(|p| p["relus"].as_u64().unwrap()).collect();
-    assert_eq!(relus, [5696, 2848, 1000, 2848, 1000]);
+    // Of maxima only: the original has 5,696 before its poolings.
+    assert_eq!(relus, [1472, 736, 400, 736, 400]);
     assert_eq!(read("csv").unwrap().lines().count(), 6);
-    assert!(read("html").unwrap().contains("2848"));
+    assert!(read("html").unwrap().contains("736"));
 }
 
 #[test]
@@ -162,7 +163,7 @@ fn linear_layers_left_without_relus_are_merged() {
     let dir = TempDir::new().unwrap();
     let (model, data) = (model(), drawn());
     let mut args = vec!["rewrite", "linearize", text(&model), "--data", text(&data)];
-    args.extend(["--relus", "5632,0", "-o", text(dir.path()), "--choice", "layers"]);
+    args.extend(["--relus", "1408,0", "-o", text(dir.path()), "--choice", "layers"]);
     args.extend(["--epochs", "1", "--rate", "1e-4", "--distil", "0"]);
     ok(&args);
     let layers = |relus: usize| {
@@ -171,7 +172,7 @@ fn linear_layers_left_without_relus_are_merged() {
         graph.nodes.iter().filter(|n| graph.weight(n).is_some()).count()
     };
     // Two convolutions with a pooling between; two dense layers, of which the first is rectified.
-    assert_eq!([5632, 0].map(layers), [4, 3]);
+    assert_eq!([1408, 0].map(layers), [4, 3]);
     // The merged network has ranges of its own.
     let merged = dir.path().join("digits-relus-0-layers.onnx");
     let eval = ["eval", text(&merged), "--data", text(&data), "--json"];
@@ -209,7 +210,7 @@ fn polynomials_take_the_place_of_relus() {
     let named = ["--layers", "relu1,relu3", "--force"];
     ok(&[&args[..], &named].concat());
     let graph = sordino_graph::load(&fs::read(&out).unwrap()).unwrap();
-    assert_eq!(relus(&graph), 1024);
+    assert_eq!(relus(&graph), 256);
     fails(&[&args[..], &["--layers", "relu9", "--force"]].concat(), 2, &["relu9", "relu1, relu2"]);
 }
 
@@ -244,7 +245,7 @@ fn polynomials_and_identities_mix() {
     let mut args = vec!["rewrite", "polynomial", text(&half), "-o", text(&out)];
     args.extend(["--data", text(&data), "--epochs", "4", "--rule", "adam", "--rate", "0.001"]);
     // One layer: the other keeps what its mask has left of its rectifiers.
-    args.extend(["--layers", "relu1"]);
+    args.extend(["--layers", "pool1"]);
     ok(&args);
     let graph = sordino_graph::load(&fs::read(&out).unwrap()).unwrap();
     let before = sordino_graph::load(&fs::read(&half).unwrap()).unwrap();
@@ -354,7 +355,7 @@ fn says_what_is_wrong_before_it_trains() {
     let linearize =
         ["rewrite", "linearize", model, "--data", data, "-o", text(dir.path()), "--relus"];
     let with = |relus: &'static str| [&linearize[..], &[relus]].concat();
-    fails(&with("5697"), 2, &["5697", "5696"]);
+    fails(&with("1473"), 2, &["1473", "1472"]);
     fails(&with("many"), 2, &["12.5%"]);
     fails(&with("101%"), 2, &["101%"]);
 }
