@@ -133,14 +133,24 @@ fn gives_up_rectifiers_and_reports() {
     let (model, data) = (model(), drawn());
     let mut args = vec!["rewrite", "linearize", text(&model), "--data", text(&data)];
     args.extend(["--test", text(&data), "--relus", "50%,400", "-o", text(dir.path())]);
-    args.extend(["--choice", "learnt,random", "--epochs", "2", "--rate", "0.01", "--batch", "16"]);
+    args.extend([
+        "--choice",
+        "learnt,bytes,random",
+        "--epochs",
+        "2",
+        "--rate",
+        "0.01",
+        "--batch",
+        "16",
+    ]);
     args.extend(["--search-rate", "0.01", "--pressure", "1e-3", "--interval", "4"]);
     args.extend(["--growth", "2"]);
     let said = ok(&args);
-    assert_eq!(said.lines().count(), 5, "{said}");
+    assert_eq!(said.lines().count(), 7, "{said}");
     for (file, most) in [
         ("digits-relus-736.onnx", 736),
         ("digits-relus-400.onnx", 400),
+        ("digits-relus-400-bytes.onnx", 400),
         ("digits-relus-400-random.onnx", 400),
     ] {
         let written = dir.path().join(file);
@@ -153,8 +163,8 @@ fn gives_up_rectifiers_and_reports() {
     let points = json["points"].as_array().unwrap();
     let relus: Vec<_> = points.iter().map(|p| p["relus"].as_u64().unwrap()).collect();
     // Of maxima only: the original has 5,696 before its poolings.
-    assert_eq!(relus, [1472, 736, 400, 736, 400]);
-    assert_eq!(read("csv").unwrap().lines().count(), 6);
+    assert_eq!(relus, [1472, 736, 400, 736, 400, 736, 400]);
+    assert_eq!(read("csv").unwrap().lines().count(), 8);
     assert!(read("html").unwrap().contains("736"));
 }
 

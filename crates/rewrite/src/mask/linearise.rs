@@ -210,3 +210,25 @@ fn fine_tune(
     }
     Ok(trainer.into_network())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sordino_graph::ir::ValueId;
+
+    #[test]
+    fn the_last_ones_bear_what_goes_with_them() {
+        let cost = Cost { each: 2.0, last: 12.0 };
+        assert_eq!([0, 1, 4, 12].map(|left| cost.share(left)), [14.0, 14.0, 5.0, 3.0]);
+        assert_eq!([1, 100].map(|left| Cost::ALIKE.share(left)), [1.0, 1.0]);
+        let mask =
+            |entries| Mask { node: "relu".into(), slope: ValueId(entries), entries, each: 1 };
+        let masks = [mask(4), mask(12)];
+        // Twice 4 and 12, twice 12 and 12: 56 for 16 of them.
+        assert_eq!(mean_cost(&masks, &|_| cost).ok(), Some(3.5));
+        for wrong in [f64::NAN, f64::INFINITY, -1.0] {
+            assert!(mean_cost(&masks, &|_| Cost { last: wrong, ..cost }).is_err());
+        }
+        assert!(mean_cost(&masks, &|_| Cost { each: 0.0, last: 0.0 }).is_err());
+    }
+}
