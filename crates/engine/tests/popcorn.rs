@@ -13,7 +13,7 @@ use sordino_engine::{Error, Progress, run_clear};
 use sordino_graph::fixed::*;
 use sordino_he::paillier::{Ciphertexts, Plaintexts, Pool, SecretKey, Strength};
 use sordino_secret::SecretRng;
-use sordino_wire::{Cipher, Lane, Public, Role, memory_pair};
+use sordino_wire::{Cipher, Lane, Phase, Public, Role, memory_pair};
 
 const ROUGH: Wish = Wish { truncation: Truncation::OneLsb, ..WISH };
 
@@ -139,6 +139,25 @@ fn layers_of_many_tiles() {
     let x = &inputs(&model, &[5])[0];
     assert_eq!(metered(&model, WISH, &[5])[0], run_clear(&model, x).unwrap());
     metered(&model, ROUGH, &[5]);
+}
+
+/// Two questions are on their way at any time.
+#[test]
+fn answers_are_waited_for_every_other_time() {
+    for side in [8, 40, 64, 72] {
+        let mut b = Builder::new(&[1, 1, side, side], 24, 8);
+        b.activate(EdgeId(0), 10, Function::Relu, 24);
+        let graph = b.done().graph;
+        let [client, server] = [Role::Client, Role::Server].map(|role| {
+            let mut cost = PopcornCost::new(&graph, &ROUGH, role).unwrap();
+            cost.infer().unwrap();
+            let at = (Phase::Online, Some(0));
+            (cost.meter().counts()[&at].rounds, cost.meter().delays(at.0, at.1))
+        });
+        let tiles = client.0;
+        assert!(tiles > 1 || side == 8);
+        assert_eq!([client.1, server.1], [2 * tiles.div_ceil(2); 2], "{tiles} tiles");
+    }
 }
 
 /// Bytes of one-lsb and exact, per value: see the table in the backend's documentation.

@@ -63,6 +63,7 @@ fn settings() -> Settings {
     Settings {
         epochs: 4,
         batch: 20,
+        part: 7,
         rate: 0.05,
         schedule: Schedule::Cosine { warmup: 3 },
         smoothing: 0.05,
@@ -109,6 +110,70 @@ fn seeds_decide_everything() {
     for (other, what) in [(start, "the start"), (of(12), "another seed")] {
         let same = first.iter().zip(&other).filter(|(a, b)| a == b).count();
         assert_eq!(same, 0, "{what}");
+    }
+}
+
+/// What one step on all of `samples` adds to each parameter.
+fn step(samples: &Samples) -> Vec<f32> {
+    let rule = Rule::Sgd { momentum: 0.0 };
+    let settings = Settings {
+        rule,
+        schedule: Schedule::Constant,
+        batch: samples.len(),
+        part: 15,
+        decay: 0.0,
+        augment: Augment::default(),
+        frozen_statistics: true,
+        ..settings()
+    };
+    let mut trainer = Trainer::new(network(), None, samples, settings).unwrap();
+    trainer.advance().unwrap();
+    let floats = |network: &Network| bits(network).concat().into_iter().map(f32::from_bits);
+    floats(trainer.network()).zip(floats(&network())).map(|(new, old)| new - old).collect()
+}
+
+#[test]
+fn a_step_in_parts_is_the_step_of_all() {
+    let samples = stripes(43, 3);
+    let whole = step(&samples);
+    assert_eq!(whole, step(&samples));
+    let mut sum = vec![0.0; whole.len()];
+    for start in (0..43).step_by(15) {
+        let mut some = Samples::new(&SHAPE);
+        for i in start..43.min(start + 15) {
+            some.push(samples.input(i), samples.label(i)).unwrap();
+        }
+        let share = some.len() as f32 / 43.0;
+        sum.iter_mut().zip(step(&some)).for_each(|(sum, own)| *sum += share * own);
+    }
+    let largest = whole.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+    assert!(largest > 1e-3);
+    for (whole, sum) in whole.iter().zip(sum) {
+        assert!((whole - sum).abs() < 1e-4 * largest, "{whole} {sum}");
+    }
+}
+
+/// Of the only batch normalisation, after one step of 43 samples that keeps nothing of the old.
+fn statistics(part: usize) -> [Vec<f32>; 2] {
+    let samples = stripes(43, 3);
+    let (batch, augment) = (samples.len(), Augment::default());
+    let settings = Settings { batch, part, augment, statistics_momentum: 0.0, ..settings() };
+    let mut trainer = Trainer::new(network(), None, &samples, settings).unwrap();
+    trainer.advance().unwrap();
+    let graph = trainer.network().graph();
+    let norm = graph.nodes.iter().find(|n| matches!(n.op, Op::BatchNorm { .. })).unwrap();
+    [3, 4].map(|i| trainer.network().read(norm.inputs[i].unwrap()).unwrap())
+}
+
+#[test]
+fn stored_statistics_are_the_mean_of_those_of_parts() {
+    let ([mean, variance], [means, variances]) = (statistics(43), statistics(15));
+    for (one, other) in mean.iter().zip(&means) {
+        assert!((one - other).abs() < 1e-5, "{one} {other}");
+    }
+    // Less what means differ by, more by what makes them unbiased.
+    for (one, other) in variance.iter().zip(&variances) {
+        assert!(*other < one * 1.005 && *other > one * 0.8, "{one} {other}");
     }
 }
 
@@ -228,6 +293,7 @@ fn data_and_settings_that_do_not_fit_are_refused() {
     let samples = stripes(44, 1);
     for wrong in [
         Settings { batch: 0, ..settings() },
+        Settings { part: 0, ..settings() },
         Settings { epochs: u64::MAX, ..settings() },
         Settings { rate: f64::NAN, ..settings() },
         Settings { smoothing: 1.0, ..settings() },

@@ -41,7 +41,7 @@ pub use lane::Lane;
 pub use limits::Limits;
 pub use link::{Context, Link, memory_link, shaped_link};
 pub use memory::{memory_pair, shaped_pair};
-pub use meter::{Count, Meter};
+pub use meter::{Count, Meter, Underway};
 pub use net::{ClientSecurity, Listener, Pending, ServerSecurity, connect, connect_link};
 pub use party::{Dir, Phase, Role};
 pub use payload::{Cipher, Garbled, Masked, Public, Wire};

@@ -64,13 +64,16 @@ impl Latency {
     fn at(&self) -> u64 {
         self.client.max(self.server)
     }
+}
 
-    fn arrive(&mut self, dir: Dir) {
-        match dir {
-            Dir::Up => self.server = self.server.max(self.client + 1),
-            Dir::Down => self.client = self.client.max(self.server + 1),
-        }
-    }
+/// A message that was sent and not yet received.
+#[derive(Debug)]
+#[must_use = "a message that is never received is not counted by its receiver"]
+pub struct Underway {
+    dir: Dir,
+    payload: usize,
+    /// When it arrives.
+    at: u64,
 }
 
 impl Meter {
@@ -107,10 +110,37 @@ impl Meter {
         self.layer
     }
 
-    /// Counts one message with `payload` bytes, plus its header.
+    /// Counts one message with `payload` bytes, plus its header, which its receiver waits for.
     pub fn message(&mut self, dir: Dir, payload: usize) {
-        self.passing(|latency| latency.arrive(dir));
-        self.count(dir, payload);
+        let message = self.send(dir, payload);
+        self.receive(message);
+    }
+
+    /// Counts one message if this party is its sender. Replays of what overlaps have the receiver read
+    /// it later.
+    pub fn send(&mut self, dir: Dir, payload: usize) -> Underway {
+        if dir == self.role.sends() {
+            self.count(dir, payload);
+        }
+        let Latency { client, server, .. } = self.latency;
+        let from = if dir == Dir::Up { client } else { server };
+        Underway { dir, payload, at: from + 1 }
+    }
+
+    /// Counts a message if this party is its receiver, who waits until it is there.
+    pub fn receive(&mut self, message: Underway) {
+        let Underway { dir, payload, at } = message;
+        if dir != self.role.sends() {
+            self.count(dir, payload);
+        }
+        let before = self.latency.at();
+        let clock = match dir {
+            Dir::Up => &mut self.latency.server,
+            Dir::Down => &mut self.latency.client,
+        };
+        *clock = at.max(*clock);
+        let passed = self.latency.at() - before;
+        *self.latency.passed.entry((self.phase, self.layer)).or_default() += passed;
     }
 
     fn count(&mut self, dir: Dir, payload: usize) {
@@ -131,33 +161,12 @@ impl Meter {
     /// Counts one message each way, with `up` and `down` bytes of payload, where both parties send
     /// before they receive.
     pub fn exchange(&mut self, up: usize, down: usize) {
-        self.passing(|latency| {
-            let Latency { client, server, .. } = *latency;
-            latency.client = client.max(server + 1);
-            latency.server = server.max(client + 1);
-        });
-        match self.role {
-            Role::Client => {
-                self.count(Dir::Up, up);
-                self.count(Dir::Down, down);
-            }
-            Role::Server => {
-                self.count(Dir::Down, down);
-                self.count(Dir::Up, up);
-            }
-        }
-    }
-
-    /// Notes by how much the later party is later after `step`.
-    fn passing(&mut self, step: impl FnOnce(&mut Latency)) {
-        let before = self.latency.at();
-        step(&mut self.latency);
-        let passed = self.latency.at() - before;
-        *self.latency.passed.entry((self.phase, self.layer)).or_default() += passed;
+        let both = [self.send(Dir::Up, up), self.send(Dir::Down, down)];
+        both.into_iter().for_each(|message| self.receive(message));
     }
 
     /// One-way delays of the link that go by in some part of a session, one after the other: two for a question and its answer, one
-    /// where both parties send before they receive. Only what is replayed says which it is, so this is of cost functions, not of lanes.
+    /// where both parties send before they receive, or before an earlier answer is read. Only what is replayed says which it is, so this is of cost functions, not of lanes.
     pub fn delays(&self, phase: Phase, layer: Option<u32>) -> u64 {
         self.latency.passed.get(&(phase, layer)).copied().unwrap_or_default()
     }
@@ -218,6 +227,23 @@ mod tests {
         // The server got the last message but one, so this one is there with the client's last.
         assert_eq!(passed(&|m| m.message(Dir::Down, 1)), 0);
         assert_eq!(passed(&question), 2);
+    }
+
+    #[test]
+    fn what_is_read_later_is_not_waited_for() {
+        for role in [Role::Client, Role::Server] {
+            let mut m = Meter::new(role);
+            let mut ask = || {
+                m.message(Dir::Down, 1);
+                m.send(Dir::Up, 1)
+            };
+            let answers = [ask(), ask(), ask()];
+            answers.into_iter().for_each(|answer| m.receive(answer));
+            assert_eq!(m.delays(Phase::Setup, None), 2);
+            // All questions are there before the client sees the first, or each is followed by its answer.
+            let rounds = if role == Role::Server { 1 } else { 2 };
+            assert_eq!(m.total(), Count { up: 27, down: 27, messages: 6, rounds });
+        }
     }
 
     #[test]

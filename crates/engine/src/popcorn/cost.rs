@@ -1,4 +1,4 @@
-use super::messages::replay;
+use super::messages::{replay, sent};
 use super::plan::{Exchange, Plan};
 use super::schedule::{Event, schedule};
 use crate::Error;
@@ -8,6 +8,7 @@ use crate::work::{Account, WorkLog, paillier};
 use serde::Serialize;
 use sordino_graph::fixed::FixedGraph;
 use sordino_wire::{Dir, Meter, Phase, Role};
+use std::collections::VecDeque;
 
 /// Predicts the bytes, messages and rounds of a popcorn session after its handshake. Equal to what either party's lane
 /// meters, layer by layer.
@@ -100,30 +101,24 @@ pub struct Exposure {
 fn replay_exchange(meter: &mut Meter, plan: &Plan, exchange: &Exchange) -> Result<(), Error> {
     let size = plan.strength.ciphertext_bytes();
     let tiles = plan.tiles(exchange);
-    let question = |meter: &mut Meter, tile: usize, round: usize| -> Result<(), Error> {
-        for count in plan.question(exchange.rounds[round], tiles[tile].len())? {
-            replay(meter, Dir::Down, count, size);
-        }
-        Ok(())
-    };
-    let answer = |meter: &mut Meter, tile: usize, round: usize| {
-        for (_, each) in exchange.rounds[round].answers() {
-            replay(meter, Dir::Up, each * tiles[tile].len(), size);
-        }
-    };
+    let mut answers = VecDeque::new();
     for event in schedule(tiles.len(), exchange.rounds.len()) {
         match event {
+            // The client answers at once, the server reads later.
             Event::Ask { tile, round } => {
-                question(meter, tile, round)?;
-                // The client answers at once, the server reads later.
-                if meter.role() == Role::Client {
-                    answer(meter, tile, round);
+                let (round, values) = (exchange.rounds[round], tiles[tile].len());
+                for count in plan.question(round, values)? {
+                    replay(meter, Dir::Down, count, size);
+                }
+                let answer = round.answers().into_iter();
+                answers.extend(answer.map(|(_, each)| sent(meter, Dir::Up, each * values, size)));
+            }
+            Event::Read { round, .. } => {
+                let kinds = exchange.rounds[round].answers().len();
+                for message in answers.drain(..kinds).flatten() {
+                    meter.receive(message);
                 }
             }
-            Event::Read { tile, round } if meter.role() == Role::Server => {
-                answer(meter, tile, round);
-            }
-            Event::Read { .. } => {}
         }
     }
     Ok(())

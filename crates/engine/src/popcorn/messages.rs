@@ -2,7 +2,7 @@
 
 use crate::Error;
 use sordino_he::paillier::{Ciphertexts, PublicKey};
-use sordino_wire::{Cipher, Dir, Kind, Lane, Meter};
+use sordino_wire::{Cipher, Dir, Kind, Lane, Meter, Underway};
 
 pub(super) const PUBLIC_KEY: Kind = Kind::new(0x0500, "Paillier public key");
 pub(super) const INPUT: Kind = Kind::new(0x0501, "encrypted input");
@@ -48,7 +48,13 @@ pub(super) fn receive(
     Ok(Ciphertexts::from_bytes(key, &bytes)?)
 }
 
-/// Replays the messages of so many ciphertexts of `size` bytes.
+/// Replays the sending of so many ciphertexts of `size` bytes.
+#[must_use = "messages that are never received are not counted by their receiver"]
+pub(super) fn sent(meter: &mut Meter, dir: Dir, count: usize, size: usize) -> Vec<Underway> {
+    pieces(count, CHUNK).map(|piece| meter.send(dir, piece.len() * size)).collect()
+}
+
+/// Replays the same, and that the receiver waits for each message.
 pub(super) fn replay(meter: &mut Meter, dir: Dir, count: usize, size: usize) {
     for piece in pieces(count, CHUNK) {
         meter.message(dir, piece.len() * size);

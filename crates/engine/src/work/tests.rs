@@ -96,7 +96,10 @@ fn layers_sum_to_the_whole_and_have_their_own_kind_of_work() {
         assert_eq!(sum, model.work().total());
         let online = |layer| &model.work().works()[&(Phase::Online, Some(layer))];
         let used = |unit| online(1).amount(Role::Server, unit);
-        assert!(used(Unit::TableSent) > 0 && used(Unit::LatticeRead) + used(Unit::MatrixRow) == 0);
+        assert!(
+            used(Unit::TableSent) > 0
+                && used(Unit::LatticeRead) + used(Unit::MatrixRowReceived) == 0
+        );
         let lattice = online(0).amount(Role::Server, Unit::LatticeRead) > 0;
         assert_eq!(lattice, linear == LinearChoice::Lattice);
         assert_eq!(online(0).amount(Role::Server, Unit::Product) > 0, !lattice);

@@ -7,7 +7,7 @@ pub enum Stage {
     Making,
     /// Each party computes for itself, before it sends or after it has received.
     Alone,
-    /// The client sends ciphertexts while the server reads them.
+    /// The client sends ciphertexts, or what corrects transfers, while the server reads them.
     Up,
     /// The server sends ciphertexts while the client reads them.
     Down,
@@ -122,12 +122,14 @@ units! {
     /// Reading a decrypted output.
     LatticeOutput = "lattice-output", Down, all;
 
-    /// A transfer of a row of ring elements begins.
-    MatrixRow = "matrix-row", Turns, all;
-    /// A ring element under a bit of a weight, sender.
-    MatrixSent = "matrix-sent", Turns, all;
+    /// A transfer of a row of ring elements begins, sender.
+    MatrixRowSent = "matrix-row-sent", Up, all;
     /// The same, receiver.
-    MatrixReceived = "matrix-received", Turns, all;
+    MatrixRowReceived = "matrix-row-received", Up, all;
+    /// A ring element under a bit of a weight, sender.
+    MatrixSent = "matrix-sent", Up, all;
+    /// The same, receiver.
+    MatrixReceived = "matrix-received", Up, all;
     /// A product of the server's own share by a weight.
     Product = "clear-product", Turns, one;
 

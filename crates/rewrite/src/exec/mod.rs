@@ -20,7 +20,7 @@ use sordino_graph::ir::{Graph, Node, Op, ValueId};
 pub enum Statistics {
     /// From the graph, as in inference.
     Stored,
-    /// From the batch at hand, as in training.
+    /// From the samples at hand, as in training: those of a part of a step.
     Batch,
 }
 

@@ -193,20 +193,36 @@ impl Network {
         self.trained().any(|p| depends(&self.graph, p.value)[logits])
     }
 
-    /// Moves stored means and variances towards those of a batch: `momentum` of the old is kept.
-    /// Variances are taken without bias, as inference expects them.
-    pub(crate) fn follow(&mut self, moments: &[Moments], lead: usize, momentum: f32) {
+    /// What batch normalisations saw of `lead` samples, weighted with `share`. Variances are taken
+    /// without bias, as inference expects them.
+    pub(crate) fn contribution(
+        &self,
+        moments: Vec<Moments>,
+        lead: usize,
+        share: f64,
+    ) -> Vec<Moments> {
+        let weighted = |seen: Moments| {
+            let shape = &self.graph.value(self.graph.nodes[seen.node].outputs[0]).shape;
+            let count = lead * shape.iter().product::<usize>() / shape[1].max(1);
+            let unbiased = count as f64 / (count.max(2) - 1) as f64;
+            Moments {
+                node: seen.node,
+                mean: seen.mean.mul_scalar(share),
+                variance: seen.variance.mul_scalar(share * unbiased),
+            }
+        };
+        moments.into_iter().map(weighted).collect()
+    }
+
+    /// Moves stored means and variances towards those of a step: `momentum` of the old is kept.
+    pub(crate) fn follow(&mut self, moments: &[Moments], momentum: f32) {
         for seen in moments {
             let node = &self.graph.nodes[seen.node];
-            let shape = &self.graph.value(node.outputs[0]).shape;
-            let count = lead * shape.iter().product::<usize>() / shape[1].max(1);
-            let unbiased = count as f32 / (count.max(2) - 1) as f32;
-            let (mean, variance) = (node.inputs[3], node.inputs[4]);
-            let new = [(mean, &seen.mean, 1.0), (variance, &seen.variance, unbiased)];
-            for (value, tensor, factor) in new {
+            for (value, tensor) in [(node.inputs[3], &seen.mean), (node.inputs[4], &seen.variance)]
+            {
                 let slot = value.map(|id| &mut self.constants[id.0]);
                 if let Some(Some(old)) = slot {
-                    let fresh = tensor.clone().mul_scalar(factor * (1.0 - momentum));
+                    let fresh = tensor.clone().mul_scalar(1.0 - momentum);
                     *old = old.clone().mul_scalar(momentum) + fresh;
                 }
             }

@@ -1,4 +1,5 @@
 use super::Samples;
+use super::parts::on_all_cores;
 use crate::{Error, Network};
 use serde::Serialize;
 
@@ -18,21 +19,21 @@ impl Score {
     }
 }
 
-/// Classifies all samples, `batch` at a time, with the stored statistics.
+/// Classifies all samples, each core `batch` at a time, with the stored statistics.
 ///
 /// # Errors
 /// [`Error::Data`] when the samples do not fit the network.
 pub fn evaluate(network: &Network, samples: &Samples, batch: usize) -> Result<Score, Error> {
     samples.check(network)?;
     let indices: Vec<usize> = (0..samples.len()).collect();
-    let mut right = 0;
-    for chunk in indices.chunks(batch.max(1)) {
+    let parts: Vec<_> = indices.chunks(batch.max(1)).collect();
+    let right = on_all_cores(network.device(), &parts, |chunk: &&[usize]| {
         let input = samples.batch(chunk, network.device(), |_, _| {})?;
         let scores = network.value_of(network.logits(), &input)?.values()?;
         let rows = scores.chunks(network.classes());
-        right += rows.zip(chunk).filter(|(row, i)| best(row) == samples.label(**i)).count();
-    }
-    Ok(Score { right, total: samples.len() })
+        Ok(rows.zip(*chunk).filter(|(row, i)| best(row) == samples.label(**i)).count())
+    })?;
+    Ok(Score { right: right.iter().sum(), total: samples.len() })
 }
 
 /// Index of the largest entry, the first of equal ones.

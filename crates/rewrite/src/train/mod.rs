@@ -1,4 +1,4 @@
-//! Training of a [`crate::Network`]: seeded, resumable bit for bit, stopping with a place to look
+//! Training of a [`crate::Network`]: seeded, resumable bit for bit, the same bits on any number of cores, stopping with a place to look
 //! at when values are no longer numbers.
 
 mod augment;
@@ -7,6 +7,7 @@ mod data;
 mod evaluate;
 mod loss;
 mod optimiser;
+mod parts;
 mod random;
 mod schedule;
 mod settings;

@@ -8,6 +8,11 @@ pub struct Settings {
     pub epochs: u64,
     /// Samples per step; the last step of a pass has what is left.
     pub batch: usize,
+    /// Samples that a core takes at a time, at most: a step is split into as few parts of equal size as
+    /// that allows, and they are spread over the cores. Batch normalisation takes its statistics over
+    /// a part ("ghost batch normalisation": Hoffer, Hubara and Soudry, NIPS 2017, who find that it
+    /// generalises better than statistics of large batches).
+    pub part: usize,
     /// Learning rate at its highest.
     pub rate: f64,
     /// How it changes.
@@ -37,6 +42,7 @@ impl Default for Settings {
         Self {
             epochs: 10,
             batch: 64,
+            part: 32,
             rate: 0.05,
             schedule: Schedule::Cosine { warmup: 0 },
             rule: Rule::Sgd { momentum: 0.9 },
@@ -68,6 +74,7 @@ impl Settings {
         let checks = [
             (self.epochs > 0, "there must be at least one pass over the data (epochs)"),
             (self.batch > 0, "a batch must have at least one sample"),
+            (self.part > 0, "a part of a batch must have at least one sample"),
             (
                 self.rate > 0.0 && self.rate.is_finite(),
                 "the learning rate must be a positive number",

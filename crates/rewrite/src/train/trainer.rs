@@ -1,10 +1,11 @@
 use super::checkpoint::{Checkpoint, fault};
 use super::evaluate::best;
 use super::optimiser::Optimiser;
+use super::parts::{Part, on_all_cores, split};
 use super::{Random, Samples, Settings, loss};
 use crate::exec::{Statistics, describe};
 use crate::{Array, Error, Network, Role};
-use burn_tensor::{Gradients, Tensor};
+use burn_tensor::Tensor;
 use sordino_graph::ir::ValueId;
 use std::path::Path;
 
@@ -162,8 +163,26 @@ impl<'a> Trainer<'a> {
             self.tally = (0.0, 0, 0);
         }
         let indices = self.indices(epoch, within);
-        let labels = self.samples.labels(&indices);
-        let input = self.input(&indices, epoch)?;
+        let parts = split(&indices, self.settings.part);
+        let found = on_all_cores(self.network.device(), &parts, |part| {
+            self.work(part, indices.len(), epoch)
+        })?;
+        let whole = found.into_iter().reduce(Part::and);
+        let Part { loss, right, gradients, moments } = whole.unwrap_or_default();
+        self.tally.0 += loss * indices.len() as f64;
+        self.tally.1 += right;
+        self.tally.2 += indices.len() as u64;
+        self.update(gradients)?;
+        self.network.follow(&moments, self.settings.statistics_momentum);
+        self.step += 1;
+        Ok(self.progress())
+    }
+
+    /// Some of the `all` samples of a step.
+    fn work(&self, indices: &[usize], all: usize, epoch: u64) -> Result<Part, Error> {
+        let classes = self.network.classes();
+        let labels = self.samples.labels(indices);
+        let input = self.input(indices, epoch)?;
         let (constants, leaves) = self.network.leaves();
         let statistics = match self.settings.frozen_statistics {
             true => Statistics::Stored,
@@ -174,24 +193,21 @@ impl<'a> Trainer<'a> {
         let wanted = [self.network.logits()];
         let inputs = std::slice::from_ref(&input);
         let scores = walk.run(inputs, &wanted, &mut moments, |_, _| Ok(()))?;
-        let scores: Tensor<2> = scores[0].view([indices.len(), self.network.classes()]);
+        let scores: Tensor<2> = scores[0].view([indices.len(), classes]);
         let loss = self.loss(&scores, &labels, &input)?;
         let value = loss.clone().inner().try_into_scalar::<f32>();
         let value = value.map_err(|e| Error::Device(e.to_string()))?;
         if !value.is_finite() {
             return Err(self.diverged(&input, statistics, value));
         }
-        let gradients = loss.backward();
-        self.update(&leaves, gradients)?;
-        self.network.follow(&moments, indices.len(), self.settings.statistics_momentum);
-        let host = Array::of(scores.inner(), indices.len(), &[self.network.classes()]).values()?;
-        let rows = host.chunks(self.network.classes());
-        let right = rows.zip(&labels).filter(|(row, label)| best(row) == **label).count();
-        self.tally.0 += f64::from(value) * indices.len() as f64;
-        self.tally.1 += right as u64;
-        self.tally.2 += indices.len() as u64;
-        self.step += 1;
-        Ok(self.progress())
+        let share = indices.len() as f64 / all as f64;
+        let mut gradients = loss.mul_scalar(share).backward();
+        let gradients = leaves.iter().map(|leaf| leaf.grad_remove(&mut gradients)).collect();
+        let host = Array::of(scores.inner(), indices.len(), &[classes]).values()?;
+        let rows = host.chunks(classes);
+        let right = rows.zip(&labels).filter(|(row, label)| best(row) == **label).count() as u64;
+        let moments = self.network.contribution(moments, indices.len(), share);
+        Ok(Part { loss: share * f64::from(value), right, gradients, moments })
     }
 
     /// The samples of a step: each pass has an order of its own.
@@ -230,12 +246,12 @@ impl<'a> Trainer<'a> {
         Ok(from_labels.mul_scalar(1.0 - how.weight) + from_teacher.mul_scalar(how.weight))
     }
 
-    fn update(&mut self, leaves: &[Tensor<1>], mut gradients: Gradients) -> Result<(), Error> {
+    fn update(&mut self, gradients: Vec<Option<Tensor<1>>>) -> Result<(), Error> {
         let parameters: Vec<_> = self.network.trained().cloned().collect();
-        let mut found = Vec::with_capacity(leaves.len());
-        for (parameter, leaf) in parameters.iter().zip(leaves) {
+        let mut found = Vec::with_capacity(gradients.len());
+        for (parameter, gradient) in parameters.iter().zip(gradients) {
             let own = self.network.tensor(parameter.value)?;
-            let gradient = leaf.grad_remove(&mut gradients).unwrap_or_else(|| own.zeros_like());
+            let gradient = gradient.unwrap_or_else(|| own.zeros_like());
             let pressed = self.extra.iter().find(|e| e.value == parameter.value);
             found.push(match pressed {
                 Some(extra) => gradient + extra.pressure.clone(),

@@ -6,6 +6,7 @@ mod garbled;
 mod graphs;
 mod lattice;
 mod link;
+mod matrix;
 mod paillier;
 mod runs;
 mod sessions;
@@ -69,6 +70,7 @@ pub(super) fn current() -> Result<Profile> {
 
 fn observe(quick: bool) -> Result<Vec<Observation>> {
     let of = transfers::RUNS
+        + matrix::RUNS
         + sessions::RUNS
         + lattice::RUNS
         + paillier::RUNS
@@ -76,6 +78,7 @@ fn observe(quick: bool) -> Result<Vec<Observation>> {
         + link::RUNS;
     let mut runs = if quick { Runs::new(of, 1, 0.25) } else { Runs::new(of, 3, 0.5) };
     transfers::measure(&mut runs)?;
+    matrix::measure(&mut runs)?;
     sessions::measure(&mut runs)?;
     lattice::measure(&mut runs)?;
     paillier::measure(&mut runs)?;

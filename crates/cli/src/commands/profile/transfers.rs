@@ -121,10 +121,10 @@ fn make(supply: Supply, units: [Unit; 2], n: usize) -> Result<Parts> {
 }
 
 /// Both halves of so many transfers in each direction.
-type Halves = (Vec<SenderCots>, Vec<ReceiverCots>);
+pub(super) type Halves = (Vec<SenderCots>, Vec<ReceiverCots>);
 
 /// Of the party that sends first, and of the other.
-fn cots(n: usize, directions: usize) -> Result<(Halves, Halves)> {
+pub(super) fn cots(n: usize, directions: usize) -> Result<(Halves, Halves)> {
     let supply = Supply::SoftSpoken { k: 2 };
     let half = move |mut lane: sordino_wire::Lane, first: bool| -> Result<Halves> {
         let mut rng = SecretRng::from_os()?;

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// Samples that values between layers are measured on.
 pub(super) const MEASURED: usize = 256;
 /// Samples classified at once.
-const EVALUATE_BATCH: usize = 100;
+const EVALUATE_BATCH: usize = 32;
 
 /// Network and data.
 #[derive(Debug, Args)]
@@ -232,6 +232,10 @@ pub(super) struct Recipe {
     /// Samples per step
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch: usize,
+    /// Samples that a core takes at a time, at most: a step is spread over as many cores as it has such parts. Batch
+    /// normalisation takes its statistics over a part
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    part: usize,
     /// Learning rate at its highest
     #[arg(long, value_name = "X", default_value_t = 0.05)]
     rate: f64,
@@ -287,6 +291,7 @@ impl Recipe {
         Settings {
             epochs: self.epochs,
             batch: self.batch,
+            part: self.part,
             rate: self.rate,
             schedule: match self.schedule {
                 ScheduleArg::Constant => Schedule::Constant,

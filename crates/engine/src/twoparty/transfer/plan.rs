@@ -264,7 +264,8 @@ impl Task {
     pub(crate) fn work(&self, work: &mut WorkLog) {
         for (_, part) in &self.0 {
             let (rows, columns) = (part.cots_needed(), part.shape.columns);
-            work.add_both(Unit::MatrixRow, rows);
+            work.add(Role::Client, Unit::MatrixRowSent, rows);
+            work.add(Role::Server, Unit::MatrixRowReceived, rows);
             work.add(Role::Client, Unit::MatrixSent, rows * columns);
             work.add(Role::Server, Unit::MatrixReceived, rows * columns);
         }

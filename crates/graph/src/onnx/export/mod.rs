@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// file computes with the very same floats.
 ///
 /// Values keep their names, those of inputs and outputs first, unless several have the same: then a
-/// number is added.
+/// number is added. So do nodes.
 ///
 /// # Errors
 /// [`Error::Unsupported`] for quantised operators: their integer types are gone after import.
@@ -49,10 +49,17 @@ pub fn export(graph: &Graph) -> Result<Vec<u8>, Error> {
             }
         }
     }
+    let mut kept = BTreeSet::new();
     for node in &graph.nodes {
         writer.node(node)?;
+        // Where it takes several, the last one has its result.
+        if let Some(last) = writer.proto.node.last_mut().filter(|_| !node.name.is_empty()) {
+            last.name = Some(node.name.clone());
+            kept.insert(writer.proto.node.len() - 1);
+        }
     }
     writer.outputs();
+    names::tell_apart(&mut writer.proto.node, &kept);
     let model = ModelProto {
         ir_version: Some(versions::ir(opset)),
         opset_import: vec![OperatorSetIdProto {

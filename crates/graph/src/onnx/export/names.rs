@@ -1,4 +1,5 @@
 use crate::ir::{Graph, ValueId};
+use crate::onnx::proto::NodeProto;
 use std::collections::BTreeSet;
 
 /// The names that values have in a file: each has one of its own, and none is empty, which would
@@ -47,5 +48,29 @@ impl Names {
                 return name;
             }
         }
+    }
+}
+
+/// Adds numbers to names of nodes that another one has already: an earlier one, or one that `kept`
+/// says has its name from the graph.
+pub(super) fn tell_apart(nodes: &mut [NodeProto], kept: &BTreeSet<usize>) {
+    let name = |node: &NodeProto| node.name.clone().unwrap_or_default();
+    let all: BTreeSet<String> = nodes.iter().map(name).collect();
+    let mut taken = BTreeSet::new();
+    let mut made = 0;
+    let made_up = (0..nodes.len()).filter(|i| !kept.contains(i));
+    for i in kept.iter().copied().chain(made_up) {
+        let node = &mut nodes[i];
+        if taken.insert(name(node)) {
+            continue;
+        }
+        let fresh = loop {
+            made += 1;
+            let fresh = format!("{}@{made}", name(node));
+            if !all.contains(&fresh) && taken.insert(fresh.clone()) {
+                break fresh;
+            }
+        };
+        node.name = Some(fresh);
     }
 }

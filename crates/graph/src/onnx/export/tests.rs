@@ -77,6 +77,31 @@ fn is_in_single_assignment(model: &ModelProto) {
 }
 
 #[test]
+fn nodes_keep_their_names() {
+    let mut g = graph(&[1, 4]);
+    let x = node(&mut g, Op::Unary(Unary::Swish { alpha: 1.5 }), &[ValueId(0)]);
+    let x = node(&mut g, Op::Unary(Unary::Relu), &[x]);
+    let x = node(&mut g, Op::Unary(Unary::Relu), &[x]);
+    g.outputs = vec![node(&mut g, Op::Unary(Unary::Relu), &[x])];
+    for (i, name) in ["swish", "same", "same@1", "same"].into_iter().enumerate() {
+        g.nodes[i].name = name.into();
+    }
+    let names = |g: &Graph| {
+        let names = decoded(g).graph.unwrap().node.into_iter().map(|n| n.name.unwrap());
+        names.collect::<Vec<_>>()
+    };
+    let made = names(&g)[0].clone();
+    assert_eq!(names(&g)[2..], ["swish", "same", "same@1", "same@2"]);
+    // What the exporter adds gives way.
+    g.nodes[1].name = made.clone();
+    assert_eq!(names(&g)[2..], ["swish", &made, "same@1", "same"]);
+    assert_ne!(names(&g)[0], made);
+    g.nodes[1].name = "same".into();
+    let again = load(&export(&g).unwrap()).unwrap();
+    assert_eq!(again.nodes.last().unwrap().name, "same@2");
+}
+
+#[test]
 fn names_are_unique() {
     let mut g = graph(&[1, 4]);
     let (a, b) = (constant(&mut g, &[1.0; 4]), constant(&mut g, &[2.0; 4]));
