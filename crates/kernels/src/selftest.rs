@@ -134,7 +134,7 @@ fn powers() -> Vec<u64> {
     m.gather(&residues, core::array::from_fn(Some), &mut group);
     let factor = group.clone();
     let exponents: Vec<u64> = words(LANES).collect();
-    m.pow(&mut scratch, &mut group, core::array::from_fn(|i| &exponents[i..=i]));
+    m.pow(&mut scratch, &mut group, core::array::from_fn(|i| &exponents[i..=i]), 61);
     let mut power = factor.clone();
     FixedBase::new(&m, &residues[..m.limbs()], 60, 4).pow(&m, &mut scratch, &exponents, &mut power);
     m.mul_assign(&mut scratch, &mut group, &power);

@@ -55,6 +55,7 @@ mod batch;
 mod cipher;
 mod linear;
 mod number;
+mod order;
 mod packing;
 mod plain;
 mod pool;

@@ -52,7 +52,7 @@ impl PublicKey {
         modulus.import(&mut scratch, &value, &mut base);
         let mut group = vec![Limbs::default(); modulus.limbs()];
         modulus.gather(&base, [Some(0); LANES], &mut group);
-        modulus.pow(&mut scratch, &mut group, [&n[..]; LANES]);
+        modulus.pow(&mut scratch, &mut group, [&n[..]; LANES], strength.bits());
         modulus.scatter(&group, 0, &mut base);
         Self(Arc::new(Public { strength, n, h, square, modulus, base, tables: OnceLock::new() }))
     }
@@ -140,7 +140,7 @@ fn passes_as_product(n: &[u64]) -> bool {
     modulus.import(&mut scratch, &two, &mut residue);
     let mut group = vec![Limbs::default(); modulus.limbs()];
     modulus.gather(&residue, [Some(0); LANES], &mut group);
-    modulus.pow(&mut scratch, &mut group, [n; LANES]);
+    modulus.pow(&mut scratch, &mut group, [n; LANES], 64 * n.len());
     modulus.scatter(&group, 0, &mut residue);
     let mut power = vec![0; n.len()];
     modulus.export(&mut scratch, &residue, &mut power);

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::number::{
     difference, inverse, nonzero, number, odd, product, random_bits, remainder, words,
 };
+use super::order::Order;
 use super::pool::powers;
 use super::prime::{Factor, factor};
 use super::public::WINDOW;
@@ -30,7 +31,7 @@ struct Half {
     /// Arithmetic modulo its square.
     modulus: Modulus,
     /// The order of h.
-    order: Zeroizing<Vec<u64>>,
+    order: Order,
     /// P^-1 modulo 2^(bits of P), to divide by P exactly.
     reciprocal: Zeroizing<Vec<u64>>,
     /// (Q p)^-1 modulo P.
@@ -187,7 +188,7 @@ impl Half {
         Some(Self {
             reciprocal: Zeroizing::new(words(&reciprocal, own.prime.len())),
             prime: own.prime.clone(),
-            order: own.order.clone(),
+            order: Order::new(&own.order, bits),
             scale: Zeroizing::new(scale),
             idempotent: residue,
             modulus,
@@ -198,17 +199,15 @@ impl Half {
     /// Eight exponents for each group of `count` powers, within 2^-64 of uniform below the order: numbers of a word more,
     /// reduced.
     fn exponents(&self, count: usize, rng: &mut SecretRng) -> Zeroizing<Vec<u64>> {
-        let (words, wide) = (self.tables.exponent_words(), self.order.len() + 1);
+        let (words, wide) = (self.tables.exponent_words(), self.order.wide());
         let count = count.next_multiple_of(LANES);
         let mut random = Zeroizing::new(vec![0; count * wide]);
         rng.fill_words(&mut random);
         let mut out = Zeroizing::new(vec![0; count * words]);
-        out.par_chunks_exact_mut(words).zip(random.par_chunks_exact(wide)).for_each(
-            |(out, random)| {
-                let reduced = Zeroizing::new(remainder(random, &self.order));
-                out[..reduced.len()].copy_from_slice(&reduced);
-            },
-        );
+        for (out, random) in out.chunks_exact_mut(words).zip(random.chunks_exact_mut(wide)) {
+            self.order.reduce(random);
+            out.copy_from_slice(&random[..words]);
+        }
         out
     }
 
@@ -236,7 +235,8 @@ impl Half {
         self.modulus.import_wide(&mut scratch, values, &mut residues);
         let mut group = Wiped::zeros(limbs);
         self.modulus.gather(&residues, batch::lanes(0, count), &mut group);
-        self.modulus.pow(&mut scratch, &mut group, [&self.order[..]; LANES]);
+        let exponents = [self.order.words(); LANES];
+        self.modulus.pow(&mut scratch, &mut group, exponents, self.order.bits());
         let powers = self.raised(&group, words);
         let mut out = Zeroizing::new(Vec::with_capacity(count * half));
         for power in powers.chunks_exact(words).take(count) {
@@ -265,7 +265,7 @@ fn element(f: &Factor, rng: &mut SecretRng) -> Option<Zeroizing<Vec<u64>>> {
     modulus.import(&mut scratch, &value, &mut residue);
     let mut group = Wiped::zeros(modulus.limbs());
     modulus.gather(&residue, [Some(0); LANES], &mut group);
-    modulus.pow(&mut scratch, &mut group, [&f.cofactor[..]; LANES]);
+    modulus.pow(&mut scratch, &mut group, [&f.cofactor[..]; LANES], 64 * f.cofactor.len());
     modulus.scatter(&group, 0, &mut residue);
     let mut out = Zeroizing::new(vec![0; modulus.words()]);
     modulus.export(&mut scratch, &residue, &mut out);

@@ -21,20 +21,24 @@ fn digit(exponent: &[u64], start: usize, width: usize) -> u64 {
 }
 
 impl Modulus {
-    /// Raises each value of a group to its exponent, all of the same number of words.
+    /// Raises each value of a group to the lowest `bits` bits of its exponent.
     ///
     /// *Cost*: that of [`Self::raise_onto`].
     ///
     /// *Security*: constant time in bases and exponents; their length is public.
     ///
     /// # Panics
-    /// If the exponents differ in length or a length does not belong to this modulus.
-    pub fn pow(&self, scratch: &mut Scratch, base: &mut [Limbs], exponents: [&[u64]; LANES]) {
-        let words = exponents[0].len();
-        assert!(exponents.iter().all(|e| e.len() == words), "exponents of different lengths");
+    /// If a length does not belong to this modulus.
+    pub fn pow(
+        &self,
+        scratch: &mut Scratch,
+        base: &mut [Limbs],
+        exponents: [&[u64]; LANES],
+        bits: usize,
+    ) {
         let mut power = Wiped::zeros(self.limbs());
         self.gather(&[], [None; LANES], &mut power);
-        self.raise_onto(scratch, &mut power, base, exponents, 64 * words);
+        self.raise_onto(scratch, &mut power, base, exponents, bits);
         base.copy_from_slice(&power);
     }
 
