@@ -16,7 +16,11 @@ fn bench(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("bigint/{}", isa.name()));
         group.throughput(Throughput::Elements(LANES as u64));
         for bits in [2048, 3072, 4096, 6144] {
-            let modulus = isa::with(isa, || Modulus::new(&number(bits / 64)));
+            // Those above are squares of numbers of half their length.
+            let modulus = isa::with(isa, || match bits {
+                ..=3072 => Modulus::new(&number(bits / 64)),
+                _ => Modulus::squared(&number(bits / 128)),
+            });
             let mut scratch = modulus.scratch();
             let (mut a, mut b) = (Vec::new(), Vec::new());
             for x in [&mut a, &mut b] {

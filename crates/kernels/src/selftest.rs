@@ -122,12 +122,12 @@ fn ntt() -> Vec<Vec<u64>> {
 fn powers() -> Vec<u64> {
     let mut n: Vec<u64> = words(12).collect();
     n[0] |= 1;
-    let m = Modulus::new(&n);
+    [Modulus::new(&n), Modulus::squared(&n)].iter().flat_map(powers_modulo).collect()
+}
+
+fn powers_modulo(m: &Modulus) -> Vec<u64> {
     let mut scratch = m.scratch();
-    let mut values: Vec<u64> = words(LANES * n.len()).collect();
-    for value in values.chunks_exact_mut(n.len()) {
-        value[n.len() - 1] = 0;
-    }
+    let values: Vec<u64> = words(4 * 12 * LANES).collect();
     let mut residues = vec![0; LANES * m.limbs()];
     m.import(&mut scratch, &values, &mut residues);
     let mut group = vec![Limbs::default(); m.limbs()];
@@ -136,18 +136,14 @@ fn powers() -> Vec<u64> {
     let exponents: Vec<u64> = words(LANES).collect();
     m.pow(&mut scratch, &mut group, core::array::from_fn(|i| &exponents[i..=i]), 61);
     let mut power = factor.clone();
-    FixedBase::new(&m, &residues[..m.limbs()], 60, 4).pow(&m, &mut scratch, &exponents, &mut power);
+    FixedBase::new(m, &residues[..m.limbs()], 60, 4).pow(m, &mut scratch, &exponents, &mut power);
     m.mul_assign(&mut scratch, &mut group, &power);
-    m.add_assign(&mut scratch, &mut group, &factor);
+    m.mul_assign(&mut scratch, &mut group, &factor);
     for (lane, residue) in residues.chunks_exact_mut(m.limbs()).enumerate() {
         m.scatter(&group, lane, residue);
     }
-    m.export(&mut scratch, &residues, &mut values);
-    let wide: Vec<u64> = words(LANES * n.len()).flat_map(|word| [word, word >> 1]).collect();
-    m.import_wide(&mut scratch, &wide, &mut residues);
-    let mut out = values.clone();
+    let mut out = vec![0; LANES * m.words()];
     m.export(&mut scratch, &residues, &mut out);
-    out.extend(values);
     out
 }
 

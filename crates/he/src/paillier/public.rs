@@ -44,12 +44,10 @@ impl PartialEq for PublicKey {
 impl PublicKey {
     pub(super) fn new(strength: Strength, n: Vec<u64>, h: Vec<u64>) -> Self {
         let square = product(&n, &n);
-        let modulus = Modulus::new(&square);
+        let modulus = Modulus::squared(&n);
         let mut scratch = modulus.scratch();
-        let mut value = h.clone();
-        value.resize(square.len(), 0);
         let mut base = vec![0; modulus.limbs()];
-        modulus.import(&mut scratch, &value, &mut base);
+        modulus.import(&mut scratch, &h, &mut base);
         let mut group = vec![Limbs::default(); modulus.limbs()];
         modulus.gather(&base, [Some(0); LANES], &mut group);
         modulus.pow(&mut scratch, &mut group, [&n[..]; LANES], strength.bits());

@@ -1,107 +1,117 @@
 //! Residues and groups: what goes where, and how values come in and out.
 
-#[cfg(target_arch = "x86_64")]
-use super::x86;
-use super::{Arithmetic, LANES, Limbs, Modulus, Scratch, words};
+use super::{Arithmetic, Factor, LANES, Limbs, Modulus, PARTS, Scratch, Task, words};
 use crate::Wiped;
-#[cfg(target_arch = "x86_64")]
-use crate::isa::Isa;
 
 impl Modulus {
-    /// Turns values below n, [`Self::words`] each, into residues.
+    /// The residues of values of any common number of words, at most four times n's words.
     ///
     /// # Panics
-    /// If there are not as many residues as values.
+    /// If the values are not as many as the residues, or longer.
     pub fn import(&self, scratch: &mut Scratch, values: &[u64], residues: &mut [u64]) {
-        self.check_counts(values, residues);
-        let mut group = Wiped::zeros(self.limbs);
-        let values = values.chunks(LANES * self.words());
-        for (values, residues) in values.zip(residues.chunks_mut(LANES * self.limbs)) {
-            for (lane, value) in values.chunks_exact(self.words()).enumerate() {
-                self.put(&mut group, lane, value);
+        let words = self.words_each(values, residues);
+        let parts = match self.is_sliced() {
+            true => (64 * words).div_ceil(52 * self.length()),
+            false => words.div_ceil(self.length()),
+        };
+        assert!(parts <= PARTS, "values of {words} words modulo {}", self.words());
+        self.sums(scratch, parts, &self.powers, residues, |raw, i| {
+            self.put(raw, i % LANES, &values[i * words..(i + 1) * words]);
+        });
+    }
+
+    /// The residues of x + f y for numbers x and y of as many words as n, and a factor f.
+    ///
+    /// # Panics
+    /// If there are not as many numbers as residues.
+    pub fn import_sum(
+        &self,
+        scratch: &mut Scratch,
+        x: &[u64],
+        f: &Factor,
+        y: &[u64],
+        residues: &mut [u64],
+    ) {
+        let n = self.words() / self.numbers;
+        assert!(
+            [x, y].iter().all(|x| self.words_each(x, residues) == n),
+            "numbers of another length"
+        );
+        self.sums(scratch, 2, &f.0, residues, |raw, i| {
+            for (k, x) in [x, y].into_iter().enumerate() {
+                self.put_number(raw, i % LANES, [k, 2], &x[i * n..(i + 1) * n]);
             }
-            self.mul_assign(scratch, &mut group, &self.r_squared);
+        });
+    }
+
+    /// Prepares a residue as a factor.
+    pub fn factor(&self, scratch: &mut Scratch, residue: &[u64]) -> Factor {
+        let mut weights = Wiped::zeros(2 * self.limbs);
+        let (one, own) = weights.split_at_mut(self.limbs);
+        one.copy_from_slice(&self.powers[..self.limbs]);
+        self.gather(residue, [Some(0); LANES], own);
+        self.mul_assign(scratch, own, one);
+        Factor(weights)
+    }
+
+    /// Sums of weights times numbers, which `put` sets for each residue.
+    fn sums(
+        &self,
+        scratch: &mut Scratch,
+        parts: usize,
+        weights: &[Limbs],
+        residues: &mut [u64],
+        put: impl Fn(&mut [Limbs], usize),
+    ) {
+        let mut raw = Wiped::zeros(parts * self.length());
+        for (group, residues) in residues.chunks_mut(LANES * self.limbs).enumerate() {
+            for lane in 0..residues.len() / self.limbs {
+                put(&mut raw, LANES * group + lane);
+            }
+            let Scratch { work, group } = scratch;
+            self.run(work, Task::Sum(&raw, weights), group);
             for (lane, residue) in residues.chunks_exact_mut(self.limbs).enumerate() {
-                self.scatter(&group, lane, residue);
+                self.scatter(group, lane, residue);
             }
         }
     }
 
-    /// Turns residues into values below n: the inverse of [`Self::import`].
+    /// Turns residues into values below the modulus, of [`Self::words`] words: the inverse of [`Self::import`].
     ///
     /// # Panics
     /// If there are not as many values as residues.
     pub fn export(&self, scratch: &mut Scratch, residues: &[u64], values: &mut [u64]) {
-        self.check_counts(values, residues);
-        let mut group = Wiped::zeros(self.limbs);
+        assert_eq!(self.words_each(values, residues), self.words(), "values of another length");
+        let mut raw = Wiped::zeros(self.limbs);
         let values = values.chunks_mut(LANES * self.words());
         for (values, residues) in values.zip(residues.chunks(LANES * self.limbs)) {
             for (lane, residue) in residues.chunks_exact(self.limbs).enumerate() {
-                self.place(&mut group, lane, residue);
+                self.place(&mut raw, lane, residue);
             }
-            self.mul_assign(scratch, &mut group, &self.unit);
+            let Scratch { work, group } = scratch;
+            self.run(work, Task::Value(&raw), group);
             for (lane, value) in values.chunks_exact_mut(self.words()).enumerate() {
-                self.take(&group, lane, value);
+                self.take(group, lane, value);
             }
         }
     }
 
-    /// The residues of values of twice as many words as n, below n 2^b where n has b bits.
-    ///
-    /// # Panics
-    /// If there are not as many residues as values.
-    pub fn import_wide(&self, scratch: &mut Scratch, values: &[u64], residues: &mut [u64]) {
-        let words = 2 * self.words();
-        assert_eq!(values.len() * self.limbs, residues.len() * words, "counts differ");
-        let mut columns = Wiped::zeros(2 * self.limbs);
-        let values = values.chunks(LANES * words);
-        for (values, residues) in values.zip(residues.chunks_mut(LANES * self.limbs)) {
-            for (lane, value) in values.chunks_exact(words).enumerate() {
-                self.put_wide(&mut columns, lane, value);
-            }
-            let Scratch { group, .. } = scratch;
-            match &self.arithmetic {
-                Arithmetic::Portable(portable) => portable.reduce(
-                    bytemuck::must_cast_slice_mut(&mut columns),
-                    bytemuck::must_cast_slice_mut(group),
-                ),
-                // SAFETY: the level was active when the modulus was made, so its features were detected.
-                #[cfg(target_arch = "x86_64")]
-                Arithmetic::Wide(constants, isa) => unsafe {
-                    if *isa == Isa::Avx512Ifma {
-                        x86::ifma::reduce(constants, &mut columns, group);
-                    } else {
-                        x86::avx512::reduce(constants, &mut columns, group);
-                    }
-                },
-            }
-            let mut reduced = Wiped::zeros(self.limbs);
-            reduced.copy_from_slice(group);
-            self.mul_assign(scratch, &mut reduced, &self.r_cubed);
-            for (lane, residue) in residues.chunks_exact_mut(self.limbs).enumerate() {
-                self.scatter(&reduced, lane, residue);
-            }
-        }
-    }
-
-    /// Like [`Self::put`] for twice as many words.
-    fn put_wide(&self, columns: &mut [Limbs], lane: usize, value: &[u64]) {
-        if self.is_sliced() {
-            self.put(columns, lane, value);
-        } else {
-            let words: &mut [u64] = bytemuck::must_cast_slice_mut(columns);
-            words[2 * lane * self.limbs..2 * (lane + 1) * self.limbs].copy_from_slice(value);
-        }
-    }
-
-    fn check_counts(&self, values: &[u64], residues: &[u64]) {
-        let count = values.len() / self.words();
+    /// Words of each of as many values as there are residues.
+    fn words_each(&self, values: &[u64], residues: &[u64]) -> usize {
+        let count = residues.len() / self.limbs;
+        let words = values.len().checked_div(count).unwrap_or(self.words());
         assert!(
-            values.len() == count * self.words() && residues.len() == count * self.limbs,
+            values.len() == count * words && residues.len() == count * self.limbs,
             "{} words of values, {} of residues",
             values.len(),
             residues.len()
         );
+        words
+    }
+
+    /// The words of one number of a residue.
+    fn length(&self) -> usize {
+        self.limbs / self.numbers
     }
 
     /// Sets a group to eight residues of a slice by their numbers; 1 where there is none.
@@ -170,21 +180,39 @@ impl Modulus {
         !matches!(self.arithmetic, Arithmetic::Portable(_))
     }
 
-    /// Sets one value of a raw group to words below R.
-    pub(super) fn put(&self, group: &mut [Limbs], lane: usize, value: &[u64]) {
+    /// Sets one value of a raw group to words, which fit.
+    fn put(&self, group: &mut [Limbs], lane: usize, value: &[u64]) {
         if self.is_sliced() {
             for (i, limbs) in group.iter_mut().enumerate() {
                 limbs.0[lane] = words::limb52(value, i);
             }
         } else {
+            let len = group.len();
             let words: &mut [u64] = bytemuck::must_cast_slice_mut(group);
-            let words = &mut words[lane * self.limbs..(lane + 1) * self.limbs];
-            words.fill(0);
+            let words = &mut words[lane * len..(lane + 1) * len];
             words[..value.len()].copy_from_slice(value);
+            words[value.len()..].fill(0);
         }
     }
 
-    /// Reads one value, at most n, of a raw group, and reduces it.
+    /// Sets one number of a value of so many.
+    pub(super) fn put_number(
+        &self,
+        group: &mut [Limbs],
+        lane: usize,
+        [k, numbers]: [usize; 2],
+        number: &[u64],
+    ) {
+        let length = self.length();
+        if self.is_sliced() {
+            self.put(&mut group[k * length..(k + 1) * length], lane, number);
+        } else {
+            let words: &mut [u64] = bytemuck::must_cast_slice_mut(group);
+            words[(lane * numbers + k) * length..][..length].copy_from_slice(number);
+        }
+    }
+
+    /// Reads one value, below twice the modulus, of a raw group, and reduces it.
     fn take(&self, group: &[Limbs], lane: usize, value: &mut [u64]) {
         if self.is_sliced() {
             value.fill(0);
@@ -201,6 +229,6 @@ impl Modulus {
             let words: &[u64] = bytemuck::must_cast_slice(group);
             value.copy_from_slice(&words[lane * self.limbs..(lane + 1) * self.limbs]);
         }
-        words::reduce_once(value, 0, &self.n);
+        words::reduce_once(value, &mut 0, &self.bound);
     }
 }

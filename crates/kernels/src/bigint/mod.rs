@@ -1,18 +1,20 @@
-//! Products, squares and powers modulo odd numbers of 512 to 6144 bits, eight values at a time.
+//! Products, squares and powers modulo odd numbers n of 512 to 3072 bits and their squares n^2, eight values at a time.
 //!
-//! Values are kept in Montgomery's form x R mod n. There are two layouts, both opaque and both depending on the
-//! instruction set of the [`Modulus`]:
+//! Values are kept in Montgomery's form x R; modulo n^2 as pairs x0 + x1 n of two numbers of n's length, with the same R
+//! as modulo n. There are two layouts, both opaque and both depending on the instruction set of the [`Modulus`]:
 //!
 //! * A *residue*: one value, [`Modulus::limbs`] words. Many lie one after the other in a slice.
 //! * A *group*: eight values, [`Modulus::limbs`] times [`Limbs`], the operands of all arithmetic.
 //!   [`Modulus::gather`] makes it of any eight residues, [`Modulus::scatter`] takes one out.
 //!
+//! A residue has many forms, for its numbers need not be below n; [`Modulus::export`] gives the value below the modulus.
+//!
 //! On AVX-512 a limb has 52 bits and a register holds the same limb of eight values; products of limbs come from IFMA,
 //! or from fused multiply-add of doubles where that is missing. Elsewhere values are words of 64 bits, one value after
 //! the other.
 //!
-//! *Cost* of a product per value: 2 (bits / 52)^2 products of limbs; squares save a quarter. Modulo 4096 and 6144 bits
-//! that is 2.1 and 4.5 microseconds on a 2.5 GHz Cascade Lake core by doubles, and 8.3 and 19 by words.
+//! *Cost* of a product per value, in products of limbs: with L = bits / 52 of n, 2 L^2 modulo n, 5 L^2 modulo n^2;
+//! squares take 1.5 and 3.5 L^2 with vectors. COSTS
 //!
 //! *Security*: running time depends on the modulus' length, numbers of values and lengths of exponents alone. Scratch
 //! memory is wiped on drop; groups and residues that hold secrets are the caller's to wipe.
@@ -20,6 +22,8 @@
 mod layout;
 #[cfg(target_arch = "x86_64")]
 mod multipliers;
+#[cfg(target_arch = "x86_64")]
+mod pair;
 mod portable;
 mod power;
 #[cfg(target_arch = "x86_64")]
@@ -39,9 +43,9 @@ use portable::Portable;
 
 /// Values in a group.
 pub const LANES: usize = 8;
-/// The longest modulus, in bits.
-pub const MAX_BITS: usize = 6144;
-/// The shortest modulus, in bits.
+/// The longest n, in bits.
+pub const MAX_BITS: usize = 3072;
+/// The shortest n, in bits.
 pub const MIN_BITS: usize = 512;
 
 /// An eighth of the words of a group: with vectors, one limb of each of its values.
@@ -49,22 +53,23 @@ pub const MIN_BITS: usize = 512;
 #[repr(C, align(64))]
 pub struct Limbs([u64; LANES]);
 
-/// An odd modulus, with what products modulo it need.
+/// The longest values that are imported, in numbers below R.
+const PARTS: usize = 4;
+
+/// An odd modulus n or n^2, with what products modulo it need.
 ///
 /// A modulus is as secret as what it is made of: it is wiped on drop.
 pub struct Modulus {
-    n: Wiped<u64>,
+    /// What values are below: n or n^2.
+    bound: Wiped<u64>,
+    /// Numbers of n's length in a value: 1 or 2.
+    numbers: usize,
     limbs: usize,
     arithmetic: Arithmetic,
-    /// R^2 modulo n, raw, in all lanes.
-    r_squared: Wiped<Limbs>,
-    /// R^3 modulo n.
-    r_cubed: Wiped<Limbs>,
-    /// 1, raw, in all lanes.
-    unit: Wiped<Limbs>,
-    /// The residue of 1, and eight of it.
+    /// R^2, R^3, ..., raw, each in all lanes.
+    powers: Wiped<Limbs>,
+    /// The residue of 1.
     one: Wiped<u64>,
-    ones: Wiped<Limbs>,
 }
 
 enum Arithmetic {
@@ -79,11 +84,20 @@ pub struct Scratch {
     group: Wiped<Limbs>,
 }
 
-/// Two factors, or one and the place of the result.
-enum Operands<'a> {
-    Mul(&'a [Limbs], &'a [Limbs], &'a mut [Limbs]),
-    MulAssign(&'a mut [Limbs], &'a [Limbs]),
-    SquareAssign(&'a mut [Limbs]),
+/// What a number is multiplied by in [`Modulus::import_sum`]. Wiped on drop.
+pub struct Factor(Wiped<Limbs>);
+
+/// What is computed of groups, and for [`Task::Sum`] of numbers without a form.
+#[derive(Clone, Copy)]
+enum Task<'a> {
+    /// The product of two groups, / R.
+    Product(&'a [Limbs], &'a [Limbs]),
+    /// The square of a group, / R.
+    Square(&'a [Limbs]),
+    /// The sum of numbers below R, at most [`PARTS`] of them, each times the group at its place, / R.
+    Sum(&'a [Limbs], &'a [Limbs]),
+    /// A group / R, from pairs to numbers again: at most (n + 1)^2 - 1 modulo n^2, at most n modulo n.
+    Value(&'a [Limbs]),
 }
 
 impl Modulus {
@@ -94,6 +108,20 @@ impl Modulus {
     /// # Panics
     /// If `n` is even or has not [`MIN_BITS`] to [`MAX_BITS`] significant bits, the top word included.
     pub fn new(n: &[u64]) -> Self {
+        let mut bound = Wiped::zeros(n.len());
+        bound.copy_from_slice(n);
+        Self::of(n, bound, 1)
+    }
+
+    /// The same modulo n^2.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn squared(n: &[u64]) -> Self {
+        Self::of(n, words::square(n), 2)
+    }
+
+    fn of(n: &[u64], bound: Wiped<u64>, numbers: usize) -> Self {
         let bits = words::bits(n);
         assert!(n.first().is_some_and(|word| word % 2 == 1), "an even modulus");
         assert!(
@@ -101,79 +129,71 @@ impl Modulus {
             "a modulus of {bits} bits in {} words",
             n.len()
         );
-        let mut kept = Wiped::zeros(n.len());
-        kept.copy_from_slice(n);
-        let (arithmetic, limbs, r_squared) = Self::arithmetic(n);
+        let (arithmetic, length, radix_bits) = Self::arithmetic(n);
+        let limbs = numbers * length;
         let mut this = Self {
-            n: kept,
+            bound,
+            numbers,
             limbs,
             arithmetic,
-            r_squared: Wiped::zeros(limbs),
-            r_cubed: Wiped::zeros(limbs),
-            unit: Wiped::zeros(limbs),
+            powers: Wiped::zeros(PARTS * limbs),
             one: Wiped::zeros(limbs),
-            ones: Wiped::zeros(limbs),
         };
-        let mut group = Wiped::zeros(limbs);
+        let power = words::power_of_two(2 * radix_bits, n, numbers);
+        let mut powers = Wiped::zeros(PARTS * limbs);
         for lane in 0..LANES {
-            this.put(&mut group, lane, &r_squared);
+            for (number, digit) in power.chunks_exact(n.len()).enumerate() {
+                this.put_number(&mut powers[..limbs], lane, [number, numbers], digit);
+            }
         }
-        core::mem::swap(&mut this.r_squared, &mut group);
-        for lane in 0..LANES {
-            this.put(&mut group, lane, &[1]);
-        }
-        core::mem::swap(&mut this.unit, &mut group);
         let mut scratch = this.scratch();
-        this.mul(&mut scratch, &this.r_squared, &this.r_squared, &mut group);
-        core::mem::swap(&mut this.r_cubed, &mut group);
-        this.mul(&mut scratch, &this.unit, &this.r_squared, &mut group);
+        for i in 1..PARTS {
+            let (known, next) = powers.split_at_mut(i * limbs);
+            this.mul(&mut scratch, &known[(i - 1) * limbs..], &known[..limbs], &mut next[..limbs]);
+        }
+        this.powers = powers;
         let mut one = Wiped::zeros(limbs);
-        this.scatter(&group, 0, &mut one);
-        (this.one, this.ones) = (one, group);
+        let mut unit = Wiped::zeros(this.bound.len());
+        unit[0] = 1;
+        this.import(&mut scratch, &unit, &mut one);
+        this.one = one;
         this
     }
 
-    /// The arithmetic, the words of a residue, and R^2 modulo n.
+    /// The arithmetic, the words of a number, and the bits of R.
     #[cfg(target_arch = "x86_64")]
-    fn arithmetic(n: &[u64]) -> (Arithmetic, usize, Vec<u64>) {
+    fn arithmetic(n: &[u64]) -> (Arithmetic, usize, usize) {
         let isa = isa::active();
         if isa < Isa::Avx512 {
             return Self::portable(n);
         }
-        // R = 2^(52 limbs) is at least 8 n.
-        let limbs = (words::bits(n) + 3).div_ceil(52).next_multiple_of(wide::ROWS);
-        let broadcast = |words: &[u64], i| Limbs([words::limb52(words, i); LANES]);
-        let raw: Vec<Limbs> = (0..limbs).map(|i| broadcast(n, i)).collect();
-        let inverse = words::minus_inverse_wide(n);
-        let inverse: [Limbs; wide::ROWS] = core::array::from_fn(|i| broadcast(&inverse, i));
-        let mut constants = wide::Constants { n: Wiped::zeros(limbs), minus_inverse: inverse };
-        // SAFETY: the level is active, so its features were detected.
-        unsafe {
-            if isa == Isa::Avx512Ifma {
-                x86::ifma::operands(&raw, &mut constants.n);
-                x86::ifma::operands(&inverse, &mut constants.minus_inverse);
-            } else {
-                x86::avx512::operands(&raw, &mut constants.n);
-                x86::avx512::operands(&inverse, &mut constants.minus_inverse);
+        // R is at least 256 times what n's words can hold.
+        let limbs = (64 * n.len() + 8).div_ceil(52).next_multiple_of(wide::ROWS);
+        let constants = wide::Constants::new(n, limbs, |a, out| {
+            // SAFETY: the level is active, so its features were detected.
+            unsafe {
+                if isa == Isa::Avx512Ifma {
+                    x86::ifma::prepare(a, out);
+                } else {
+                    x86::avx512::prepare(a, out);
+                }
             }
-        }
-        (Arithmetic::Wide(Box::new(constants), isa), limbs, words::power_of_two(104 * limbs, n))
+        });
+        (Arithmetic::Wide(Box::new(constants), isa), limbs, 52 * limbs)
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    fn arithmetic(n: &[u64]) -> (Arithmetic, usize, Vec<u64>) {
+    fn arithmetic(n: &[u64]) -> (Arithmetic, usize, usize) {
         Self::portable(n)
     }
 
-    fn portable(n: &[u64]) -> (Arithmetic, usize, Vec<u64>) {
-        let portable = Portable::new(n);
-        let r_squared = portable.r_squared();
-        (Arithmetic::Portable(portable), n.len(), r_squared)
+    fn portable(n: &[u64]) -> (Arithmetic, usize, usize) {
+        (Arithmetic::Portable(Portable::new(n)), n.len(), 64 * n.len())
     }
 
     /// The words of a value in ordinary form.
     pub fn words(&self) -> usize {
-        self.n.len()
+        self.bound.len()
     }
 
     /// The words of a residue, and the [`Limbs`] of a group.
@@ -196,93 +216,54 @@ impl Modulus {
     /// # Panics
     /// If an operand or the scratch memory is not of this modulus' length; so for the other operations.
     pub fn mul(&self, scratch: &mut Scratch, a: &[Limbs], b: &[Limbs], out: &mut [Limbs]) {
-        self.run(scratch, Operands::Mul(a, b, out));
+        assert!(a.len() == self.limbs && b.len() == self.limbs, "operands of another modulus");
+        self.run(&mut scratch.work, Task::Product(a, b), out);
     }
 
     /// `a *= b`.
     pub fn mul_assign(&self, scratch: &mut Scratch, a: &mut [Limbs], b: &[Limbs]) {
-        self.run(scratch, Operands::MulAssign(a, b));
+        let Scratch { work, group } = scratch;
+        assert!(a.len() == self.limbs && b.len() == self.limbs, "operands of another modulus");
+        self.run(work, Task::Product(a, b), group);
+        a.copy_from_slice(group);
     }
 
     /// `a = a^(2^times)`.
     pub fn square_assign(&self, scratch: &mut Scratch, a: &mut [Limbs], times: usize) {
-        for _ in 0..times {
-            self.run(scratch, Operands::SquareAssign(a));
-        }
-    }
-
-    /// `a += b`.
-    ///
-    /// *Cost*: a product with vectors, which reduces the sum.
-    pub fn add_assign(&self, scratch: &mut Scratch, a: &mut [Limbs], b: &[Limbs]) {
-        assert!(a.len() == self.limbs && b.len() == self.limbs, "operands of another modulus");
-        if self.is_sliced() {
-            let mut carry = [0; LANES];
-            for (a, b) in a.iter_mut().zip(b) {
-                for ((a, b), carry) in a.0.iter_mut().zip(b.0).zip(&mut carry) {
-                    let sum = *a + b + *carry;
-                    (*a, *carry) = (sum & ((1 << 52) - 1), sum >> 52);
-                }
-            }
-            // Below 4 n, which a product with a factor below 2 n takes: R is at least 8 n.
-            self.mul_assign(scratch, a, &self.ones);
-        } else {
-            let a: &mut [u64] = bytemuck::must_cast_slice_mut(a);
-            let b: &[u64] = bytemuck::must_cast_slice(b);
-            for (a, b) in a.chunks_exact_mut(self.limbs).zip(b.chunks_exact(self.limbs)) {
-                let carry = words::add_assign(a, b);
-                words::reduce_once(a, carry, &self.n);
-            }
-        }
-    }
-
-    fn run(&self, scratch: &mut Scratch, operands: Operands<'_>) {
-        let lengths = match &operands {
-            Operands::Mul(a, b, out) => [a.len(), b.len(), out.len()],
-            Operands::MulAssign(a, b) => [a.len(), b.len(), self.limbs],
-            Operands::SquareAssign(a) => [a.len(), self.limbs, self.limbs],
-        };
         let Scratch { work, group } = scratch;
+        assert!(a.len() == self.limbs, "an operand of another modulus");
+        for _ in 0..times {
+            self.run(work, Task::Square(a), group);
+            a.copy_from_slice(group);
+        }
+    }
+
+    /// Callers have checked the lengths of operands.
+    fn run(&self, work: &mut [Limbs], task: Task<'_>, out: &mut [Limbs]) {
         assert!(
-            lengths == [self.limbs; 3] && group.len() == self.limbs,
-            "operands of {lengths:?} limbs modulo {} limbs",
+            work.len() == 3 * self.limbs && out.len() == self.limbs,
+            "{} limbs modulo {}",
+            out.len(),
             self.limbs
         );
         match &self.arithmetic {
             Arithmetic::Portable(portable) => {
-                let sum: &mut [u64] = bytemuck::must_cast_slice_mut(work);
-                let sum = &mut sum[..self.limbs];
-                let words = bytemuck::must_cast_slice::<Limbs, u64>;
-                let words_mut = bytemuck::must_cast_slice_mut::<Limbs, u64>;
-                match operands {
-                    Operands::Mul(a, b, out) => {
-                        portable.mul(words(a), words(b), words_mut(out), sum)
-                    }
-                    Operands::MulAssign(a, b) => {
-                        portable.mul_assign(words_mut(a), words(b), sum);
-                    }
-                    Operands::SquareAssign(a) => portable.square_assign(words_mut(a), sum),
-                }
+                portable.run(
+                    task,
+                    self.numbers,
+                    bytemuck::must_cast_slice_mut(work),
+                    bytemuck::must_cast_slice_mut(out),
+                );
             }
+            // SAFETY: the level was active when the modulus was made, so its features were detected.
             #[cfg(target_arch = "x86_64")]
-            Arithmetic::Wide(constants, isa) => {
-                use wide::Factors;
-                let (in_place, out) = match operands {
-                    Operands::Mul(a, b, out) => {
-                        wide_product(*isa, constants, Factors::Two(a, b), work, out);
-                        return;
-                    }
-                    Operands::MulAssign(a, b) => {
-                        wide_product(*isa, constants, Factors::Two(a, b), work, group);
-                        (a, group)
-                    }
-                    Operands::SquareAssign(a) => {
-                        wide_product(*isa, constants, Factors::Square(a), work, group);
-                        (a, group)
-                    }
-                };
-                in_place.copy_from_slice(out);
-            }
+            Arithmetic::Wide(constants, isa) => unsafe {
+                if *isa == Isa::Avx512Ifma {
+                    x86::ifma::run(constants, task, work, out);
+                } else {
+                    x86::avx512::run(constants, task, work, out);
+                }
+            },
         }
     }
 
@@ -318,25 +299,6 @@ impl Modulus {
             Arithmetic::Wide(..) => unsafe {
                 x86::avx512::select_single(table, &Limbs(*digits), out);
             },
-        }
-    }
-}
-
-/// The product at this level; the caller has checked the lengths.
-#[cfg(target_arch = "x86_64")]
-fn wide_product(
-    isa: Isa,
-    constants: &wide::Constants,
-    factors: wide::Factors<'_>,
-    work: &mut [Limbs],
-    out: &mut [Limbs],
-) {
-    // SAFETY: the level was active when the modulus was made, so its features were detected.
-    unsafe {
-        if isa == Isa::Avx512Ifma {
-            x86::ifma::product(constants, factors, work, out);
-        } else {
-            x86::avx512::product(constants, factors, work, out);
         }
     }
 }

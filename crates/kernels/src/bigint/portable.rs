@@ -2,94 +2,99 @@
 
 use crate::Wiped;
 
-use super::words::{minus_inverse, power_of_two, reduce_once};
+use super::words::{
+    add_multiple, add_product, minus_inverse, power_of_two, reduce_once, sub_assign,
+};
+use super::{LANES, Limbs, PARTS, Task};
 
-/// What a product modulo `n` needs.
+/// What products modulo `n` or its square need, with R = 2^(64 words).
 pub(super) struct Portable {
     n: Wiped<u64>,
+    /// What the least multiple of n above R exceeds R by.
+    spare: Wiped<u64>,
     minus_inverse: u64,
 }
 
 impl Portable {
     pub(super) fn new(n: &[u64]) -> Self {
-        let mut own = Wiped::zeros(n.len());
+        let (mut own, mut spare) = (Wiped::zeros(n.len()), Wiped::zeros(n.len()));
         own.copy_from_slice(n);
-        Self { n: own, minus_inverse: minus_inverse(n[0]) }
+        spare.copy_from_slice(n);
+        sub_assign(&mut spare, &power_of_two(64 * n.len(), n, 1));
+        Self { n: own, spare, minus_inverse: minus_inverse(n[0]) }
     }
 
-    /// R^2 modulo n for R = 2^(64 words).
-    pub(super) fn r_squared(&self) -> Vec<u64> {
-        power_of_two(128 * self.n.len(), &self.n)
-    }
-
-    /// a b / R modulo n, Montgomery's product row by row; `sum` has as many words as n.
-    fn product(&self, a: &[u64], b: &[u64], sum: &mut [u64]) {
-        sum.fill(0);
-        let (n, mut top) = (&self.n[..], 0_u64);
-        for &a in a {
-            let (mut carry, mut shifted) = (0_u64, 0_u64);
-            let q = sum[0].wrapping_add(a.wrapping_mul(b[0])).wrapping_mul(self.minus_inverse);
-            for j in 0..n.len() {
-                let x = u128::from(a) * u128::from(b[j]) + u128::from(sum[j]) + u128::from(carry);
-                carry = (x >> 64) as u64;
-                let y =
-                    u128::from(q) * u128::from(n[j]) + u128::from(x as u64) + u128::from(shifted);
-                shifted = (y >> 64) as u64;
-                if j > 0 {
-                    sum[j - 1] = y as u64;
+    /// Does a task for eight values of so many numbers; `work` is three groups. See [`super::pair`] for pairs.
+    pub(super) fn run(&self, task: Task<'_>, numbers: usize, work: &mut [u64], out: &mut [u64]) {
+        let (n, limbs) = (self.n.len(), numbers * self.n.len());
+        let (sum, quotient) = work.split_at_mut(2 * n + 1);
+        let quotient = &mut quotient[..n];
+        for (lane, out) in out.chunks_exact_mut(limbs).enumerate() {
+            let mut over = 0;
+            for (k, out) in out.chunks_exact_mut(n).enumerate() {
+                sum.fill(0);
+                if k > 0 {
+                    self.spare_without(quotient, sum);
                 }
+                self.add(task, lane, [k, numbers], sum);
+                over = self.reduce(sum, over, quotient, out);
             }
-            let last = u128::from(carry) + u128::from(shifted) + u128::from(top);
-            (sum[n.len() - 1], top) = (last as u64, (last >> 64) as u64);
-        }
-        reduce_once(sum, top, n);
-    }
-
-    /// Eight values of twice as many words as n, below n R, over R modulo n. The values are overwritten.
-    pub(super) fn reduce(&self, values: &mut [u64], out: &mut [u64]) {
-        let words = self.n.len();
-        for (x, out) in values.chunks_exact_mut(2 * words).zip(out.chunks_exact_mut(words)) {
-            let mut top = 0_u64;
-            for i in 0..words {
-                let (q, mut carry) = (x[i].wrapping_mul(self.minus_inverse), 0_u64);
-                for (x, n) in x[i..].iter_mut().zip(&*self.n) {
-                    let sum = u128::from(q) * u128::from(*n) + u128::from(*x) + u128::from(carry);
-                    (*x, carry) = (sum as u64, (sum >> 64) as u64);
-                }
-                let sum = u128::from(x[i + words]) + u128::from(carry) + u128::from(top);
-                (x[i + words], top) = (sum as u64, (sum >> 64) as u64);
+            if let (Task::Value(_), 2) = (task, numbers) {
+                sum.fill(0);
+                sum[..n].copy_from_slice(&out[..n]);
+                add_product(sum, &out[n..], &self.n);
+                out.copy_from_slice(&sum[..2 * n]);
             }
-            out.copy_from_slice(&x[words..]);
-            reduce_once(out, top, &self.n);
         }
     }
 
-    /// The products of eight values each, `sum` as above.
-    pub(super) fn mul(&self, a: &[u64], b: &[u64], out: &mut [u64], sum: &mut [u64]) {
-        let words = self.n.len();
-        let pairs = a.chunks_exact(words).zip(b.chunks_exact(words));
-        for ((a, b), out) in pairs.zip(out.chunks_exact_mut(words)) {
-            self.product(a, b, sum);
-            out.copy_from_slice(sum);
+    /// Adds what number `k` of a lane is reduced from.
+    fn add(&self, task: Task<'_>, lane: usize, [k, numbers]: [usize; 2], sum: &mut [u64]) {
+        let n = self.n.len();
+        let number = |group, lane, [k, numbers]: [usize; 2]| number(group, n, lane * numbers + k);
+        match task {
+            Task::Product(x, y) => (0..=k).for_each(|i| {
+                let (x, y) = (number(x, lane, [i, numbers]), number(y, lane, [k - i, numbers]));
+                add_product(sum, x, y);
+            }),
+            Task::Square(x) => self.add(Task::Product(x, x), lane, [k, numbers], sum),
+            Task::Sum(x, weights) => (0..x.len() / n).for_each(|i| {
+                let weight = number(weights, LANES * i + lane, [k, numbers]);
+                add_product(sum, number(x, lane, [i, x.len() / n]), weight);
+            }),
+            Task::Value(x) => add_multiple(sum, 1, number(x, lane, [k, numbers])),
         }
     }
 
-    /// `a *= b`.
-    pub(super) fn mul_assign(&self, a: &mut [u64], b: &[u64], sum: &mut [u64]) {
-        let words = self.n.len();
-        for (a, b) in a.chunks_exact_mut(words).zip(b.chunks_exact(words)) {
-            self.product(a, b, sum);
-            a.copy_from_slice(sum);
+    /// `sum = R + spare - quotient`, the multiple of n less the quotient.
+    fn spare_without(&self, quotient: &[u64], sum: &mut [u64]) {
+        let mut carry = 1;
+        for ((sum, spare), q) in sum.iter_mut().zip(&*self.spare).zip(quotient) {
+            let x = u128::from(*spare) + u128::from(!q) + carry;
+            (*sum, carry) = (x as u64, x >> 64);
         }
+        sum[quotient.len()] = carry as u64;
     }
 
-    /// `a *= a`.
-    pub(super) fn square_assign(&self, a: &mut [u64], sum: &mut [u64]) {
-        for a in a.chunks_exact_mut(self.n.len()) {
-            self.product(a, a, sum);
-            a.copy_from_slice(sum);
+    /// `out = sum / R + more` modulo n, and what multiple of n was added to `sum`. Returns how often n was subtracted: in a
+    /// pair, as often the next number has 1 more.
+    fn reduce(&self, sum: &mut [u64], more: u64, quotient: &mut [u64], out: &mut [u64]) -> u64 {
+        for (i, q) in quotient.iter_mut().enumerate() {
+            *q = sum[i].wrapping_mul(self.minus_inverse);
+            add_multiple(&mut sum[i..], *q, &self.n);
         }
+        let n = self.n.len();
+        add_multiple(&mut sum[n..], more, &[1]);
+        out.copy_from_slice(&sum[n..2 * n]);
+        let mut top = sum[2 * n];
+        // Below n + 4 n for a sum of four numbers below R times reduced ones, and a little for R + spare and `more`.
+        (0..=PARTS).map(|_| reduce_once(out, &mut top, &self.n)).sum()
     }
+}
+
+/// The number at a place of a group.
+fn number(group: &[Limbs], n: usize, place: usize) -> &[u64] {
+    &bytemuck::must_cast_slice(group)[place * n..(place + 1) * n]
 }
 
 /// ORs into `out` the entry `digit` of a table, reading all of it; entries are `stride` words apart.

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use crypto_bigint::BoxedUint;
+use crypto_bigint::{BoxedUint, Resize};
 use proptest::prelude::*;
 
 use super::*;
@@ -76,14 +76,21 @@ fn ungroup(m: &Modulus, s: &mut Scratch, group: &[Limbs]) -> Vec<u64> {
     values
 }
 
-const SIZES: [usize; 10] = [512, 555, 1024, 1100, 2048, 2079, 3072, 4096, 5000, 6144];
+const SIZES: [usize; 8] = [512, 555, 1024, 1100, 1536, 2048, 2079, 3072];
+
+/// n, both moduli made of it and what they are.
+fn both(n: &[u64]) -> [(Modulus, Vec<u64>); 2] {
+    [(Modulus::new(n), n.to_vec()), (Modulus::squared(n), words::square(n).to_vec())]
+}
 
 #[test]
 fn products_and_squares_equal_crypto_bigint() {
     for isa in isa::available() {
         for (i, bits) in SIZES.into_iter().enumerate() {
             for n in [modulus(bits, i as u64), extreme(bits)] {
-                isa::with(isa, || check(&Modulus::new(&n), &n, i as u64));
+                for (m, modulus) in isa::with(isa, || both(&n)) {
+                    check(&m, &modulus, i as u64);
+                }
             }
         }
     }
@@ -114,39 +121,137 @@ fn check(m: &Modulus, n: &[u64], seed: u64) {
     m.mul_assign(&mut s, &mut b, &product);
     let expected = each(&y, &expected);
     assert!(ungroup(m, &mut s, &b) == expected, "second product of {} bits", words::bits(n));
-    let mut sum = product;
-    m.add_assign(&mut s, &mut sum, &b);
-    let two = |x: &[u64], y: &[u64]| {
-        words_of(&number(x).add_mod(&number(y), &number(n).to_nz().unwrap()), n.len())
-    };
-    let first = each(&x, &y);
-    let pairs = first.chunks(n.len()).zip(expected.chunks(n.len()));
-    let sums: Vec<u64> = pairs.flat_map(|(x, y)| two(x, y)).collect();
-    assert!(ungroup(m, &mut s, &sum) == sums, "sum of {} bits", words::bits(n));
-    let mut wide = values(2 * LANES * n.len(), seed);
-    // Up to just below n 2^bits.
-    for (wide, top) in wide.chunks_mut(n.len()).skip(1).step_by(2).zip(x.chunks(n.len())) {
-        let spare = 64 * n.len() - words::bits(n);
-        let shift = if spare > 0 { spare + 1 } else { 0 };
-        wide.copy_from_slice(&words_of(&number(top).shr(shift as u32), n.len()));
+    let half = n.len() / m.numbers;
+    for width in [1, half, 3 * half / 2, 4 * half] {
+        for wide in [values(width * LANES, seed), vec![u64::MAX; width * LANES]] {
+            let mut residues = vec![0; LANES * m.limbs()];
+            m.import(&mut s, &wide, &mut residues);
+            let mut got = x.clone();
+            m.export(&mut s, &residues, &mut got);
+            let remainders: Vec<u64> = wide.chunks(width).flat_map(|x| reduced(x, n)).collect();
+            assert!(got == remainders, "remainders of {} bits", words::bits(n));
+        }
     }
-    let mut residues = vec![0; LANES * m.limbs()];
-    m.import_wide(&mut s, &wide, &mut residues);
-    let mut got = x.clone();
-    m.export(&mut s, &residues, &mut got);
-    let remainders: Vec<u64> = wide.chunks(2 * n.len()).flat_map(|x| reduced(x, n)).collect();
-    assert!(got == remainders, "remainders of {} bits", words::bits(n));
+    sums(m, &mut s, n, &x, seed);
     m.square_assign(&mut s, &mut b, 2);
     let square = each(&expected, &expected);
     let expected = each(&square, &square);
     assert!(ungroup(m, &mut s, &b) == expected, "squares of {} bits", words::bits(n));
 }
 
+/// x + f y.
+fn sums(m: &Modulus, s: &mut Scratch, n: &[u64], f: &[u64], seed: u64) {
+    let half = n.len() / m.numbers;
+    let mut residues = vec![0; LANES * m.limbs()];
+    m.import(s, f, &mut residues);
+    for (f, residue) in f.chunks(n.len()).zip(residues.chunks(m.limbs())) {
+        let factor = m.factor(s, residue);
+        for x in [values(half * LANES, seed), vec![u64::MAX; half * LANES]] {
+            let y: Vec<u64> = x.iter().rev().copied().collect();
+            let mut out = vec![0; LANES * m.limbs()];
+            m.import_sum(s, &x, &factor, &y, &mut out);
+            let mut got = vec![0; LANES * n.len()];
+            m.export(s, &out, &mut got);
+            let each = x.chunks(half).zip(y.chunks(half)).flat_map(|(x, y)| {
+                let [x, y] = [x, y].map(|x| reduced(x, n));
+                let product = mul_mod(&y, f, n);
+                let sum = number(&x).add_mod(&number(&product), &number(n).to_nz().unwrap());
+                words_of(&sum, n.len())
+            });
+            assert!(got == each.collect::<Vec<_>>(), "sums of {} bits", words::bits(n));
+        }
+    }
+}
+
+/// What is not fully reduced stays in its bounds, and every form of a value is exported alike.
+#[test]
+fn long_chains_stay_in_their_bounds() {
+    for bits in [1024, 1536, 2048, 3072] {
+        for n in [modulus(bits, 3), extreme(bits)] {
+            let ends: Vec<Vec<u64>> = isa::available()
+                .into_iter()
+                .map(|isa| {
+                    let m = isa::with(isa, || Modulus::squared(&n));
+                    let mut s = m.scratch();
+                    let mut x = group(&m, &mut s, &edges(&n));
+                    let y = group(&m, &mut s, &vec![u64::MAX; 4 * n.len() * LANES]);
+                    for round in 0..300 {
+                        match round % 5 {
+                            0 | 3 => m.mul_assign(&mut s, &mut x, &y),
+                            _ => m.square_assign(&mut s, &mut x, 1),
+                        }
+                    }
+                    ungroup(&m, &mut s, &x)
+                })
+                .collect();
+            let square = words::square(&n);
+            let all = reduced(&vec![u64::MAX; 4 * n.len()], &square);
+            for (lane, x) in edges(&n).chunks(2 * n.len()).enumerate() {
+                let mut x = x.to_vec();
+                for round in 0..300 {
+                    let by = if matches!(round % 5, 0 | 3) { &all } else { &x };
+                    x = mul_mod(&x, by, &square);
+                }
+                for end in &ends {
+                    assert!(end[lane * x.len()..][..x.len()] == x, "lane {lane}, {bits} bits");
+                }
+            }
+        }
+    }
+}
+
+/// 0, 1, n - 1, n, n + 1, n^2 - n, n^2 - n + 1 and n^2 - 1.
+fn edges(n: &[u64]) -> Vec<u64> {
+    let square = number(&words::square(n));
+    let (n, one) = (
+        number(n).resize(square.bits_precision()),
+        BoxedUint::one().resize(square.bits_precision()),
+    );
+    let zero = one.wrapping_sub(&one);
+    let below = square.wrapping_sub(&n);
+    [
+        zero,
+        one.clone(),
+        n.wrapping_sub(&one),
+        n.clone(),
+        n.wrapping_add(&one),
+        below.clone(),
+        below.wrapping_add(&one),
+        square.wrapping_sub(&one),
+    ]
+    .iter()
+    .flat_map(|x| words_of(x, square.to_words().len()))
+    .collect()
+}
+
+#[test]
+fn edges_multiply() {
+    for isa in isa::available() {
+        for bits in [512, 1024, 1100, 2048, 3072] {
+            for n in [modulus(bits, 8), extreme(bits)] {
+                let m = isa::with(isa, || Modulus::squared(&n));
+                let (mut s, square) = (m.scratch(), words::square(&n));
+                let x = edges(&n);
+                for shift in 0..LANES {
+                    let mut y = x.clone();
+                    y.rotate_left(shift * square.len());
+                    let (mut a, b) = (group(&m, &mut s, &x), group(&m, &mut s, &y));
+                    m.mul_assign(&mut s, &mut a, &b);
+                    let pairs = x.chunks(square.len()).zip(y.chunks(square.len()));
+                    let expected: Vec<u64> =
+                        pairs.flat_map(|(x, y)| mul_mod(x, y, &square)).collect();
+                    assert!(ungroup(&m, &mut s, &a) == expected, "{bits} bits, {}", isa.name());
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn powers_equal_repeated_products() {
-    for isa in isa::available() {
+    for (isa, squared) in isa::available().into_iter().flat_map(|isa| [(isa, false), (isa, true)]) {
         let n = modulus(777, 5);
-        let m = isa::with(isa, || Modulus::new(&n));
+        let (m, n) = isa::with(isa, || both(&n)).into_iter().nth(usize::from(squared)).unwrap();
         let mut s = m.scratch();
         let x = eight(&n, 9);
         let mut exponents = values(2 * LANES, 3);
@@ -235,14 +340,16 @@ proptest! {
     fn random_moduli_agree(bits in MIN_BITS..=2200_usize, seed in any::<u64>()) {
         let n = modulus(bits, seed);
         for isa in isa::available() {
-            isa::with(isa, || check(&Modulus::new(&n), &n, seed >> 1));
+            for (m, modulus) in isa::with(isa, || both(&n)) {
+                check(&m, &modulus, seed >> 1);
+            }
         }
     }
 }
 
 #[test]
 fn bad_moduli_are_refused() {
-    for n in [vec![2; 16], vec![1; 7], vec![], [vec![1; 16], vec![0]].concat(), vec![u64::MAX; 97]]
+    for n in [vec![2; 16], vec![1; 7], vec![], [vec![1; 16], vec![0]].concat(), vec![u64::MAX; 49]]
     {
         assert!(std::panic::catch_unwind(|| Modulus::new(&n)).is_err(), "{} words", n.len());
     }
@@ -252,42 +359,35 @@ fn bad_moduli_are_refused() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn integer_products_equal_those_of_doubles() {
-    use super::wide::{Constants, Factors};
+    use super::wide::Constants;
 
     #[target_feature(enable = "avx512f,avx512dq")]
-    fn product(c: &Constants, factors: Factors<'_>, scratch: &mut [Limbs], out: &mut [Limbs]) {
+    fn run(c: &Constants, task: Task<'_>, scratch: &mut [Limbs], out: &mut [Limbs]) {
         // SAFETY: the features of the multiplier, with imitated multiply-adds, are enabled here.
         unsafe {
-            wide::product::<multipliers::Integers<crate::ntt::Imitated>>(c, factors, scratch, out);
+            wide::run::<multipliers::Integers<crate::ntt::Imitated>>(c, task, scratch, out);
         }
     }
 
     if !isa::available().contains(&Isa::Avx512) {
         return;
     }
-    for bits in [512, 1024, 4096] {
+    for bits in [512, 1024, 2048] {
         for n in [modulus(bits, 4), extreme(bits)] {
-            let m = isa::with(Isa::Avx512, || Modulus::new(&n));
-            let mut s = m.scratch();
-            let inverse = words::minus_inverse_wide(&n);
-            let broadcast = |words: &[u64], i| Limbs([words::limb52(words, i); LANES]);
-            let mut own = Wiped::zeros(m.limbs());
-            own.iter_mut().enumerate().for_each(|(i, limbs)| *limbs = broadcast(&n, i));
-            let constants = Constants {
-                n: own,
-                minus_inverse: core::array::from_fn(|i| broadcast(&inverse, i)),
-            };
-            let (a, b) = (group(&m, &mut s, &eight(&n, 1)), group(&m, &mut s, &eight(&n, 2)));
-            let mut expected = vec![Limbs::default(); m.limbs()];
-            let (mut got, mut work) = (expected.clone(), vec![Limbs::default(); 3 * m.limbs()]);
-            m.mul(&mut s, &a, &b, &mut expected);
-            // SAFETY: AVX-512 is available; so below.
-            unsafe { product(&constants, Factors::Two(&a, &b), &mut work, &mut got) };
-            assert!(got == expected, "product of {bits} bits");
-            m.square_assign(&mut s, &mut expected, 1);
-            let square = got.clone();
-            unsafe { product(&constants, Factors::Square(&square), &mut work, &mut got) };
-            assert!(got == expected, "square of {bits} bits");
+            for (m, modulus) in isa::with(Isa::Avx512, || both(&n)) {
+                let mut s = m.scratch();
+                let constants =
+                    Constants::new(&n, m.limbs() / m.numbers, |a, out| out.copy_from_slice(a));
+                let [a, b] = [1, 2].map(|seed| group(&m, &mut s, &eight(&modulus, seed)));
+                let mut work = vec![Limbs::default(); 3 * m.limbs()];
+                let (mut got, mut expected) = (a.clone(), a.clone());
+                for task in [Task::Product(&a, &b), Task::Square(&b), Task::Value(&a)] {
+                    m.run(&mut work, task, &mut expected);
+                    // SAFETY: AVX-512 is available.
+                    unsafe { run(&constants, task, &mut work, &mut got) };
+                    assert!(got == expected, "{bits} bits");
+                }
+            }
         }
     }
 }

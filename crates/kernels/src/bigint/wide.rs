@@ -1,13 +1,13 @@
-//! Montgomery's product of eight pairs at once, limb-sliced in radix 2^52, written once for every multiplier that
+//! Montgomery's products of eight values at once, limb-sliced in radix 2^52, written once for every multiplier that
 //! implements [`Multiplier`].
 //!
 //! A product is a schoolbook product into twice as many columns, followed by a reduction. Both are sweeps: four rows at
 //! a time pass over all limbs of the other factor with the open columns in registers, so that four products cost one
-//! load of a limb, and a load and a store of a column. Columns are sums of 52-bit halves whose carries wait: at most
-//! four halves per row, 2^9 rows at most, so that they stay below 2^64.
+//! load of a limb, and a load and a store of a column. Columns are sums of 52-bit halves whose carries wait: two for
+//! each row and product, of at most 60 rows (120 modulo n itself) and five products, so that they stay below 2^64.
 //!
-//! Values are below 2 n and stay so without a last subtraction, because R = 2^(52 limbs) is at least 8 n:
-//! (2n 4n + R n) / R <= 2n, even if one factor is a sum of two.
+//! What is kept of a value is below 8 n and stays so without a last subtraction, because R = 2^(52 limbs) is at least
+//! 256 n: see [`reduce`] and [`super::pair`].
 //!
 //! # Safety
 //! Every function is `inline(always)` so that it becomes part of a `#[target_feature]` function; calling one from
@@ -16,7 +16,7 @@
 use crate::Wiped;
 use core::arch::x86_64::*;
 
-use super::Limbs;
+use super::{LANES, Limbs, Task, words};
 
 /// Limbs per sweep; moduli have a multiple of it.
 pub(super) const ROWS: usize = 4;
@@ -38,29 +38,134 @@ pub(super) trait Multiplier: Copy {
 /// The constants of a modulus of `limbs` limbs, as operands.
 pub(super) struct Constants {
     pub(super) n: Wiped<Limbs>,
+    /// The multiple of n from R on, in limbs that are at least 2^52 - 1 and no operands.
+    pub(super) spare: Wiped<Limbs>,
     /// -1/n modulo 2^208.
     pub(super) minus_inverse: [Limbs; ROWS],
 }
 
+impl Constants {
+    /// Those of n; `prepare` turns limbs into operands.
+    pub(super) fn new(n: &[u64], limbs: usize, prepare: impl Fn(&[Limbs], &mut [Limbs])) -> Self {
+        let broadcast = |a: &[u64], i| Limbs([words::limb52(a, i); LANES]);
+        let mut constants = Self {
+            n: Wiped::zeros(limbs),
+            spare: Wiped::zeros(limbs),
+            minus_inverse: [Limbs::default(); ROWS],
+        };
+        let mut raw = Wiped::zeros(limbs);
+        raw.iter_mut().enumerate().for_each(|(i, limb)| *limb = broadcast(n, i));
+        prepare(&raw, &mut constants.n);
+        let mut inverse = words::minus_inverse_wide(n);
+        let mut digits: [Limbs; ROWS] = core::array::from_fn(|i| broadcast(&inverse, i));
+        prepare(&digits, &mut constants.minus_inverse);
+        // R - R mod n is one multiple of n, the next is above R by what is missing to n.
+        let mut rest = Wiped::zeros(n.len());
+        rest.copy_from_slice(n);
+        words::sub_assign(&mut rest, &words::power_of_two(52 * limbs, n, 1));
+        for (i, limb) in constants.spare.iter_mut().enumerate() {
+            *limb = Limbs([words::limb52(&rest, i) + (1 << 52) - u64::from(i > 0); LANES]);
+        }
+        crate::wipe(&mut inverse);
+        crate::wipe(&mut digits);
+        constants
+    }
+}
+
 #[inline(always)]
-unsafe fn load(from: &Limbs) -> __m512i {
+pub(super) unsafe fn load(from: &Limbs) -> __m512i {
     // SAFETY: 64 bytes, aligned; so for `store`.
     unsafe { _mm512_load_si512((&raw const *from).cast()) }
 }
 
 #[inline(always)]
-unsafe fn store(to: &mut Limbs, value: __m512i) {
+pub(super) unsafe fn store(to: &mut Limbs, value: __m512i) {
     unsafe { _mm512_store_si512((&raw mut *to).cast(), value) }
 }
 
 /// Turns integers below 2^52 into operands.
 #[inline(always)]
-pub(super) unsafe fn operands<M: Multiplier>(a: &[Limbs], out: &mut [Limbs]) {
+pub(super) unsafe fn operands<M: Multiplier>(m: M, a: &[Limbs], out: &mut [Limbs]) {
     // SAFETY: the module's condition.
     unsafe {
-        let m = M::new();
         for (a, out) in a.iter().zip(out) {
             store(out, m.operand(load(a)));
+        }
+    }
+}
+
+/// The open columns of a sweep. At limb j: column j + r in `low[r]`, and another part of column j + r + 1 in `high[r]`.
+/// What products will add too much is subtracted beforehand.
+pub(super) struct Window {
+    low: [__m512i; ROWS],
+    high: [__m512i; ROWS],
+    leaving: __m512i,
+    full: __m512i,
+}
+
+/// What so many low and high halves add too much.
+#[inline(always)]
+fn excess<M: Multiplier>(low: u64, high: u64) -> u64 {
+    M::LOW.wrapping_mul(low).wrapping_add(M::HIGH.wrapping_mul(high))
+}
+
+#[inline(always)]
+unsafe fn less<M: Multiplier>(low: u64, high: u64) -> __m512i {
+    // SAFETY: the module's condition.
+    unsafe { _mm512_set1_epi64(excess::<M>(low, high).wrapping_neg() as i64) }
+}
+
+impl Window {
+    /// At the first of the columns, for so many products of rows and limbs.
+    #[inline(always)]
+    pub(super) unsafe fn open<M: Multiplier>(columns: &[Limbs], k: u64) -> Self {
+        // SAFETY: the module's condition; so below.
+        unsafe {
+            let full = less::<M>(4 * k, 4 * k);
+            Self {
+                low: [load(&columns[0]), load(&columns[1]), load(&columns[2]), load(&columns[3])],
+                high: [less::<M>(2 * k, k), less::<M>(3 * k, 2 * k), less::<M>(4 * k, 3 * k), full],
+                leaving: less::<M>(k, 0),
+                full,
+            }
+        }
+    }
+
+    /// Adds the products of rows and the limb at which the window is.
+    #[inline(always)]
+    pub(super) unsafe fn add<M: Multiplier>(&mut self, m: M, rows: &[__m512i; ROWS], b: __m512i) {
+        unsafe {
+            for (r, row) in rows.iter().enumerate() {
+                [self.low[r], self.high[r]] = m.add_product([self.low[r], self.high[r]], *row, b);
+            }
+        }
+    }
+
+    /// From limb j to the next; there is a column j + 4.
+    #[inline(always)]
+    pub(super) unsafe fn shift(&mut self, columns: *mut Limbs, j: usize) {
+        unsafe {
+            store(&mut *columns.add(j), _mm512_add_epi64(self.low[0], self.leaving));
+            self.leaving = self.high[0];
+            self.low = [self.low[1], self.low[2], self.low[3], load(&*columns.add(j + ROWS))];
+            self.high = [self.high[1], self.high[2], self.high[3], self.full];
+        }
+    }
+
+    /// Stores the last four columns.
+    #[inline(always)]
+    pub(super) unsafe fn close<M: Multiplier>(self, columns: &mut [Limbs], k: u64) {
+        unsafe {
+            let parts = [self.leaving, self.high[0], self.high[1], self.high[2]];
+            let first = columns.len() - ROWS;
+            for r in 0..ROWS {
+                let sum = _mm512_add_epi64(self.low[r], parts[r]);
+                let back = excess::<M>(k * (r as u64 + 1), k * r as u64);
+                store(
+                    &mut columns[first + r],
+                    _mm512_add_epi64(sum, _mm512_set1_epi64(back as i64)),
+                );
+            }
         }
     }
 }
@@ -69,42 +174,21 @@ pub(super) unsafe fn operands<M: Multiplier>(a: &[Limbs], out: &mut [Limbs]) {
 #[inline(always)]
 unsafe fn sweep<M: Multiplier>(m: M, rows: [__m512i; ROWS], b: &[Limbs], sums: &mut [Limbs]) {
     debug_assert!(sums.len() == b.len() + ROWS && b.len() >= ROWS);
-    // SAFETY: the module's condition.
+    // SAFETY: the module's condition; the columns are as many as stated.
     unsafe {
-        let excess = |low: u64, high: u64| {
-            let sum = M::LOW.wrapping_mul(low).wrapping_add(M::HIGH.wrapping_mul(high));
-            _mm512_set1_epi64(sum as i64)
-        };
-        let less = |low, high| _mm512_sub_epi64(_mm512_setzero_si512(), excess(low, high));
-        // At limb j: column j + r in low[r], and another part of column j + r + 1 in high[r]. What the products will
-        // add too much is subtracted beforehand.
-        let mut low = [load(&sums[0]), load(&sums[1]), load(&sums[2]), load(&sums[3])];
-        let mut high = [less(2, 1), less(3, 2), less(4, 3), less(4, 4)];
-        let mut leaving = less(1, 0);
-        let full = high[3];
-        let len = b.len();
+        let mut window = Window::open::<M>(sums, 1);
         let columns = sums.as_mut_ptr();
         for (j, b) in b.iter().enumerate() {
-            let b = load(b);
-            for r in 0..ROWS {
-                [low[r], high[r]] = m.add_product([low[r], high[r]], rows[r], b);
-            }
-            store(&mut *columns.add(j), _mm512_add_epi64(low[0], leaving));
-            leaving = high[0];
-            low = [low[1], low[2], low[3], load(&*columns.add(j + ROWS))];
-            high = [high[1], high[2], high[3], full];
+            window.add(m, &rows, load(b));
+            window.shift(columns, j);
         }
-        let parts = [leaving, high[0], high[1], high[2]];
-        for r in 0..ROWS {
-            let sum = _mm512_add_epi64(low[r], parts[r]);
-            store(&mut sums[len + r], _mm512_add_epi64(sum, excess(r as u64 + 1, r as u64)));
-        }
+        window.close::<M>(sums, 1);
     }
 }
 
 /// Four limbs of integers below 2^52 as operands.
 #[inline(always)]
-unsafe fn rows<M: Multiplier>(m: M, a: &[Limbs]) -> [__m512i; ROWS] {
+pub(super) unsafe fn rows<M: Multiplier>(m: M, a: &[Limbs]) -> [__m512i; ROWS] {
     // SAFETY: the module's condition.
     unsafe {
         [
@@ -118,7 +202,7 @@ unsafe fn rows<M: Multiplier>(m: M, a: &[Limbs]) -> [__m512i; ROWS] {
 
 /// The sum modulo 2^52 and the carry out of it.
 #[inline(always)]
-unsafe fn split(sum: __m512i) -> (__m512i, __m512i) {
+pub(super) unsafe fn split(sum: __m512i) -> (__m512i, __m512i) {
     // SAFETY: the module's condition.
     unsafe { (_mm512_and_si512(sum, _mm512_set1_epi64(MASK)), _mm512_srli_epi64::<52>(sum)) }
 }
@@ -129,17 +213,13 @@ unsafe fn quotient<M: Multiplier>(m: M, c: &Constants, columns: &[Limbs]) -> [__
     // SAFETY: the module's condition.
     unsafe {
         let zero = _mm512_setzero_si512();
-        let less = |low: u64, high: u64| {
-            let sum = M::LOW.wrapping_mul(low).wrapping_add(M::HIGH.wrapping_mul(high));
-            _mm512_set1_epi64(sum.wrapping_neg() as i64)
-        };
         let (mut digits, mut carry) = ([zero; ROWS], zero);
         for r in 0..ROWS {
             let digit;
             (digit, carry) = split(_mm512_add_epi64(load(&columns[r]), carry));
             digits[r] = m.operand(digit);
         }
-        let mut low = [less(1, 0), less(2, 1), less(3, 2), less(4, 3)];
+        let mut low = [less::<M>(1, 0), less::<M>(2, 1), less::<M>(3, 2), less::<M>(4, 3)];
         let mut high = [zero; ROWS];
         for i in 0..ROWS {
             let x = load(&c.minus_inverse[i]);
@@ -153,39 +233,61 @@ unsafe fn quotient<M: Multiplier>(m: M, c: &Constants, columns: &[Limbs]) -> [__
         carry = zero;
         for r in 0..ROWS {
             let sum = _mm512_add_epi64(low[r], _mm512_add_epi64(high[r], carry));
-            let digit;
-            (digit, carry) = split(sum);
-            digits[r] = m.operand(digit);
+            (digits[r], carry) = split(sum);
         }
         digits
     }
 }
 
-/// `out` = the columns / R modulo n, below 2 n if their sum is below n R.
+/// The quotients of the four columns from `i` on, as operands: of one number, or of both numbers of a pair, of which
+/// the second takes the first's quotient off, see [`super::pair`].
 #[inline(always)]
-pub(super) unsafe fn reduce<M: Multiplier>(
+unsafe fn quotients<M: Multiplier, const K: usize>(
+    m: M,
     c: &Constants,
-    columns: &mut [Limbs],
-    out: &mut [Limbs],
-) {
+    columns: &mut [&mut [Limbs]; K],
+    i: usize,
+) -> [[__m512i; ROWS]; K] {
     // SAFETY: the module's condition.
     unsafe {
-        let m = M::new();
-        let limbs = c.n.len();
-        for i in (0..limbs).step_by(ROWS) {
-            let q = quotient(m, c, &columns[i..i + ROWS]);
-            sweep(m, q, &c.n, &mut columns[i..i + limbs + ROWS]);
-            let mut carry = _mm512_setzero_si512();
-            for column in &columns[i..i + ROWS] {
-                (_, carry) = split(_mm512_add_epi64(load(column), carry));
+        let mut digits = [[_mm512_setzero_si512(); ROWS]; K];
+        for k in 0..K {
+            if k > 0 {
+                for r in 0..ROWS {
+                    let column = &mut columns[k][i + r];
+                    let rest = _mm512_sub_epi64(load(&c.spare[i + r]), digits[k - 1][r]);
+                    let sum = _mm512_add_epi64(load(column), rest);
+                    store(column, sum);
+                }
             }
-            // After the last rows this is the first limb of the result.
-            let next = &mut columns[i + ROWS];
-            let sum = _mm512_add_epi64(load(next), carry);
-            store(next, sum);
+            digits[k] = quotient(m, c, &columns[k][i..i + ROWS]);
         }
+        digits
+    }
+}
+
+/// Carries the four columns from `i` on, which are multiples of 2^208 together, into the next.
+#[inline(always)]
+unsafe fn carry_over(columns: &mut [Limbs], i: usize) {
+    // SAFETY: the module's condition.
+    unsafe {
         let mut carry = _mm512_setzero_si512();
-        for (column, out) in columns[limbs..].iter().zip(out) {
+        for column in &columns[i..i + ROWS] {
+            (_, carry) = split(_mm512_add_epi64(load(column), carry));
+        }
+        let next = &mut columns[i + ROWS];
+        let sum = _mm512_add_epi64(load(next), carry);
+        store(next, sum);
+    }
+}
+
+/// Carries columns into limbs.
+#[inline(always)]
+pub(super) unsafe fn carried(columns: &[Limbs], out: &mut [Limbs]) {
+    // SAFETY: the module's condition.
+    unsafe {
+        let mut carry = _mm512_setzero_si512();
+        for (column, out) in columns.iter().zip(out) {
             let digit;
             (digit, carry) = split(_mm512_add_epi64(load(column), carry));
             store(out, digit);
@@ -193,62 +295,127 @@ pub(super) unsafe fn reduce<M: Multiplier>(
     }
 }
 
-/// The factors of a product: different ones, or one twice.
-#[derive(Clone, Copy)]
-pub(super) enum Factors<'a> {
-    Two(&'a [Limbs], &'a [Limbs]),
-    Square(&'a [Limbs]),
-}
-
-/// The product without reduction; `sums` has twice as many limbs as a factor and is overwritten, `b` holds the
-/// operands of the second factor afterwards.
+/// `out` = the columns of one number, or of both of a pair, / R modulo n: at most n more than the columns / R.
+///
+/// The next quotients are found in the middle of a sweep, as soon as their columns are done, so that nothing waits for
+/// them.
 #[inline(always)]
-unsafe fn multiply<M: Multiplier>(m: M, factors: Factors<'_>, b: &mut [Limbs], sums: &mut [Limbs]) {
+pub(super) unsafe fn reduce<M: Multiplier, const K: usize>(
+    m: M,
+    c: &Constants,
+    mut columns: [&mut [Limbs]; K],
+    out: &mut [Limbs],
+) {
     // SAFETY: the module's condition.
     unsafe {
-        sums.fill(Limbs::default());
-        let limbs = b.len();
-        match factors {
-            Factors::Two(a, second) => {
-                operands::<M>(second, b);
-                for i in (0..limbs).step_by(ROWS) {
-                    sweep(m, rows(m, &a[i..]), b, &mut sums[i..i + limbs + ROWS]);
+        let limbs = c.n.len();
+        let mut next = quotients(m, c, &mut columns, 0);
+        for i in (0..limbs).step_by(ROWS) {
+            let rows = next.map(|digits| digits.map(|digit| m.operand(digit)));
+            let mut windows: [Window; K] =
+                core::array::from_fn(|k| Window::open::<M>(&columns[k][i..], 1));
+            let from: [*mut Limbs; K] =
+                core::array::from_fn(|k| columns[k][i..i + limbs + ROWS].as_mut_ptr());
+            let (first, rest) = c.n.split_at(2 * ROWS);
+            for (j, n) in first.iter().enumerate() {
+                for k in 0..K {
+                    windows[k].add(m, &rows[k], load(n));
+                    windows[k].shift(from[k], j);
                 }
             }
-            Factors::Square(a) => {
-                operands::<M>(a, b);
-                for i in (0..limbs - ROWS).step_by(ROWS) {
-                    let (right, columns) =
-                        (&b[i + ROWS..], &mut sums[2 * i + ROWS..i + limbs + ROWS]);
-                    sweep(m, rows(m, &a[i..]), right, columns);
-                }
-                for sum in sums.iter_mut() {
-                    let twice = load(sum);
-                    store(sum, _mm512_add_epi64(twice, twice));
-                }
-                for i in (0..limbs).step_by(ROWS) {
-                    let columns = &mut sums[2 * i..2 * i + 2 * ROWS];
-                    sweep(m, rows(m, &a[i..]), &b[i..i + ROWS], columns);
+            for columns in &mut columns {
+                carry_over(columns, i);
+            }
+            if i + ROWS < limbs {
+                next = quotients(m, c, &mut columns, i + ROWS);
+            }
+            let from: [*mut Limbs; K] =
+                core::array::from_fn(|k| columns[k][i..i + limbs + ROWS].as_mut_ptr());
+            for (j, n) in rest.iter().enumerate() {
+                for k in 0..K {
+                    windows[k].add(m, &rows[k], load(n));
+                    windows[k].shift(from[k], 2 * ROWS + j);
                 }
             }
+            for (window, columns) in windows.into_iter().zip(&mut columns) {
+                window.close::<M>(&mut columns[i..i + limbs + ROWS], 1);
+            }
+        }
+        for (columns, out) in columns.iter().zip(out.chunks_exact_mut(limbs)) {
+            carried(&columns[limbs..2 * limbs], out);
         }
     }
 }
 
-/// `out` = the product of the factors / R modulo n, below 2 n if they are. `scratch` is three groups.
+/// Adds the product of limbs and of as many operands to the columns.
 #[inline(always)]
-pub(super) unsafe fn product<M: Multiplier>(
+pub(super) unsafe fn multiply<M: Multiplier>(m: M, a: &[Limbs], b: &[Limbs], sums: &mut [Limbs]) {
+    // SAFETY: the module's condition.
+    unsafe {
+        let limbs = b.len();
+        for i in (0..limbs).step_by(ROWS) {
+            sweep(m, rows(m, &a[i..]), b, &mut sums[i..i + limbs + ROWS]);
+        }
+    }
+}
+
+/// Adds the square of limbs, `b` as operands, to columns of zeros.
+#[inline(always)]
+pub(super) unsafe fn square<M: Multiplier>(m: M, a: &[Limbs], b: &[Limbs], sums: &mut [Limbs]) {
+    // SAFETY: the module's condition.
+    unsafe {
+        let limbs = b.len();
+        for i in (0..limbs - ROWS).step_by(ROWS) {
+            let columns = &mut sums[2 * i + ROWS..i + limbs + ROWS];
+            sweep(m, rows(m, &a[i..]), &b[i + ROWS..], columns);
+        }
+        for sum in sums.iter_mut() {
+            let twice = load(sum);
+            store(sum, _mm512_add_epi64(twice, twice));
+        }
+        for i in (0..limbs).step_by(ROWS) {
+            let columns = &mut sums[2 * i..2 * i + 2 * ROWS];
+            sweep(m, rows(m, &a[i..]), &b[i..i + ROWS], columns);
+        }
+    }
+}
+
+/// Does a task modulo n, or modulo n^2 if `out` has that length; `scratch` is three groups.
+#[inline(always)]
+pub(super) unsafe fn run<M: Multiplier>(
     c: &Constants,
-    factors: Factors<'_>,
+    task: Task<'_>,
     scratch: &mut [Limbs],
     out: &mut [Limbs],
 ) {
     // SAFETY: the module's condition.
     unsafe {
         let m = M::new();
-        let (b, sums) = scratch.split_at_mut(c.n.len());
-        multiply(m, factors, b, sums);
-        reduce::<M>(c, sums, out);
+        let limbs = c.n.len();
+        if out.len() > limbs {
+            super::pair::run(m, c, task, scratch, out);
+            return;
+        }
+        let (b, sums) = scratch.split_at_mut(limbs);
+        sums.fill(Limbs::default());
+        match task {
+            Task::Product(x, y) => {
+                operands(m, y, b);
+                multiply(m, x, b, sums);
+            }
+            Task::Square(x) => {
+                operands(m, x, b);
+                square(m, x, b, sums);
+            }
+            Task::Sum(x, weights) => {
+                for (x, weight) in x.chunks_exact(limbs).zip(weights.chunks_exact(limbs)) {
+                    operands(m, weight, b);
+                    multiply(m, x, b, sums);
+                }
+            }
+            Task::Value(x) => sums[..limbs].copy_from_slice(x),
+        }
+        reduce(m, c, [sums], out);
     }
 }
 

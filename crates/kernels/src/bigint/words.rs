@@ -1,4 +1,6 @@
-//! Numbers as slices of 64-bit words, least significant first: what setting up a modulus takes.
+//! Numbers as slices of 64-bit words, least significant first: what setting up a modulus and the scalar twin take.
+
+use crate::Wiped;
 
 /// `a -= b`; the borrow, 0 or 1.
 pub(super) fn sub_assign(a: &mut [u64], b: &[u64]) -> u64 {
@@ -11,48 +13,68 @@ pub(super) fn sub_assign(a: &mut [u64], b: &[u64]) -> u64 {
     u64::from(borrow)
 }
 
-/// Subtracts `n` from `top` 2^(64 `a.len()`) + a, which is below 2 n, if it is not below n, in the same time either way.
-pub(super) fn reduce_once(a: &mut [u64], top: u64, n: &[u64]) {
+/// Subtracts `n` from `top` 2^(64 `a.len()`) + a if it is not below n, in the same time either way: how
+/// often, 0 or 1.
+pub(super) fn reduce_once(a: &mut [u64], top: &mut u64, n: &[u64]) -> u64 {
     let borrow = sub_assign(a, n);
-    let mask = top.wrapping_sub(borrow);
-    // All ones if the subtraction went below zero, which `top` was not there to prevent.
-    let mask = core::hint::black_box(mask);
+    let below = core::hint::black_box(borrow & u64::from(*top == 0));
+    let mask = below.wrapping_neg();
     let mut carry = false;
     for (a, n) in a.iter_mut().zip(n) {
         let (sum, first) = a.overflowing_add(n & mask);
         let (sum, second) = sum.overflowing_add(u64::from(carry));
         (*a, carry) = (sum, first | second);
     }
+    *top = *top + below - borrow;
+    1 - below
 }
 
-/// `a += b`; the carry, 0 or 1.
-pub(super) fn add_assign(a: &mut [u64], b: &[u64]) -> u64 {
-    let mut carry = false;
-    for (a, b) in a.iter_mut().zip(b) {
-        let (sum, first) = a.overflowing_add(*b);
-        let (sum, second) = sum.overflowing_add(u64::from(carry));
-        (*a, carry) = (sum, first | second);
+/// The square, of twice as many words.
+pub(super) fn square(a: &[u64]) -> Wiped<u64> {
+    let mut out = Wiped::zeros(2 * a.len());
+    add_product(&mut out, a, a);
+    out
+}
+
+/// `sum += a b`; what leaves `sum` is lost.
+pub(super) fn add_product(sum: &mut [u64], a: &[u64], b: &[u64]) {
+    for (i, a) in a.iter().enumerate() {
+        add_multiple(&mut sum[i..], *a, b);
     }
-    u64::from(carry)
 }
 
-/// `a = 2 a` modulo `n`, a reduced.
-fn double(a: &mut [u64], n: &[u64]) {
+/// `sum += a b`; what leaves `sum` is lost.
+#[inline(always)]
+pub(super) fn add_multiple(sum: &mut [u64], a: u64, b: &[u64]) {
+    let (low, high) = sum.split_at_mut(b.len());
     let mut carry = 0;
-    for a in a.iter_mut() {
-        (*a, carry) = (*a << 1 | carry, *a >> 63);
+    for (sum, b) in low.iter_mut().zip(b) {
+        let x = u128::from(a) * u128::from(*b) + u128::from(*sum) + u128::from(carry);
+        (*sum, carry) = (x as u64, (x >> 64) as u64);
     }
-    reduce_once(a, carry, n);
+    for sum in high {
+        let over;
+        (*sum, over) = sum.overflowing_add(carry);
+        carry = u64::from(over);
+    }
 }
 
-/// 2^e modulo an odd `n` above 1.
-pub(super) fn power_of_two(e: usize, n: &[u64]) -> Vec<u64> {
-    let mut a = vec![0; n.len()];
+/// 2^e modulo n to so many powers: a number for each, least significant first, in the base n. n is odd and above 1.
+pub(super) fn power_of_two(e: usize, n: &[u64], numbers: usize) -> Wiped<u64> {
+    let mut a = Wiped::zeros(numbers * n.len());
     // 2^(bits - 1) is the largest power below n.
     let start = e.min(bits(n) - 1);
     a[start / 64] = 1 << (start % 64);
     for _ in start..e {
-        double(&mut a, n);
+        let mut over = 0;
+        for a in a.chunks_exact_mut(n.len()) {
+            let mut carry = over;
+            for a in a.iter_mut() {
+                (*a, carry) = (*a << 1 | carry, *a >> 63);
+            }
+            // 2 a + 1 is below 2 n.
+            over = reduce_once(a, &mut carry, n);
+        }
     }
     a
 }

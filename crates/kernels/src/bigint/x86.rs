@@ -3,30 +3,19 @@
 /// Stamps the entry points for one multiplier; callers must have detected the features.
 macro_rules! entry_points {
     ($multiplier:ty, $features:literal) => {
-        use super::super::Limbs;
-        use super::super::wide::{self, Constants, Factors};
+        use super::super::wide::{self, Constants, Multiplier};
+        use super::super::{Limbs, Task};
 
         #[target_feature(enable = $features)]
-        pub(crate) fn operands(a: &[Limbs], out: &mut [Limbs]) {
+        pub(crate) fn prepare(a: &[Limbs], out: &mut [Limbs]) {
             // SAFETY: the features of the multiplier are enabled here; so below.
-            unsafe { wide::operands::<$multiplier>(a, out) }
+            unsafe { wide::operands(<$multiplier>::new(), a, out) }
         }
 
         #[target_feature(enable = $features)]
-        pub(crate) fn reduce(c: &Constants, columns: &mut [Limbs], out: &mut [Limbs]) {
-            // SAFETY: as above.
-            unsafe { wide::reduce::<$multiplier>(c, columns, out) }
-        }
-
-        #[target_feature(enable = $features)]
-        pub(crate) fn product(
-            c: &Constants,
-            factors: Factors<'_>,
-            scratch: &mut [Limbs],
-            out: &mut [Limbs],
-        ) {
+        pub(crate) fn run(c: &Constants, task: Task<'_>, scratch: &mut [Limbs], out: &mut [Limbs]) {
             // SAFETY: as above; callers have checked the lengths.
-            unsafe { wide::product::<$multiplier>(c, factors, scratch, out) }
+            unsafe { wide::run::<$multiplier>(c, task, scratch, out) }
         }
     };
 }
