@@ -1,5 +1,5 @@
 use rayon::prelude::*;
-use sordino_kernels::bigint::{Factor as Weight, FixedBase, LANES, Limbs, Modulus, Scratch};
+use sordino_kernels::bigint::{FixedBase, LANES, Limbs, Modulus, Scratch, Weight};
 use sordino_kernels::{Wiped, wipe};
 use sordino_secret::SecretRng;
 use zeroize::Zeroizing;
@@ -184,7 +184,7 @@ impl Joint {
         modulus.import(&mut modulus.scratch(), &value, &mut inverse);
         let mut square = Wiped::zeros(whole.limbs());
         whole.import(&mut whole.scratch(), &q, &mut square);
-        let square = whole.factor(&mut whole.scratch(), &square);
+        let square = whole.weight(&mut whole.scratch(), &square);
         Some(Self { twice: Zeroizing::new(product(&p, &[2])), inverse, square })
     }
 

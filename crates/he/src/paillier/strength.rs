@@ -39,7 +39,9 @@ impl Strength {
 
     /// Bytes of the two tables, modulo the squares of the primes, with which the owner of a key encrypts.
     pub fn secret_tables(self) -> usize {
-        self.order_bits().div_ceil(public::WINDOW) * (self.residue_bytes() << public::WINDOW)
+        // Four numbers of the length of half of n, in limbs of 52 bits, and limbs in fours.
+        let residues = 4 * 8 * (self.bits() / 2 + 8).div_ceil(52).next_multiple_of(4);
+        self.order_bits().div_ceil(public::WINDOW) * (residues << public::WINDOW)
     }
 
     /// Bytes of a public key: n and h.

@@ -1,6 +1,6 @@
 //! Residues and groups: what goes where, and how values come in and out.
 
-use super::{Arithmetic, Factor, LANES, Limbs, Modulus, PARTS, Scratch, Task, words};
+use super::{Arithmetic, LANES, Limbs, Modulus, PARTS, Scratch, Task, Weight, words};
 use crate::Wiped;
 
 impl Modulus {
@@ -20,7 +20,7 @@ impl Modulus {
         });
     }
 
-    /// The residues of x + f y for numbers x and y of as many words as n, and a factor f.
+    /// The residues of x + f y for numbers x and y of as many words as n, and f.
     ///
     /// # Panics
     /// If there are not as many numbers as residues.
@@ -28,7 +28,7 @@ impl Modulus {
         &self,
         scratch: &mut Scratch,
         x: &[u64],
-        f: &Factor,
+        f: &Weight,
         y: &[u64],
         residues: &mut [u64],
     ) {
@@ -44,14 +44,14 @@ impl Modulus {
         });
     }
 
-    /// Prepares a residue as a factor.
-    pub fn factor(&self, scratch: &mut Scratch, residue: &[u64]) -> Factor {
+    /// Prepares a residue as a factor of [`Self::import_sum`].
+    pub fn weight(&self, scratch: &mut Scratch, residue: &[u64]) -> Weight {
         let mut weights = Wiped::zeros(2 * self.limbs);
         let (one, own) = weights.split_at_mut(self.limbs);
         one.copy_from_slice(&self.powers[..self.limbs]);
         self.gather(residue, [Some(0); LANES], own);
         self.mul_assign(scratch, own, one);
-        Factor(weights)
+        Weight(weights)
     }
 
     /// Sums of weights times numbers, which `put` sets for each residue.

@@ -145,7 +145,7 @@ fn sums(m: &Modulus, s: &mut Scratch, n: &[u64], f: &[u64], seed: u64) {
     let mut residues = vec![0; LANES * m.limbs()];
     m.import(s, f, &mut residues);
     for (f, residue) in f.chunks(n.len()).zip(residues.chunks(m.limbs())) {
-        let factor = m.factor(s, residue);
+        let factor = m.weight(s, residue);
         for x in [values(half * LANES, seed), vec![u64::MAX; half * LANES]] {
             let y: Vec<u64> = x.iter().rev().copied().collect();
             let mut out = vec![0; LANES * m.limbs()];

@@ -4,7 +4,7 @@
 //! A product is a schoolbook product into twice as many columns, followed by a reduction. Both are sweeps: four rows at
 //! a time pass over all limbs of the other factor with the open columns in registers, so that four products cost one
 //! load of a limb, and a load and a store of a column. Columns are sums of 52-bit halves whose carries wait: two for
-//! each row and product, of at most 60 rows (120 modulo n itself) and five products, so that they stay below 2^64.
+//! each row and product, of at most 60 rows and five products, so that they stay below 2^63.
 //!
 //! What is kept of a value is below 8 n and stays so without a last subtraction, because R = 2^(52 limbs) is at least
 //! 256 n: see [`reduce`] and [`super::pair`].
@@ -296,9 +296,6 @@ pub(super) unsafe fn carried(columns: &[Limbs], out: &mut [Limbs]) {
 }
 
 /// `out` = the columns of one number, or of both of a pair, / R modulo n: at most n more than the columns / R.
-///
-/// The next quotients are found in the middle of a sweep, as soon as their columns are done, so that nothing waits for
-/// them.
 #[inline(always)]
 pub(super) unsafe fn reduce<M: Multiplier, const K: usize>(
     m: M,
@@ -309,36 +306,23 @@ pub(super) unsafe fn reduce<M: Multiplier, const K: usize>(
     // SAFETY: the module's condition.
     unsafe {
         let limbs = c.n.len();
-        let mut next = quotients(m, c, &mut columns, 0);
         for i in (0..limbs).step_by(ROWS) {
-            let rows = next.map(|digits| digits.map(|digit| m.operand(digit)));
+            let digits = quotients(m, c, &mut columns, i);
+            let rows = digits.map(|digits| digits.map(|digit| m.operand(digit)));
             let mut windows: [Window; K] =
                 core::array::from_fn(|k| Window::open::<M>(&columns[k][i..], 1));
             let from: [*mut Limbs; K] =
                 core::array::from_fn(|k| columns[k][i..i + limbs + ROWS].as_mut_ptr());
-            let (first, rest) = c.n.split_at(2 * ROWS);
-            for (j, n) in first.iter().enumerate() {
+            for (j, n) in c.n.iter().enumerate() {
+                let n = load(n);
                 for k in 0..K {
-                    windows[k].add(m, &rows[k], load(n));
+                    windows[k].add(m, &rows[k], n);
                     windows[k].shift(from[k], j);
-                }
-            }
-            for columns in &mut columns {
-                carry_over(columns, i);
-            }
-            if i + ROWS < limbs {
-                next = quotients(m, c, &mut columns, i + ROWS);
-            }
-            let from: [*mut Limbs; K] =
-                core::array::from_fn(|k| columns[k][i..i + limbs + ROWS].as_mut_ptr());
-            for (j, n) in rest.iter().enumerate() {
-                for k in 0..K {
-                    windows[k].add(m, &rows[k], load(n));
-                    windows[k].shift(from[k], 2 * ROWS + j);
                 }
             }
             for (window, columns) in windows.into_iter().zip(&mut columns) {
                 window.close::<M>(&mut columns[i..i + limbs + ROWS], 1);
+                carry_over(columns, i);
             }
         }
         for (columns, out) in columns.iter().zip(out.chunks_exact_mut(limbs)) {
