@@ -9,9 +9,9 @@
 //!    [`Packing`] puts many values into one ciphertext and masks them, [`Slots`] multiplies them by secret factors on the
 //!    way.
 //!
-//! *Cost*: a product modulo n^2 is the unit, see [`sordino_kernels::bigint`]. On a 2.5 GHz Cascade Lake core, without
-//! IFMA, in microseconds for n of 2048 and 3072 bits: an encryption of zero takes its owner 75 and 175, others 210 and
-//! 520; a decryption 340 and 800; re-randomising with a pool 2 and 5.
+//! *Cost*: a product modulo n^2 is the unit, see [`sordino_kernels::bigint`]. On a core of the Intel Xeon named there,
+//! without IFMA, in microseconds for n of 2048 and 3072 bits: an encryption of zero takes its owner 47 and 110, others
+//! 140 and 320; a decryption 250 and 600; re-randomising with a pool 2 and 5.
 //!
 //! # Keys
 //!

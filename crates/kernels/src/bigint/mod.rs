@@ -28,6 +28,8 @@ mod pair;
 mod portable;
 mod power;
 #[cfg(target_arch = "x86_64")]
+mod sweep;
+#[cfg(target_arch = "x86_64")]
 mod wide;
 mod words;
 #[cfg(target_arch = "x86_64")]

@@ -21,9 +21,9 @@
 
 use core::arch::x86_64::*;
 
+use super::sweep::{Window, load, store};
 use super::wide::{
-    Constants, Multiplier, ROWS, Window, carried, load, multiply, operands, reduce, rows, split,
-    square, store,
+    Constants, Multiplier, ROWS, carried, multiply, operands, reduce, rows, split, square,
 };
 use super::{Limbs, Task};
 
