@@ -21,6 +21,7 @@ pub(super) unsafe fn store(to: &mut Limbs, value: __m512i) {
 
 /// The open columns of a sweep. At limb j: column j + r in `low[r]`, and another part of column j + r + 1 in `high[r]`.
 /// What products will add too much is subtracted beforehand.
+#[derive(Clone, Copy)]
 pub(super) struct Window {
     low: [__m512i; ROWS],
     high: [__m512i; ROWS],
@@ -41,10 +42,19 @@ pub(super) unsafe fn less<M: Multiplier>(low: u64, high: u64) -> __m512i {
 }
 
 impl Window {
+    /// No columns.
+    #[inline(always)]
+    pub(super) unsafe fn empty() -> Self {
+        // SAFETY: the module's condition; so below.
+        unsafe {
+            let zero = _mm512_setzero_si512();
+            Self { low: [zero; ROWS], high: [zero; ROWS], leaving: zero, full: zero }
+        }
+    }
+
     /// At the first of the columns, for so many products of rows and limbs.
     #[inline(always)]
     pub(super) unsafe fn open<M: Multiplier>(columns: &[Limbs], k: u64) -> Self {
-        // SAFETY: the module's condition; so below.
         unsafe {
             let full = less::<M>(4 * k, 4 * k);
             Self {

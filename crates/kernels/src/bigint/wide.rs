@@ -15,6 +15,7 @@
 
 use crate::Wiped;
 use core::arch::x86_64::*;
+use core::ptr;
 
 use super::sweep::{Window, less, load, store, sweep};
 use super::{LANES, Limbs, Task, words};
@@ -205,12 +206,18 @@ pub(super) unsafe fn reduce<M: Multiplier, const K: usize>(
     unsafe {
         let limbs = c.n.len();
         for i in (0..limbs).step_by(ROWS) {
-            let digits = quotients(m, c, &mut columns, i);
-            let rows = digits.map(|digits| digits.map(|digit| m.operand(digit)));
-            let mut windows: [Window; K] =
-                core::array::from_fn(|k| Window::open::<M>(&columns[k][i..], 1));
-            let from: [*mut Limbs; K] =
-                core::array::from_fn(|k| columns[k][i..i + limbs + ROWS].as_mut_ptr());
+            // Loops, not closures: those would not have the features, and pass vectors through memory.
+            let mut rows = quotients(m, c, &mut columns, i);
+            let mut windows = [Window::empty(); K];
+            let mut from = [ptr::null_mut(); K];
+            for k in 0..K {
+                for digit in &mut rows[k] {
+                    *digit = m.operand(*digit);
+                }
+                let columns = &mut columns[k][i..i + limbs + ROWS];
+                windows[k] = Window::open::<M>(columns, 1);
+                from[k] = columns.as_mut_ptr();
+            }
             for (j, n) in c.n.iter().enumerate() {
                 let n = load(n);
                 for k in 0..K {
@@ -218,9 +225,9 @@ pub(super) unsafe fn reduce<M: Multiplier, const K: usize>(
                     windows[k].shift(from[k], j);
                 }
             }
-            for (window, columns) in windows.into_iter().zip(&mut columns) {
-                window.close::<M>(&mut columns[i..i + limbs + ROWS], 1);
-                carry_over(columns, i);
+            for k in 0..K {
+                windows[k].close::<M>(&mut columns[k][i..i + limbs + ROWS], 1);
+                carry_over(columns[k], i);
             }
         }
         for (columns, out) in columns.iter().zip(out.chunks_exact_mut(limbs)) {
