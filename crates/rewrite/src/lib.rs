@@ -10,6 +10,7 @@
 
 mod array;
 pub mod compress;
+mod device;
 mod error;
 mod exec;
 pub mod file;
@@ -24,6 +25,7 @@ mod unfold;
 
 pub use array::Array;
 pub use burn_tensor::Device;
+pub use device::device;
 pub use error::Error;
 pub use exec::Statistics;
 pub use merge::{Work, merge_linear};

@@ -358,6 +358,8 @@ fn says_what_is_wrong_before_it_trains() {
     let image = digits("images").join("3.png");
     train(&["--data", text(&image)], 2, &["no label"]);
     train(&["--data", data, "--epochs", "0"], 2, &["at least one pass"]);
+    train(&[&long[..], &["--device", "gpu"]].concat(), 2, &["'gpu'", "cuda:N"]);
+    train(&[&long[..], &["--device", "cuda:4000"]].concat(), 2, &["'cuda:4000'"]);
     let many = ["--data", data, "--batch", "16", "--epochs", "18446744073709551615"];
     train(&many, 2, &["more steps"]);
     let steep = ["--data", data, "--rate", "1e30", "--epochs", "3"];

@@ -15,7 +15,7 @@ use sordino_graph::passes::pool_before_relu;
 use sordino_rewrite::train::{
     Augment, Distillation, Progress, Rule, Samples, Schedule, Score, Settings, evaluate,
 };
-use sordino_rewrite::{Device, Network, unfold_batch_norms};
+use sordino_rewrite::{Network, device, unfold_batch_norms};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,9 @@ pub(super) struct Sources {
     /// Put a batch normalisation after every convolution that has none, as exporters fold them away
     #[arg(long)]
     unfold: bool,
+    /// Where to train: cpu, or in a build with the feature cuda a graphics processor, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
 }
 
 /// A test set by the name of its path.
@@ -70,6 +73,7 @@ pub(super) struct Loaded {
 
 impl Sources {
     pub(super) fn load(&self) -> Result<Loaded> {
+        let device = device(&self.device).map_err(failed)?;
         let model = self.model.load()?;
         let mut graph = self.model.graph()?;
         let shape = graph.value(graph.inputs[0]).shape.clone();
@@ -89,7 +93,7 @@ impl Sources {
         }
         let name = model.name.clone();
         let (channels_last, border) = border(&model, &shape);
-        let network = Network::new(graph, &Device::flex()).map_err(failed)?;
+        let network = Network::new(graph, &device).map_err(failed)?;
         // Labels that the network has no class for are known now, not after training.
         for test in &tests {
             test.samples.check(&network).map_err(failed).with_context(|| test.name.clone())?;
