@@ -37,13 +37,14 @@
 //! it statistically.
 //!
 //! **What is checked of a peer's key** stands at [`PublicKey::from_bytes`], of its ciphertexts at
-//! [`Ciphertexts::from_bytes`]. Not checked is what would need a proof in zero knowledge: that n has two prime factors
+//! [`Ciphertexts::from_bytes`]; the owner of the key decrypts only what was made with it, see [`SecretKey::decrypt`].
+//! Not checked is what would need a proof in zero knowledge: that n has two prime factors
 //! with gcd(n, phi(n)) = 1, that all ciphertexts are h's powers times powers of 1 + n, and that plaintexts stay in their
 //! slots. A client that deviates there
 //! can make released ciphertexts carry more of t than it should, and with it something of the weights; it gains nothing
 //! about anybody else's data. A semi-honest client does not.
 //!
-//! Secrets are zeroised. Encryption, decryption and re-randomisation run in constant time; see [`Linear`] for weights and
+//! Secrets are zeroised, but for temporaries inside `crypto-bigint`. Encryption, decryption and re-randomisation run in constant time; see [`Linear`] for weights and
 //! [`SecretKey::generate`] for keys.
 //!
 //! *Sources*: Paillier, EUROCRYPT 1999; Damgard, Jurik, Nielsen, "A generalization of Paillier's public-key system with

@@ -18,14 +18,16 @@ pub(super) fn words(x: &BoxedUint, len: usize) -> Vec<u64> {
     out
 }
 
-/// A modulus for divisions. Callers know that it is not 0.
-pub(super) fn nonzero(words: &[u64]) -> NonZero<BoxedUint> {
-    number(words).to_nz().or_panic("a modulus of 0")
+/// A modulus for divisions. Callers know that it is not 0. Zeroised when dropped.
+pub(super) fn nonzero(words: &[u64]) -> Zeroizing<NonZero<BoxedUint>> {
+    let number = BoxedUint::from_words(words.iter().copied());
+    Zeroizing::new(NonZero::new(number).or_panic("a modulus of 0"))
 }
 
-/// A modulus for inversions. Callers know that it is odd.
-pub(super) fn odd(words: &[u64]) -> Odd<BoxedUint> {
-    number(words).to_odd().or_panic("an even modulus")
+/// A modulus for inversions. Callers know that it is odd. Zeroised when dropped.
+pub(super) fn odd(words: &[u64]) -> Zeroizing<Odd<BoxedUint>> {
+    let number = BoxedUint::from_words(words.iter().copied());
+    Zeroizing::new(Odd::new(number).or_panic("an even modulus"))
 }
 
 /// For what is known to be there.

@@ -1,12 +1,11 @@
+use crypto_bigint::{BoxedUint, NonZero};
 use rayon::prelude::*;
 use sordino_kernels::bigint::{FixedBase, LANES, Limbs, Modulus, Scratch, Weight};
 use sordino_kernels::{Wiped, wipe};
 use sordino_secret::SecretRng;
 use zeroize::Zeroizing;
 
-use super::number::{
-    difference, inverse, nonzero, number, odd, product, random_bits, remainder, words,
-};
+use super::number::{inverse, nonzero, number, odd, product, random_bits, remainder};
 use super::order::Order;
 use super::pool::powers;
 use super::prime::{Factor, factor};
@@ -22,7 +21,7 @@ pub struct SecretKey {
     public: PublicKey,
     halves: [Half; 2],
     /// Q^-1 modulo P.
-    quotient: Zeroizing<Vec<u64>>,
+    quotient: Zeroizing<BoxedUint>,
     joint: Joint,
 }
 
@@ -42,14 +41,16 @@ struct Joint {
 /// What belongs to one factor.
 struct Half {
     prime: Zeroizing<Vec<u64>>,
+    /// The same for divisions.
+    divisor: Zeroizing<NonZero<BoxedUint>>,
     /// Arithmetic modulo its square.
     modulus: Modulus,
     /// The order of h.
     order: Order,
     /// P^-1 modulo 2^(bits of P), to divide by P exactly.
-    reciprocal: Zeroizing<Vec<u64>>,
+    reciprocal: Zeroizing<BoxedUint>,
     /// (Q p)^-1 modulo P.
-    scale: Zeroizing<Vec<u64>>,
+    scale: Zeroizing<BoxedUint>,
     /// Powers of h^n.
     tables: FixedBase,
 }
@@ -97,8 +98,8 @@ impl SecretKey {
         inverse(&halved(q), &halved(p))?;
         let n = product(&p.prime, &q.prime);
         let (first, second) = (element(p, rng)?, element(q, rng)?);
-        let quotient = Zeroizing::new(inverse(&q.prime, &p.prime)?);
-        let h = combine(&first, &second, &p.prime, &q.prime, &quotient);
+        let quotient = number(&Zeroizing::new(inverse(&q.prime, &p.prime)?));
+        let h = combine(&first, &second, &nonzero(&p.prime), &q.prime, &quotient);
         let public = PublicKey::new(strength, n, h);
         let halves = [Half::new(&public, p, q)?, Half::new(&public, q, p)?];
         let joint = Joint::new(&public, &halves)?;
@@ -145,12 +146,13 @@ impl SecretKey {
     /// Decrypts.
     ///
     /// *Cost*: a power with an exponent of 224 bits (n of 2048 bits) or 256 modulo the square of each factor: as many
-    /// squares, and 75 or 82 products.
+    /// squares, and 70 or 78 products.
     ///
-    /// *Security*: constant time.
+    /// *Security*: constant time. What is no power of h^n times one of 1 + n, as under another key, is refused: of such numbers
+    /// decryption would tell the factors of n. Which ciphertext it was, and modulo which factor, is not told.
     ///
     /// # Errors
-    /// [`Error::Misuse`] if the ciphertexts are for another key.
+    /// [`Error::Misuse`] if the ciphertexts are for another key, [`Error::PeerMisbehaved`] if one was not made with this one.
     pub fn decrypt(&self, ciphertexts: &Ciphertexts) -> Result<Plaintexts, Error> {
         if *ciphertexts.key() != self.public {
             return Err(Error::Misuse("the ciphertexts are for another key".into()));
@@ -158,18 +160,22 @@ impl SecretKey {
         let (len, wide) = (self.public.0.strength.words(), self.public.0.square.len());
         let values = batch::export(&self.public.0.modulus, ciphertexts.residues());
         let mut out = Zeroizing::new(vec![0; ciphertexts.len() * len]);
-        out.par_chunks_mut(LANES * len).zip(values.par_chunks(LANES * wide)).for_each(
-            |(out, values)| {
-                let [first, second] = [0, 1].map(|i| self.halves[i].decrypt(values));
-                let (p, q) = (&self.halves[0].prime, &self.halves[1].prime);
-                let parts = first.chunks(len / 2).zip(second.chunks(len / 2));
-                for (out, (first, second)) in out.chunks_exact_mut(len).zip(parts) {
-                    let mut whole = combine(first, second, p, q, &self.quotient);
-                    out.copy_from_slice(&whole);
-                    wipe(&mut whole);
-                }
-            },
-        );
+        let groups = out.par_chunks_mut(LANES * len).zip(values.par_chunks(LANES * wide));
+        let excess = groups.map(|(out, values)| {
+            let [(first, one), (second, other)] = [0, 1].map(|i| self.halves[i].decrypt(values));
+            let (p, q) = (&self.halves[0].divisor, &self.halves[1].prime);
+            let parts = first.chunks(len / 2).zip(second.chunks(len / 2));
+            for (out, (first, second)) in out.chunks_exact_mut(len).zip(parts) {
+                let mut whole = combine(first, second, p, q, &self.quotient);
+                out.copy_from_slice(&whole);
+                wipe(&mut whole);
+            }
+            one | other
+        });
+        if excess.reduce(|| 0, |a, b| a | b) != 0 {
+            let what = "Paillier ciphertext: not made with this key";
+            return Err(Error::PeerMisbehaved { what });
+        }
         Ok(Plaintexts::new(self.public.0.strength, out))
     }
 }
@@ -217,7 +223,8 @@ impl Half {
     /// None if a number is not invertible, which the conditions on the primes exclude.
     fn new(public: &PublicKey, own: &Factor, other: &Factor) -> Option<Self> {
         let modulus = Modulus::squared(&own.prime);
-        let scale = inverse(&product(&other.prime, &own.order), &own.prime)?;
+        let scale = Zeroizing::new(product(&other.prime, &own.order));
+        let scale = Zeroizing::new(inverse(&scale, &own.prime)?);
         let whole = &public.0.modulus;
         let mut scratch = whole.scratch();
         let mut base = vec![0; whole.words()];
@@ -227,12 +234,13 @@ impl Half {
         let bits = public.0.strength.order_bits();
         let tables = FixedBase::new(&modulus, &reduced, bits, WINDOW);
         let half_bits = (64 * own.prime.len()) as u32;
-        let (reciprocal, _) = odd(&own.prime).as_ref().invert_mod2k_vartime(half_bits);
+        let (reciprocal, _) = odd(&own.prime).invert_mod2k_vartime(half_bits);
         Some(Self {
-            reciprocal: Zeroizing::new(words(&reciprocal, own.prime.len())),
+            reciprocal: Zeroizing::new(reciprocal),
             prime: own.prime.clone(),
+            divisor: nonzero(&own.prime),
             order: Order::new(&own.order, bits),
-            scale: Zeroizing::new(scale),
+            scale: number(&scale),
             modulus,
             tables,
         })
@@ -264,8 +272,8 @@ impl Half {
         values
     }
 
-    /// Up to eight plaintexts modulo P: c^p is 1 + Q p m P modulo P^2.
-    fn decrypt(&self, values: &[u64]) -> Zeroizing<Vec<u64>> {
+    /// Up to eight plaintexts modulo P: c^p is 1 + Q p m P modulo P^2. Then 0, or what else is there modulo P.
+    fn decrypt(&self, values: &[u64]) -> (Zeroizing<Vec<u64>>, u64) {
         let (limbs, words, half) = (self.modulus.limbs(), self.modulus.words(), self.prime.len());
         let mut scratch = self.modulus.scratch();
         let count = values.len() / (2 * words);
@@ -277,19 +285,22 @@ impl Half {
         self.modulus.pow(&mut scratch, &mut group, exponents, self.order.bits());
         let powers = self.raised(&mut scratch, &group, count);
         let mut out = Zeroizing::new(Vec::with_capacity(count * half));
+        let mut excess = 0;
         for power in powers.chunks_exact(words) {
-            // The exact quotient (x - 1) / P needs the low words alone.
-            let mut low = Zeroizing::new(power[..half].to_vec());
-            let (mut borrow, last) = (1, half);
-            for word in &mut low[..last] {
+            let mut less = Zeroizing::new(power.to_vec());
+            let mut borrow = 1;
+            for word in less.iter_mut() {
                 let (difference, below) = word.overflowing_sub(borrow);
                 (*word, borrow) = (difference, u64::from(below));
             }
-            let t = Zeroizing::new(number(&low).wrapping_mul(&*number(&self.reciprocal)));
-            let t = Zeroizing::new(t.mul_mod(&number(&self.scale), &nonzero(&self.prime)));
+            // The exact quotient (x - 1) / P needs the low words alone. Where there is none, it times P is another number.
+            let t = Zeroizing::new(number(&less[..half]).wrapping_mul(&*self.reciprocal));
+            let exact = Zeroizing::new(product(t.as_words(), &self.prime));
+            excess |= less.iter().zip(exact.iter()).fold(0, |rest, (a, b)| rest | a ^ b);
+            let t = Zeroizing::new(t.mul_mod(&self.scale, &self.divisor));
             out.extend_from_slice(t.as_words());
         }
-        out
+        (out, excess)
     }
 }
 
@@ -312,10 +323,16 @@ fn element(f: &Factor, rng: &mut SecretRng) -> Option<Zeroizing<Vec<u64>>> {
 }
 
 /// The number modulo P Q that is `first` modulo P and `second` modulo Q; `quotient` is Q^-1 modulo P. Q < 2 P.
-fn combine(first: &[u64], second: &[u64], p: &[u64], q: &[u64], quotient: &[u64]) -> Vec<u64> {
-    let reduced = Zeroizing::new(remainder(second, p));
-    let delta = Zeroizing::new(difference(first, &reduced, p));
-    let factor = Zeroizing::new(number(&delta).mul_mod(&number(quotient), &nonzero(p)));
+fn combine(
+    first: &[u64],
+    second: &[u64],
+    p: &NonZero<BoxedUint>,
+    q: &[u64],
+    quotient: &BoxedUint,
+) -> Vec<u64> {
+    let reduced = Zeroizing::new(number(second).rem(p));
+    let delta = Zeroizing::new(number(first).sub_mod(&reduced, p));
+    let factor = Zeroizing::new(delta.mul_mod(quotient, p));
     let mut out = product(factor.as_words(), q);
     let mut carry = 0;
     for (i, out) in out.iter_mut().enumerate() {

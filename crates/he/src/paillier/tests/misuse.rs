@@ -76,6 +76,40 @@ fn malformed_keys_are_refused() {
 }
 
 #[test]
+fn ciphertexts_not_made_with_the_key_are_not_decrypted() {
+    let (public, n) = (key().public(), key().public().modulus());
+    let minus = |x: &[u64]| number::difference(&[0; 64], x, &public.0.square);
+    let widen = |x: &[u64]| [x, &vec![0; 64 - x.len()]].concat();
+    // 1 + m n, an encryption without randomness, is of the key's form; its negative is not.
+    let mut plain = number::product(n, &widen(&[5])[..32]);
+    plain[0] += 1;
+    let random = number::random_bits(4096 - 8, &mut rng(11));
+    let other = SecretKey::generate(Strength::Bits112, &mut rng(12));
+    let mut pool = Pool::new(other.public());
+    other.fill(&mut pool, 1, &mut rng(13)).unwrap();
+    let theirs = Plaintexts::from_signed(other.public(), &[1]);
+    let theirs = wire::words_of(&other.public().encrypt(&theirs, &mut pool).unwrap().to_bytes());
+    let decrypt = |values: &[u64]| {
+        let ciphertexts = Ciphertexts::from_bytes(public, &wire::bytes_of(values)).unwrap();
+        key().decrypt(&ciphertexts)
+    };
+    let good = encrypt(&[7; 9]).to_bytes();
+    assert!(decrypt(&wire::words_of(&good)).is_ok());
+    assert_eq!(decrypt(&plain).unwrap().to_signed(public).unwrap()[..], [5]);
+    for bad in [&minus(&widen(&[1])), &minus(&plain), &random[..], &theirs] {
+        assert_eq!(bad.len(), 64);
+        let error = decrypt(bad).err().unwrap().to_string();
+        assert!(error.contains("not made with this key"), "{error}");
+        // Among others, wherever it is.
+        for at in [0, 7, 8] {
+            let mut all = wire::words_of(&good);
+            all[64 * at..64 * (at + 1)].copy_from_slice(bad);
+            assert!(decrypt(&all).is_err());
+        }
+    }
+}
+
+#[test]
 fn pools_run_out_and_keys_do_not_mix() {
     let public = key().public();
     let one = Plaintexts::from_signed(public, &[1]);
