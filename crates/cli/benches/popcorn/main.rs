@@ -35,7 +35,7 @@ use sordino::engine::session::{
 };
 use sordino::graph::fixed::decode_output;
 use sordino::graph::float;
-use sordino::wire::Role;
+use sordino::wire::{Identity, Role};
 use weights::{Variant, prepared};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -168,6 +168,8 @@ fn best(scores: &[f32]) -> usize {
 }
 
 fn measure(case: &Case, variant: Variant, wishes: &[Wish]) {
+    // Seeds the generator of the TLS library, as a process does once.
+    Identity::self_signed(["localhost"]).unwrap();
     let mut peer = Peer::start(case.model, variant, wishes);
     let Some(p) = prepared(case, variant) else { return };
     let want = run_clear(&p.fixed, &p.words[0]).unwrap();

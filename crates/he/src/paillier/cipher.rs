@@ -1,5 +1,5 @@
 use super::batch;
-use super::number::{is_below, product, remainder};
+use super::number::{is_below, remainder};
 use super::public::is_unit;
 use super::{Plaintexts, Pool, PublicKey, wire};
 use crate::Error;
@@ -24,22 +24,21 @@ pub struct Computed {
 
 /// The residues of 1 + m n, the encryptions of plaintexts without randomness.
 fn deterministic(key: &PublicKey, plaintexts: &Plaintexts) -> Result<Zeroizing<Vec<u64>>, Error> {
-    let (n, len) = (key.modulus(), key.strength().words());
+    let (len, limbs) = (key.strength().words(), key.0.modulus.limbs());
     if !plaintexts.words.len().is_multiple_of(len) {
         return Err(Error::Misuse("the plaintexts are for a key of another size".into()));
     }
-    let mut values = Zeroizing::new(vec![0; 2 * plaintexts.words.len()]);
-    let pairs = values.par_chunks_exact_mut(2 * len).zip(plaintexts.words.par_chunks_exact(len));
-    pairs.with_min_len(LANES).for_each(|(out, m)| {
-        let value = Zeroizing::new(product(m, n));
-        // m n is at most n^2 - n: no carry leaves.
-        let mut carry = 1;
-        for (out, word) in out.iter_mut().zip(value.iter()) {
-            let (sum, over) = word.overflowing_add(carry);
-            (*out, carry) = (sum, u64::from(over));
-        }
-    });
-    Ok(Zeroizing::new(batch::import(&key.0.modulus, &values)))
+    let mut ones = vec![0; LANES * len];
+    ones.iter_mut().step_by(len).for_each(|word| *word = 1);
+    let mut residues = Zeroizing::new(vec![0; plaintexts.len() * limbs]);
+    let groups = residues.par_chunks_mut(LANES * limbs);
+    groups.zip(plaintexts.words.par_chunks(LANES * len)).for_each_init(
+        || key.0.modulus.scratch(),
+        |scratch, (residues, m)| {
+            key.0.modulus.import_sum(scratch, &ones[..m.len()], &key.0.shift, m, residues);
+        },
+    );
+    Ok(residues)
 }
 
 impl PublicKey {

@@ -1,7 +1,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crypto_bigint::Gcd;
-use sordino_kernels::bigint::{FixedBase, LANES, Limbs, Modulus};
+use sordino_kernels::bigint::{FixedBase, LANES, Limbs, Modulus, Weight};
 
 use super::number::{difference, is_below, number, product, remainder};
 use super::{Strength, wire};
@@ -24,6 +24,8 @@ pub(super) struct Public {
     pub(super) square: Vec<u64>,
     /// Arithmetic modulo n^2.
     pub(super) modulus: Modulus,
+    /// n, of which 1 + n's powers have multiples.
+    pub(super) shift: Weight,
     /// The residue of h^n.
     pub(super) base: Vec<u64>,
     tables: OnceLock<FixedBase>,
@@ -47,12 +49,15 @@ impl PublicKey {
         let modulus = Modulus::squared(&n);
         let mut scratch = modulus.scratch();
         let mut base = vec![0; modulus.limbs()];
+        modulus.import(&mut scratch, &n, &mut base);
+        let shift = modulus.weight(&mut scratch, &base);
         modulus.import(&mut scratch, &h, &mut base);
         let mut group = vec![Limbs::default(); modulus.limbs()];
         modulus.gather(&base, [Some(0); LANES], &mut group);
         modulus.pow(&mut scratch, &mut group, [&n[..]; LANES], strength.bits());
         modulus.scatter(&group, 0, &mut base);
-        Self(Arc::new(Public { strength, n, h, square, modulus, base, tables: OnceLock::new() }))
+        let tables = OnceLock::new();
+        Self(Arc::new(Public { strength, n, h, square, modulus, shift, base, tables }))
     }
 
     /// Reads a peer's key.

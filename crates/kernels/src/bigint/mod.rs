@@ -20,6 +20,7 @@
 //! *Security*: running time depends on the modulus' length, numbers of values and lengths of exponents alone. Scratch
 //! memory is wiped on drop; groups and residues that hold secrets are the caller's to wipe.
 
+mod fermat;
 mod layout;
 #[cfg(target_arch = "x86_64")]
 mod multipliers;
@@ -35,6 +36,7 @@ mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use fermat::fermat;
 pub use power::FixedBase;
 
 use bytemuck::{Pod, Zeroable};
@@ -170,18 +172,10 @@ impl Modulus {
         if isa < Isa::Avx512 {
             return Self::portable(n);
         }
-        // R is at least 256 times what n's words can hold.
-        let limbs = (64 * n.len() + 8).div_ceil(52).next_multiple_of(wide::ROWS);
-        let constants = wide::Constants::new(n, limbs, |a, out| {
-            // SAFETY: the level is active, so its features were detected.
-            unsafe {
-                if isa == Isa::Avx512Ifma {
-                    x86::ifma::prepare(a, out);
-                } else {
-                    x86::avx512::prepare(a, out);
-                }
-            }
-        });
+        let limbs = wide::limbs(n.len());
+        // SAFETY: the level is active, so its features were detected.
+        let prepare = |a: &[Limbs], out: &mut [Limbs]| unsafe { x86::prepare(isa, a, out) };
+        let constants = wide::Constants::new(n, limbs, prepare);
         (Arithmetic::Wide(Box::new(constants), isa), limbs, 52 * limbs)
     }
 
@@ -261,11 +255,7 @@ impl Modulus {
             // SAFETY: the level was active when the modulus was made, so its features were detected.
             #[cfg(target_arch = "x86_64")]
             Arithmetic::Wide(constants, isa) => unsafe {
-                if *isa == Isa::Avx512Ifma {
-                    x86::ifma::run(constants, task, work, out);
-                } else {
-                    x86::avx512::run(constants, task, work, out);
-                }
+                x86::run(*isa, constants, task, work, out);
             },
         }
     }

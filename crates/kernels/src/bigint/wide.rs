@@ -24,6 +24,11 @@ use super::{LANES, Limbs, Task, words};
 pub(super) const ROWS: usize = 4;
 const MASK: i64 = (1 << 52) - 1;
 
+/// Limbs of numbers of so many words: R is at least 256 times what the words can hold.
+pub(super) fn limbs(words: usize) -> usize {
+    (64 * words + 8).div_ceil(52).next_multiple_of(ROWS)
+}
+
 /// Products of eight pairs of 52-bit integers, added to sums in two halves.
 pub(super) trait Multiplier: Copy {
     /// What each product adds to the low and to the high sum beyond its halves: a multiple of 2^52, modulo 2^64.
@@ -49,26 +54,39 @@ pub(super) struct Constants {
 impl Constants {
     /// Those of n; `prepare` turns limbs into operands.
     pub(super) fn new(n: &[u64], limbs: usize, prepare: impl Fn(&[Limbs], &mut [Limbs])) -> Self {
-        let broadcast = |a: &[u64], i| Limbs([words::limb52(a, i); LANES]);
-        let mut constants = Self {
-            n: Wiped::zeros(limbs),
-            spare: Wiped::zeros(limbs),
-            minus_inverse: [Limbs::default(); ROWS],
-        };
-        let mut raw = Wiped::zeros(limbs);
-        raw.iter_mut().enumerate().for_each(|(i, limb)| *limb = broadcast(n, i));
-        prepare(&raw, &mut constants.n);
-        let mut inverse = words::minus_inverse_wide(n);
-        let mut digits: [Limbs; ROWS] = core::array::from_fn(|i| broadcast(&inverse, i));
-        prepare(&digits, &mut constants.minus_inverse);
+        let mut constants = Self::each([n; LANES], limbs, prepare);
         // R - R mod n is one multiple of n, the next is above R by what is missing to n.
         let mut rest = Wiped::zeros(n.len());
         rest.copy_from_slice(n);
         words::sub_assign(&mut rest, &words::power_of_two(52 * limbs, n, 1));
+        constants.spare = Wiped::zeros(limbs);
         for (i, limb) in constants.spare.iter_mut().enumerate() {
             *limb = Limbs([words::limb52(&rest, i) + (1 << 52) - u64::from(i > 0); LANES]);
         }
-        crate::wipe(&mut inverse);
+        constants
+    }
+
+    /// Those of a number in each lane, for tasks modulo the number alone.
+    pub(super) fn each(
+        n: [&[u64]; LANES],
+        limbs: usize,
+        prepare: impl Fn(&[Limbs], &mut [Limbs]),
+    ) -> Self {
+        let mut constants = Self {
+            n: Wiped::zeros(limbs),
+            spare: Wiped::zeros(0),
+            minus_inverse: [Limbs::default(); ROWS],
+        };
+        let mut raw = Wiped::zeros(limbs);
+        raw.iter_mut()
+            .enumerate()
+            .for_each(|(i, limb)| *limb = Limbs(n.map(|n| words::limb52(n, i))));
+        prepare(&raw, &mut constants.n);
+        let mut inverses = n.map(words::minus_inverse_wide);
+        let digit = |i| Limbs(inverses.each_ref().map(|inverse| words::limb52(inverse, i)));
+        let mut digits: [Limbs; ROWS] = core::array::from_fn(digit);
+        prepare(&digits, &mut constants.minus_inverse);
+        inverses.iter_mut().for_each(|inverse| crate::wipe(inverse));
         crate::wipe(&mut digits);
         constants
     }

@@ -1,5 +1,9 @@
 //! The `#[target_feature]` boundaries around the products.
 
+use super::wide::Constants;
+use super::{Limbs, Task};
+use crate::isa::Isa;
+
 /// Stamps the entry points for one multiplier; callers must have detected the features.
 macro_rules! entry_points {
     ($multiplier:ty, $features:literal) => {
@@ -18,6 +22,36 @@ macro_rules! entry_points {
             unsafe { wide::run::<$multiplier>(c, task, scratch, out) }
         }
     };
+}
+
+/// Turns limbs into operands of a level's multiplier.
+///
+/// # Safety
+/// The features of the level must have been detected, which is AVX-512 at least; so below.
+pub(super) unsafe fn prepare(isa: Isa, a: &[Limbs], out: &mut [Limbs]) {
+    // SAFETY: the function's condition.
+    unsafe { if isa == Isa::Avx512Ifma { ifma::prepare(a, out) } else { avx512::prepare(a, out) } }
+}
+
+/// Does a task by a level's multiplier; callers have checked the lengths.
+///
+/// # Safety
+/// As above.
+pub(super) unsafe fn run(
+    isa: Isa,
+    c: &Constants,
+    task: Task<'_>,
+    scratch: &mut [Limbs],
+    out: &mut [Limbs],
+) {
+    // SAFETY: the function's condition.
+    unsafe {
+        if isa == Isa::Avx512Ifma {
+            ifma::run(c, task, scratch, out);
+        } else {
+            avx512::run(c, task, scratch, out);
+        }
+    }
 }
 
 /// Doubles.
