@@ -17,7 +17,7 @@ const NEGATE: usize = 3;
 const ADD: usize = 1;
 const ADD_PLAIN: usize = 2;
 /// Bringing a received ciphertext into its form, and seeing that it is invertible.
-const READ: usize = 3;
+const READ: usize = 2;
 
 fn squares(n: usize) -> usize {
     n * 3 / 4

@@ -89,11 +89,12 @@ fn use_key(key: &SecretKey, count: usize, [encrypt, decrypt, product]: [Unit; 3]
     key.fill(&mut pool, layout.inputs(), &mut rng)?;
     let inputs = public.encrypt(&inputs, &mut pool)?.computed();
     let linear = Linear::new(&layout, &weights(shape.kernel_len(), 127))?;
+    let products = linear.cost().total() as usize;
     let (_, multiplying) = alone(|| Ok(linear.apply_to_computed(&inputs)?))?;
     Ok(vec![
         ("encryptions".into(), amounts([(encrypt, count)]), encrypting),
         ("decryptions".into(), amounts([(decrypt, count)]), decrypting),
         ("randomising".into(), amounts([(product, count * RANDOMISING)]), randomising),
-        ("a layer".into(), amounts([(product, layout.expected_products(8) as usize)]), multiplying),
+        ("a layer".into(), amounts([(product, products)]), multiplying),
     ])
 }

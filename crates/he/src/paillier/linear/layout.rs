@@ -11,7 +11,7 @@ use sordino_kernels::bigint::LANES;
 const MAX_PLACES: usize = 1 << 24;
 /// Bits of a weight for each of its digits, on average, and products that an input's multiples take: where the kernel has
 /// outputs enough to share them.
-const DIGIT_BITS: u64 = 6;
+const DIGIT_BITS: u64 = 8;
 const MULTIPLES: u64 = 19;
 
 /// How the input and the output of a convolution lie in ciphertexts: public numbers.
@@ -104,8 +104,8 @@ impl Layout {
         self.separate() as u64 * (self.shape.taps() as u64 + joining)
     }
 
-    /// About what [`super::Linear::apply`] takes for random weights of so many bits, in products modulo n^2: digits of
-    /// weights, the folding of their positions, and the multiples of inputs.
+    /// About what [`super::Linear::apply`] takes for weights of so many bits as trained layers have them, most of them shorter,
+    /// in products modulo n^2: digits of weights, the folding of their positions, and the multiples of inputs.
     pub fn expected_products(&self, weight_bits: u32) -> u64 {
         let (bits, separate) = (u64::from(weight_bits), self.separate() as u64);
         if bits < 2 {

@@ -55,6 +55,13 @@ pub struct Cost {
     pub squares: u64,
 }
 
+impl Cost {
+    /// In products of one, of which a square takes three quarters.
+    pub fn total(&self) -> u64 {
+        LANES as u64 * (4 * self.products + 3 * self.squares) / 4
+    }
+}
+
 /// Widest digits that are tried: 64 multiples.
 const WIDEST: u32 = 8;
 /// Multiples that may be in memory at once, in residues of up to a kilobyte. Half of it takes a few percent more products of the
