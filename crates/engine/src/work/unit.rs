@@ -187,5 +187,5 @@ pub(crate) fn paillier(strength: Strength) -> Paillier {
     }
 }
 
-/// Products modulo n^2 that an encryption of zero takes who does not own the key.
-pub const RANDOMISING: usize = 96;
+/// Products modulo n^2 that an encryption of zero takes who does not own the key: 86 or 96 of them, each with a pass over a table.
+pub const RANDOMISING: usize = 115;

