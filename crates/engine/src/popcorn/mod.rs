@@ -31,10 +31,10 @@
 //! layer from a dead peer. When they come tells it how many of the weights of a part are not zero, and how long they are.
 //!
 //! *Cost* for each value whose sign is asked, at n of 2048 bits and values of 24 bits: an eighth of a ciphertext down for the
-//! blinded value and a thirtieth for the masked one, up as above. On a 2.5 GHz Cascade Lake core without IFMA some 590
-//! microseconds to blind and pack, 110 to pack masked values, 140 to take a mask off a product, 35 to re-randomise and
-//! 60 for what is read, inverses and sums at the server; 90 for each ciphertext of the answer and 60 to decrypt at the
-//! client: 1.35 ms in all with one-lsb, 2.2 ms exact. [`PopcornCost`] replays bytes and rounds.
+//! blinded value and a thirtieth for the masked one, up as above. On a Xeon core with IFMA some 0.4
+//! milliseconds in all with one-lsb and 0.6 exact, twice that without: a quarter at the client (encryptions of the answer,
+//! mostly), and at the server three fifths to blind and pack, the rest to pack masked values, to take masks off products, to read and
+//! to re-randomise. [`PopcornCost`] replays bytes and rounds.
 //!
 //! # Security
 //!

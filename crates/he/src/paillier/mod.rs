@@ -9,9 +9,9 @@
 //!    [`Packing`] puts many values into one ciphertext and masks them, [`Slots`] multiplies them by secret factors on the
 //!    way.
 //!
-//! *Cost*: a product modulo n^2 is the unit, see [`sordino_kernels::bigint`]. On a core of the Intel Xeon named there,
-//! without IFMA, in microseconds for n of 2048 and 3072 bits: an encryption of zero takes its owner 47 and 110, others
-//! 140 and 320; a decryption 250 and 600; re-randomising with a pool 2 and 5.
+//! *Cost*: a product modulo n^2 is the unit, see [`sordino_kernels::bigint`]. On a core of an Intel Xeon with IFMA, in
+//! microseconds for n of 2048 and 3072 bits: an encryption of zero takes its owner 28 and 62, others 75 and 170; a
+//! decryption 110 and 250; re-randomising with a pool 0.6 and 1.3. Without IFMA all take 1.5 to twice as long.
 //!
 //! # Keys
 //!
@@ -40,12 +40,11 @@
 //! [`Ciphertexts::from_bytes`]; the owner of the key decrypts only what was made with it, see [`SecretKey::decrypt`].
 //! Not checked is what would need a proof in zero knowledge: that n has two prime factors
 //! with gcd(n, phi(n)) = 1, that all ciphertexts are h's powers times powers of 1 + n, and that plaintexts stay in their
-//! slots. A client that deviates there
-//! can make released ciphertexts carry more of t than it should, and with it something of the weights; it gains nothing
-//! about anybody else's data. A semi-honest client does not.
+//! slots. A client that deviates there can make released ciphertexts carry more of t than it should, and with it something
+//! of the weights; it gains nothing about anybody else's data. A semi-honest client does not.
 //!
-//! Secrets are zeroised, but for temporaries inside `crypto-bigint`. Encryption, decryption and re-randomisation run in constant time; see [`Linear`] for weights and
-//! [`SecretKey::generate`] for keys.
+//! Secrets are zeroised, but for temporaries inside `crypto-bigint`. Encryption, decryption and re-randomisation run in
+//! constant time; see [`Linear`] for weights and [`SecretKey::generate`] for keys.
 //!
 //! *Sources*: Paillier, EUROCRYPT 1999; Damgard, Jurik, Nielsen, "A generalization of Paillier's public-key system with
 //! applications to electronic voting", 2010, section 4.2 (powers of a fixed h); Ma, Han, Lei, "Optimized Paillier's

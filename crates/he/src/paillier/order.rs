@@ -79,7 +79,7 @@ fn subtract(x: &mut [u64], n: &[u64], digit: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::number::{random_bits, remainder};
+    use super::super::number::{product, random_bits, remainder};
     use super::*;
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
                 n[3] |= 1 << ((bits - 1) % 64);
                 let order = Order::new(&n, bits);
                 let random = random_bits(320, &mut rng);
-                let mut multiple = super::super::number::product(&n, &[random[0] >> 1]);
+                let mut multiple = product(&n, &[random[0] >> 1]);
                 for x in [&random[..], &[u64::MAX; 5], &[0; 5], &multiple.clone()] {
                     let mut got = x.to_vec();
                     order.reduce(&mut got);
@@ -106,6 +106,60 @@ mod tests {
                 order.reduce(&mut multiple);
                 assert_eq!(multiple[..4], expected);
             }
+        }
+    }
+
+    /// The sum of powers of two.
+    fn binary(words: usize, powers: &[usize]) -> Vec<u64> {
+        let mut x = vec![0; words];
+        powers.iter().for_each(|at| x[at / 64] |= 1 << (at % 64));
+        x
+    }
+
+    fn quotient(x: &[u64], by: &[u64]) -> Vec<u64> {
+        words(&number(x).div_rem(&nonzero(by)).0, 5)
+    }
+
+    fn check(n: &[u64], bits: usize, x: &[u64]) {
+        let mut got = x.to_vec();
+        Order::new(n, bits).reduce(&mut got);
+        assert_eq!(got, [&remainder(x, n)[..], &[0]].concat(), "{bits} bits");
+    }
+
+    #[test]
+    fn orders_at_both_ends_of_their_length() {
+        for bits in [224, 256] {
+            let least = binary(4, &[bits - 1]);
+            let next = binary(4, &[bits - 1, 0]);
+            let last = binary(4, &(0..bits).collect::<Vec<_>>());
+            for n in [least, next, last] {
+                for x in [[0; 5], [1, 0, 0, 0, 0], [u64::MAX; 5], [0, 0, 0, 0, u64::MAX]] {
+                    check(&n, bits, &x);
+                    let mut multiple = product(&n, &quotient(&x, &n)[..2]);
+                    multiple.truncate(5);
+                    check(&n, bits, &multiple);
+                    if x[4] > 0 {
+                        let below = number(&multiple).wrapping_sub(&*number(&[1]));
+                        check(&n, bits, &words(&below, 5));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Both parts of the product are rounded down by nearly 1, for a multiple of the order, whose quotient needs all.
+    #[test]
+    fn quotients_that_are_two_short() {
+        for bits in [224, 256] {
+            let high = 321 - bits;
+            let n = binary(4, &[bits - 1, 2 * bits - 322, 3 * bits - 642]);
+            let factor: Vec<usize> = (0..high).filter(|at| *at != 1).collect();
+            let mut x = product(&n, &binary(2, &factor));
+            x.truncate(5);
+            let parts = [quotient(&x, &binary(5, &[bits - 1])), quotient(&binary(6, &[320]), &n)];
+            let estimate = quotient(&product(&parts[0], &parts[1]), &binary(5, &[high]));
+            assert_eq!(quotient(&x, &n)[0].wrapping_sub(estimate[0]), 2);
+            check(&n, bits, &x);
         }
     }
 }

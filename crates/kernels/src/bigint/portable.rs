@@ -12,7 +12,8 @@ pub(super) struct Portable {
     n: Wiped<u64>,
     /// What the least multiple of n above R exceeds R by.
     spare: Wiped<u64>,
-    minus_inverse: u64,
+    /// -1/n modulo 2^64, one word.
+    minus_inverse: Wiped<u64>,
 }
 
 impl Portable {
@@ -21,7 +22,9 @@ impl Portable {
         own.copy_from_slice(n);
         spare.copy_from_slice(n);
         sub_assign(&mut spare, &power_of_two(64 * n.len(), n, 1));
-        Self { n: own, spare, minus_inverse: minus_inverse(n[0]) }
+        let mut inverse = Wiped::zeros(1);
+        inverse[0] = minus_inverse(n[0]);
+        Self { n: own, spare, minus_inverse: inverse }
     }
 
     /// Does a task for eight values of so many numbers; `work` is three groups. See [`super::pair`] for pairs.
@@ -79,8 +82,9 @@ impl Portable {
     /// `out = sum / R + more` modulo n, and what multiple of n was added to `sum`. Returns how often n was subtracted: in a
     /// pair, as often the next number has 1 more.
     fn reduce(&self, sum: &mut [u64], more: u64, quotient: &mut [u64], out: &mut [u64]) -> u64 {
+        let inverse = self.minus_inverse[0];
         for (i, q) in quotient.iter_mut().enumerate() {
-            *q = sum[i].wrapping_mul(self.minus_inverse);
+            *q = sum[i].wrapping_mul(inverse);
             add_multiple(&mut sum[i..], *q, &self.n);
         }
         let n = self.n.len();

@@ -48,7 +48,7 @@ pub(super) struct Constants {
     /// The multiple of n from R on, in limbs that are at least 2^52 - 1 and no operands.
     pub(super) spare: Wiped<Limbs>,
     /// -1/n modulo 2^208.
-    pub(super) minus_inverse: [Limbs; ROWS],
+    pub(super) minus_inverse: Wiped<Limbs>,
 }
 
 impl Constants {
@@ -75,7 +75,7 @@ impl Constants {
         let mut constants = Self {
             n: Wiped::zeros(limbs),
             spare: Wiped::zeros(0),
-            minus_inverse: [Limbs::default(); ROWS],
+            minus_inverse: Wiped::zeros(ROWS),
         };
         let mut raw = Wiped::zeros(limbs);
         raw.iter_mut()
@@ -136,10 +136,11 @@ unsafe fn quotient<M: Multiplier>(m: M, c: &Constants, columns: &[Limbs]) -> [__
             (digit, carry) = split(_mm512_add_epi64(load(&columns[r]), carry));
             digits[r] = m.operand(digit);
         }
+        let inverse = &c.minus_inverse[..ROWS];
         let mut low = [less::<M>(1, 0), less::<M>(2, 1), less::<M>(3, 2), less::<M>(4, 3)];
         let mut high = [zero; ROWS];
         for i in 0..ROWS {
-            let x = load(&c.minus_inverse[i]);
+            let x = load(&inverse[i]);
             for r in 0..ROWS - i {
                 // The last column's high halves leave the modulus.
                 let mut unused = zero;

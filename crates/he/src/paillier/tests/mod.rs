@@ -2,6 +2,7 @@
 
 mod layers;
 mod misuse;
+mod owner;
 mod scheme;
 mod slots;
 
@@ -19,6 +20,12 @@ fn rng(seed: u8) -> SecretRng {
 fn key() -> &'static SecretKey {
     static KEY: OnceLock<SecretKey> = OnceLock::new();
     KEY.get_or_init(|| SecretKey::generate(Strength::Bits112, &mut rng(1)))
+}
+
+/// The same of the other strength.
+fn large() -> &'static SecretKey {
+    static KEY: OnceLock<SecretKey> = OnceLock::new();
+    KEY.get_or_init(|| SecretKey::generate(Strength::Bits128, &mut rng(11)))
 }
 
 fn pool(count: usize, seed: u8) -> Pool {

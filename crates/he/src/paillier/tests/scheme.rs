@@ -77,7 +77,7 @@ fn every_instruction_set_decrypts() {
 
 #[test]
 fn large_keys_work() {
-    let key = SecretKey::generate(Strength::Bits128, &mut rng(11));
+    let key = large();
     let mut pool = Pool::new(key.public());
     key.fill(&mut pool, 3, &mut rng(12)).unwrap();
     let plaintexts = Plaintexts::from_signed(key.public(), &[-3, 0, MAX]);

@@ -68,8 +68,9 @@ impl Packer {
         let b = r.bits() as i32;
         let [join, separate] = &SHUFFLES[r.bits() as usize];
         Self {
-            pairs: _mm512_set1_epi16(1 | 1 << (8 + b)),
-            quads: _mm512_set1_epi32(1 | 1 << (16 + 2 * b)),
+            // Digits of 8 bits are bytes as they are: nothing is joined, and the factors would not fit.
+            pairs: _mm512_set1_epi16(1 | 1_i16.unbounded_shl(8 + r.bits())),
+            quads: _mm512_set1_epi32(1 | 1_i32.unbounded_shl(16 + 2 * r.bits())),
             halves: _mm512_set1_epi64((32 - 4 * b).into()),
             quarters: _mm512_set1_epi32(16 - 2 * b),
             shifts: [32 - 4 * b, 16 - 2 * b, 8 - b].map(|shift| _mm_cvtsi32_si128(shift)),
