@@ -2,6 +2,7 @@
 
 use super::super::wide::{self, Constants};
 use super::*;
+use crate::isa::Isa;
 
 #[test]
 fn integer_products_equal_those_of_doubles() {

@@ -9,7 +9,7 @@ mod raw;
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Resize};
 
 use super::*;
-use crate::isa::{self, Isa};
+use crate::isa;
 
 fn number(words: &[u64]) -> BoxedUint {
     BoxedUint::from_words(words.iter().copied())

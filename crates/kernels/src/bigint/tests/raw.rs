@@ -75,6 +75,7 @@ impl Form {
 }
 
 /// A group of residues whose numbers are all 8 n - 1, which vectors alone keep.
+#[cfg(target_arch = "x86_64")]
 pub(super) fn fullest(m: &Modulus, n: &[u64]) -> Vec<Limbs> {
     let end = less(&times(n, 8, &[0]), &[1]);
     let residue = Form::of(m).residue(&[&end[..], &end][..m.numbers]);
