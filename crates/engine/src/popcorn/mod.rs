@@ -32,9 +32,9 @@
 //!
 //! *Cost* for each value whose sign is asked, at n of 2048 bits and values of 24 bits: an eighth of a ciphertext down for the
 //! blinded value and a thirtieth for the masked one, up as above. On a Xeon core with IFMA some 0.4
-//! milliseconds in all with one-lsb and 0.6 exact, twice that without: a quarter at the client (encryptions of the answer,
-//! mostly), and at the server three fifths to blind and pack, the rest to pack masked values, to take masks off products, to read and
-//! to re-randomise. [`PopcornCost`] replays bytes and rounds.
+//! milliseconds in all with one-lsb and 0.6 exact (the bench `popcorn`, MiniONN's MNIST network), 1.7 times that without: a
+//! quarter at the client, for encryptions of the answer, mostly, and at the server most to blind and pack, then to pack
+//! masked values, to take masks off products, to read and to re-randomise. [`PopcornCost`] replays bytes and rounds.
 //!
 //! # Security
 //!

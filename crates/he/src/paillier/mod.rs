@@ -10,7 +10,7 @@
 //!    way.
 //!
 //! *Cost*: a product modulo n^2 is the unit, see [`sordino_kernels::bigint`]. On a core of an Intel Xeon with IFMA, in
-//! microseconds for n of 2048 and 3072 bits: an encryption of zero takes its owner 28 and 62, others 75 and 170; a
+//! microseconds for n of 2048 and 3072 bits (`sordino profile`): an encryption of zero takes its owner 28 and 62, others 75 and 170; a
 //! decryption 110 and 250; re-randomising with a pool 0.6 and 1.3. Without IFMA all take 1.5 to twice as long.
 //!
 //! # Keys

@@ -58,7 +58,7 @@ struct Half {
 impl SecretKey {
     /// A fresh key.
     ///
-    /// *Cost*: 50 to 100 milliseconds for n of 2048 bits, twice or three times that for 3072.
+    /// *Cost*: 50 to 80 milliseconds for n of 2048 bits and 110 to 250 for 3072, with vectors (`sordino profile`).
     ///
     /// *Security*: the time depends on the numbers that are tried and thrown away, and in trial divisions by small
     /// primes slightly on the ones that are kept.

@@ -15,7 +15,7 @@
 //!
 //! *Cost* of a product per value, in products of limbs: with L = bits / 52 of n, 2 L^2 modulo n, 5 L^2 modulo n^2;
 //! squares take 1.5 and 3.5 L^2 with vectors. Modulo n^2 of 4096 and 6144 bits a product takes 0.5 and 1.1 microseconds
-//! with IFMA, and 1.1 and 2.4 by doubles, on a core of an Intel Xeon that has both.
+//! with IFMA, and 1.1 and 2.4 by doubles, on a core of an Intel Xeon that has both (the bench `bigint`).
 //!
 //! *Security*: running time depends on the modulus' length, numbers of values and lengths of exponents alone. Scratch
 //! memory is wiped on drop; groups and residues that hold secrets are the caller's to wipe.
