@@ -54,7 +54,11 @@ fn tested(n: [&[u64]; LANES]) -> Option<[bool; LANES]> {
         let up = d.iter().fold(0, |any, word| any | word) != 0;
         let t = (n[left / 64] >> (left % 64)) as usize + usize::from(up);
         let place = radix - t;
-        x[place / 52].0[lane] = 1 << (place % 52);
+        // Where the bit goes tells the number's top: every limb is written.
+        for (i, x) in x.iter_mut().enumerate() {
+            let here = std::hint::black_box(((i ^ (place / 52)) as u64).wrapping_sub(1) >> 63);
+            x.0[lane] = here << (place % 52);
+        }
     }
     for bit in (0..left).rev() {
         unsafe { x86::run(isa, &constants, Task::Square(&x), &mut work, &mut next) };
