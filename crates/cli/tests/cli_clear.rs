@@ -53,6 +53,19 @@ fn larger_pictures_are_prepared() {
 }
 
 #[test]
+fn factors_may_be_fractions() {
+    let (model, image) = (digits("digits.onnx"), digits("images").join("3.png"));
+    let args = ["run", model.to_str().unwrap(), image.to_str().unwrap(), "--backend=float"];
+    let with = |scale: &[&str]| ok(&[&args[..], scale].concat());
+    assert_eq!(with(&["--scale", "1/255"]), with(&[]));
+    assert_eq!(with(&["--scale", "-0.5"]), with(&["--scale=-1/2"]));
+    for (wrong, why) in [("1/0", "divides by zero"), ("1/x", "'x' is no number"), ("NaN", "1/255")]
+    {
+        fails(&[&args[..], &["--scale", wrong]].concat(), 2, &[why]);
+    }
+}
+
+#[test]
 fn eval_measures_the_shipped_digits() {
     let (model, images) = (digits("digits.onnx"), digits("drawn-images-idx3-ubyte.gz"));
     let args = ["eval", model.to_str().unwrap(), "--data", images.to_str().unwrap(), "--json"];

@@ -85,8 +85,8 @@ pub(super) struct PictureArgs {
     /// Turn dark on light into light on dark
     #[arg(long)]
     invert: bool,
-    /// Factor for bytes 0 to 255 [default: 1/255]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    /// Factor for bytes 0 to 255, a number or a fraction [default: 1/255]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = factor)]
     scale: Option<f32>,
     /// Subtract after scaling, one value or one per channel
     #[arg(long, value_name = "X,…", value_delimiter = ',', allow_negative_numbers = true)]
@@ -107,6 +107,17 @@ enum ChannelsArg {
     Grey,
     Rgb,
     Bgr,
+}
+
+/// A number, or two with a slash.
+fn factor(text: &str) -> Result<f32, String> {
+    let number = |text: &str| {
+        let parsed = text.parse::<f32>().ok().filter(|x| x.is_finite());
+        parsed.ok_or_else(|| format!("'{text}' is no number: write 0.5 or 1/255"))
+    };
+    let Some((above, below)) = text.split_once('/') else { return number(text) };
+    let factor = number(above)? / number(below)?;
+    Some(factor).filter(|f| f.is_finite()).ok_or_else(|| format!("'{text}' divides by zero"))
 }
 
 impl PictureArgs {
