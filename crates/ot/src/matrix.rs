@@ -33,8 +33,9 @@ use sordino_wire::{Lane, Masked, Meter, Role};
 use crate::error::{expect_len, expect_range};
 use crate::{Error, ReceiverCots, SenderCots, kinds};
 
-/// Ring elements under one bit of the weights that a message carries at most.
-const CHUNK: usize = 1 << 14;
+/// Ring elements under one bit of the weights that a message carries at most: some milliseconds' work, for the parties to work
+/// at the same time.
+const CHUNK: usize = 1 << 13;
 /// Keeps the generators' counters of different COTs apart.
 const MAX_COLUMNS: usize = 1 << 28;
 
@@ -120,6 +121,16 @@ impl Part {
         self.weights.len() * self.shape.cots_per_weight()
     }
 
+    /// Messages that carry corrections.
+    pub fn messages(&self) -> usize {
+        let (each, columns) = (self.weights_of_message(), self.shape.columns.max(1));
+        self.weights.len().div_ceil(each) * columns.div_ceil(CHUNK)
+    }
+
+    fn weights_of_message(&self) -> usize {
+        (CHUNK / self.shape.columns.max(1)).max(1)
+    }
+
     fn check(&self) -> Result<(), Error> {
         self.shape.check()?;
         let (got, want) = (self.weights.end, self.shape.weights());
@@ -129,7 +140,7 @@ impl Part {
     /// What each message is about: several weights, or of one weight several columns.
     fn chunks(&self) -> impl Iterator<Item = Chunk> + use<> {
         let (shape, end) = (self.shape, self.weights.end);
-        let each = (CHUNK / shape.columns.max(1)).max(1);
+        let each = self.weights_of_message();
         let first = self.weights.start;
         self.weights.clone().step_by(each).flat_map(move |i| {
             let weights = i..(i + each).min(end);
@@ -266,9 +277,9 @@ pub fn cost(m: &mut Meter, sender: Role, parts: &[Part]) {
     }
 }
 
-/// The next few messages, which are worked on at the same time.
+/// The next few messages, which are worked on at the same time: no more than that, for the peer waits for the first.
 fn batch(chunks: &mut impl Iterator<Item = Chunk>) -> Option<Vec<Chunk>> {
-    let batch: Vec<_> = chunks.take(4 * rayon::current_num_threads()).collect();
+    let batch: Vec<_> = chunks.take(rayon::current_num_threads()).collect();
     (!batch.is_empty()).then_some(batch)
 }
 

@@ -108,6 +108,9 @@ impl Case {
             let mut m = Meter::new(role);
             calls.iter().for_each(|parts| matrix::cost(&mut m, Role::Client, parts));
             assert_eq!(m.total(), metered.total(), "{role:?}");
+            let choices = calls.iter().filter(|parts| parts.iter().any(|p| p.cots_needed() > 0));
+            let corrections: usize = calls.iter().flatten().map(Part::messages).sum();
+            assert_eq!(m.total().messages as usize, choices.count() + corrections);
         }
     }
 }

@@ -3,7 +3,7 @@ use super::winograd::{self, Winograd};
 use crate::Error;
 use crate::twoparty::Needs;
 use crate::twoparty::linear::Method;
-use crate::work::{Unit, WorkLog};
+use crate::work::{Stage, Unit, WorkLog};
 use sordino_graph::fixed::{ConvShape, FixedNode};
 use sordino_ot::Supply;
 use sordino_ot::cost::Costs;
@@ -260,14 +260,20 @@ impl Task {
         matrix::cost(m, Role::Client, &parts);
     }
 
-    /// What both parties compute.
+    /// What both parties compute, each on the message after the other's: so of one message the times add up.
     pub(crate) fn work(&self, work: &mut WorkLog) {
+        let messages: usize = self.0.iter().map(|(_, part)| part.messages()).sum();
         for (_, part) in &self.0 {
             let (rows, columns) = (part.cots_needed(), part.shape.columns);
-            work.add(Role::Client, Unit::MatrixRowSent, rows);
-            work.add(Role::Server, Unit::MatrixRowReceived, rows);
-            work.add(Role::Client, Unit::MatrixSent, rows * columns);
-            work.add(Role::Server, Unit::MatrixReceived, rows * columns);
+            let mut add = |party, unit: Unit, n: usize| {
+                let first = n / messages.max(1);
+                work.add_in(Stage::Turns, party, unit, first);
+                work.add(party, unit, n - first);
+            };
+            add(Role::Client, Unit::MatrixRowSent, rows);
+            add(Role::Server, Unit::MatrixRowReceived, rows);
+            add(Role::Client, Unit::MatrixSent, rows * columns);
+            add(Role::Server, Unit::MatrixReceived, rows * columns);
         }
     }
 }
