@@ -20,11 +20,14 @@ impl Kernel {
     /// If the number of weights is not that of the shape.
     pub fn new(shape: Conv2d, weights: &[i32], primes: impl IntoIterator<Item = Prime>) -> Self {
         assert_eq!(weights.len(), shape.kernel_len(), "weights of a linear layer");
+        // Quotients are no closer to a half than 1 / 2p, so that they are rounded right (but of p = 2, where 1 and -1 are the same).
+        // What is added and subtracted rounds a float to the nearest integer, eight weights at a time.
+        const TO_INTEGER: f64 = 1.5 * (1u64 << 52) as f64;
         let centred = |p: Prime| {
-            let p = i32::from(p.get());
+            let (p, inverse) = (i32::from(p.get()), 1.0 / f64::from(p.get()));
             move |&w: &i32| {
-                let v = w.rem_euclid(p);
-                (if v > p / 2 { v - p } else { v }) as i8
+                let quotient = (f64::from(w) * inverse + TO_INTEGER) - TO_INTEGER;
+                w.wrapping_sub((quotient as i32).wrapping_mul(p)) as i8
             }
         };
         let reduce = |p: Prime| (p, weights.iter().map(centred(p)).collect());
@@ -58,4 +61,31 @@ pub fn convolve(kernel: &Kernel, x: &Labels) -> Labels {
         digits::conv(&operand, channels, weights, y);
     });
     y
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_reduced_to_the_least_magnitude() {
+        let near = |at: i64| (-300..=300).map(move |d| (at + d) as i32);
+        let weights: Vec<i32> = [0, 1 << 20, i64::from(i32::MAX) - 300, i64::from(i32::MIN) + 300]
+            .into_iter()
+            .flat_map(near)
+            .collect();
+        let one = [1; 2];
+        let (cin, cout, h, w, kh, kw) = (weights.len(), 1, 1, 1, 1, 1);
+        let shape =
+            Conv2d { cin, h, w, cout, kh, kw, stride: one, dilation: one, pads: [0; 4], groups: 1 };
+        let kernel = Kernel::new(shape, &weights, Prime::ALL);
+        for p in Prime::ALL {
+            let modulus = i32::from(p.get());
+            for (w, v) in weights.iter().zip(&kernel.residues[&p]) {
+                let v = i32::from(*v);
+                assert_eq!(v.rem_euclid(modulus), w.rem_euclid(modulus), "{w} modulo {modulus}");
+                assert!(v.abs() <= modulus / 2, "{w} modulo {modulus}");
+            }
+        }
+    }
 }

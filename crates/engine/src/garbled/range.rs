@@ -141,10 +141,13 @@ fn linear(weights: &LayerWeights, cout: usize, x: Interval) -> Interval {
     let channel = |(i, kernel): (usize, &[i32])| {
         let bias = i128::from(weights.bias.get(i).copied().unwrap_or(0));
         // Padded positions see fewer taps, whose terms have both signs or are zero already.
-        kernel
-            .iter()
-            .map(|&w| x.scale(w.into()))
-            .fold(Interval { lo: bias, hi: bias }, Interval::add)
+        let (mut above, mut below) = (0, 0);
+        for w in kernel.iter().copied().map(i64::from) {
+            above += w.max(0);
+            below += w.min(0);
+        }
+        let terms = x.scale(above.into()).add(x.scale(below.into()));
+        terms.add(Interval { lo: bias, hi: bias })
     };
     weights
         .kernel

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::request::{Request, Status};
 use crate::session::{self, BackendChoice, Host, Offered, Refusal, Refused, Reveal, Way, Wish};
 use crate::twoparty::Observer;
-use sordino_garble::{Sink, Tables};
+use sordino_garble::Tables;
 use sordino_graph::fixed::FixedModel;
 use sordino_kernels::Block;
 use sordino_store::{Id, Store};
@@ -175,15 +175,11 @@ impl Session<'_> {
                 writer.commit()?;
             }
             None => {
-                let mut rows = Vec::new();
+                let mut rows = Vec::with_capacity(bytes / BLOCK);
                 self.receive(bytes, |chunk| {
-                    let blocks: Vec<Block> = chunk
-                        .as_chunks()
-                        .0
-                        .iter()
-                        .map(|c| Block(u128::from_le_bytes(*c)))
-                        .collect();
-                    Ok(rows.put(&blocks)?)
+                    let chunk = chunk.as_chunks().0.iter();
+                    rows.extend(chunk.map(|c| Block(u128::from_le_bytes(*c))));
+                    Ok(())
                 })?;
                 self.kept.insert(id, rows);
             }
@@ -196,9 +192,10 @@ impl Session<'_> {
         len: usize,
         mut take: impl FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let mut chunk = vec![0; CHUNK.min(len)];
         for n in super::messages::chunks(len) {
-            debug_assert!(n <= CHUNK);
-            take(&self.lane.recv(TABLES, n)?)?;
+            self.lane.recv_into(TABLES, &mut chunk[..n])?;
+            take(&chunk[..n])?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use sordino_engine::popcorn::PopcornSession;
 use sordino_engine::session::{BackendChoice, Reveal, Terms, Wish};
 use sordino_engine::twoparty::ClientSession;
 use sordino_engine::{Error, Silent};
+use sordino_graph::fixed::FixedOp;
 use sordino_store::Id;
 use sordino_wire::{Dir, Lane, Public};
 use std::sync::Barrier;
@@ -66,10 +67,13 @@ fn another_circuit_is_refused() {
     mentions(server.unwrap_err(), &["plans another circuit", "same release"]);
 }
 
-/// What a client makes of weights, sent in one message.
-fn client_reads(weights: &[u8]) -> Error {
+/// What a client makes of weights, sent in one message, of [`tiny`] with weights of so many bits.
+fn client_reads(bits: u32, weights: &[u8]) -> Error {
+    let mut model = tiny(1);
+    let FixedOp::Linear { weight_bits, .. } = &mut model.graph.nodes[0].op else { unreachable!() };
+    *weight_bits = bits;
     let server = |mut lane: Lane| {
-        scripted(&mut lane, &tiny(1), &|lane| {
+        scripted(&mut lane, &model, &|lane| {
             // The client may be gone already; what it says is what counts.
             let _ = lane.send(WEIGHTS, Public::new(weights)).and_then(|()| lane.flush());
         });
@@ -84,24 +88,30 @@ const BIAS: usize = 2;
 
 #[test]
 fn weights_of_another_size_are_refused() {
-    let size = 4 * KERNEL + 8 * BIAS;
-    for wrong in [0, size - 1, size + 1, size + 8, 1 << 21] {
-        mentions(client_reads(&vec![0; wrong]), &["misbehaved"]);
+    for (bits, bytes) in [(8, 1), (9, 2), (16, 2), (17, 3), (24, 3), (25, 4)] {
+        let size = bytes * KERNEL + 8 * BIAS;
+        for wrong in [0, size - 1, size + 1, size + 8, 1 << 21] {
+            mentions(client_reads(bits, &vec![0; wrong]), &["misbehaved"]);
+        }
+        mentions(client_reads(bits, &vec![0; size]), &["not make the circuit that it described"]);
     }
 }
 
 #[test]
 fn weights_beyond_the_bounds_of_the_graph_are_refused() {
-    let weights = |kernel: i32, bias: i64| {
+    let weights = |kernel: i16, bias: i64| {
         let kernel = [kernel.to_le_bytes(); KERNEL].concat();
         [kernel, [bias.to_le_bytes(); BIAS].concat()].concat()
     };
-    mentions(client_reads(&weights(128, 0)), &["more than 8 bits"]);
-    mentions(client_reads(&weights(-129, 0)), &["more than 8 bits"]);
+    mentions(client_reads(9, &weights(256, 0)), &["more than 9 bits"]);
+    mentions(client_reads(9, &weights(-257, 0)), &["more than 9 bits"]);
     for bias in [1 << 23, i64::MAX, i64::MIN] {
-        mentions(client_reads(&weights(1, bias)), &["beyond its ring of 24 bits"]);
+        mentions(client_reads(9, &weights(1, bias)), &["beyond its ring of 24 bits"]);
     }
-    mentions(client_reads(&weights(127, 1000)), &["not make the circuit that it described"]);
+    for weight in [-256, 255] {
+        let why = "not make the circuit that it described";
+        mentions(client_reads(9, &weights(weight, 1000)), &[why]);
+    }
 }
 
 #[test]
@@ -258,7 +268,7 @@ fn unknown_requests_and_answers_are_refused() {
         let model = deployed.plain();
         let script = |lane: &mut Lane| {
             let layer = &model.weights.layers[0];
-            let kernel = layer.kernel.iter().flat_map(|w| w.to_le_bytes());
+            let kernel = layer.kernel.iter().map(|w| w.to_le_bytes()[0]);
             let bias = layer.bias.iter().flat_map(|b| b.to_le_bytes());
             lane.send(WEIGHTS, Public::new(&kernel.chain(bias).collect::<Vec<u8>>())).unwrap();
             lane.recv(crate::raw::FINGERPRINT, 32).unwrap();
