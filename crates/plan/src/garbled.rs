@@ -45,6 +45,9 @@ pub struct GarbledPlan {
     pub table_bytes: u64,
     /// Layers that have tables; all others are free.
     pub layers: Vec<LayerTables>,
+    /// In the order in which they are made: what is computed up to the tables of a layer, and their bytes.
+    #[serde(skip)]
+    pub(crate) making: Vec<(Work, u64)>,
     /// Entropy of the least secret offset, in bits.
     pub lambda: f64,
     /// What each party's process holds at most.
@@ -74,6 +77,7 @@ impl GarbledPlan {
             rows: outline.rows(),
             table_bytes: outline.rows() * ROW,
             layers: layers(graph, outline),
+            making: Vec::new(),
             lambda: f64::from(outline.lambda),
             memory: Memory::default(),
             setup_work: Work::default(),
@@ -94,7 +98,14 @@ impl GarbledPlan {
     #[must_use]
     pub fn with_work(mut self, work: &WorkLog) -> Self {
         self.memory = work.memory();
+        let mut before = Work::default();
         for ((phase, layer), work) in work.works() {
+            if *phase == Phase::Offline {
+                before += work;
+                if let Some(tables) = self.layers.iter().find(|l| Some(l.node) == *layer) {
+                    self.making.push((std::mem::take(&mut before), tables.bytes));
+                }
+            }
             *match phase {
                 Phase::Setup => &mut self.setup_work,
                 Phase::Offline => &mut self.offline_work,
@@ -109,6 +120,7 @@ impl GarbledPlan {
                 Phase::Online => layer.online_work += work,
             }
         }
+        self.making.push((before, 0));
         self
     }
 }

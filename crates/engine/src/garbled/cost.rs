@@ -28,6 +28,8 @@ impl<'a> GarbledCost<'a> {
         }
         account.meter.message(Dir::Up, outline.fingerprint.len());
         account.meter.message(Dir::Down, STATUS_LEN);
+        account.work.add_both(Unit::Session, 1);
+        account.work.add(Role::Client, Unit::CircuitWeight, graph.kernel_len());
         let widest = graph.edges.iter().map(Edge::len).max().unwrap_or(0);
         let layer = outline.layers.iter().map(|l| l.rows as usize * BLOCK).max().unwrap_or(0);
         let held = &mut account.work.held;
@@ -61,8 +63,10 @@ impl<'a> GarbledCost<'a> {
                 self.account.work.add_in(Stage::Making, Role::Client, unit, n as usize);
             };
             add(Unit::RowGarbled, work.rows);
+            add(Unit::GateGarbled, work.gates);
             add(Unit::LabelProduct, work.products);
             add(Unit::LabelDigit, work.digits);
+            self.account.work.add(Role::Server, Unit::RowKept, work.rows as usize);
         }
     }
 

@@ -4,7 +4,7 @@ use super::schedule::{Event, schedule};
 use crate::Error;
 use crate::request::REQUEST_LEN;
 use crate::session::{PopcornMode, Wish};
-use crate::work::{Account, WorkLog, paillier};
+use crate::work::{Account, Unit, WorkLog, paillier};
 use serde::Serialize;
 use sordino_graph::fixed::FixedGraph;
 use sordino_wire::{Dir, Meter, Phase, Role};
@@ -27,7 +27,10 @@ impl PopcornCost {
         let mut account = Account::new(role);
         account.set(Phase::Setup, None);
         account.meter.message(Dir::Up, plan.strength.public_key_bytes());
-        account.work.add(Role::Client, paillier(plan.strength).key, 1);
+        let units = paillier(plan.strength);
+        account.work.add_both(Unit::Session, 1);
+        account.work.add(Role::Client, units.key, 1);
+        account.work.add(Role::Server, units.read, 1);
         plan.held(&mut account.work.held);
         Ok(Self { plan, account })
     }

@@ -177,6 +177,7 @@ impl<'a> CostModel<'a> {
             let supply = self.settings.supply.into();
             let both =
                 [Role::Server, Role::Client].map(|r| Costs::setup(&mut account.meter, supply, r));
+            account.work.add_both(Unit::Session, 1);
             account.work.add_both(Unit::Base, 1);
             linear.cost_setup(account, self.graph);
             both

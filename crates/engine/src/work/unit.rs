@@ -56,6 +56,8 @@ units! {
     ByteReceived = "byte-received", Turns, one;
     /// A message sent or received.
     Message = "message", Turns, one;
+    /// A session: greetings, and what is made once whatever the network.
+    Session = "session", Turns, one;
 
     /// Base transfers in both directions, and what is made of them at once.
     Base = "base-transfers", Turns, one;
@@ -135,6 +137,8 @@ units! {
 
     /// A key of 2048 bits.
     Paillier2048Key = "paillier-2048-key", Turns, one;
+    /// A public key is read and checked, and its tables are made.
+    Paillier2048Read = "paillier-2048-read", Turns, one;
     /// An encryption of zero by the key's owner, and a value's encryption by it.
     Paillier2048Encrypt = "paillier-2048-encrypt", Up, all;
     /// A decryption.
@@ -143,6 +147,8 @@ units! {
     Paillier2048Product = "paillier-2048-product", Down, all;
     /// A key of 3072 bits.
     Paillier3072Key = "paillier-3072-key", Turns, one;
+    /// A public key is read and checked, and its tables are made.
+    Paillier3072Read = "paillier-3072-read", Turns, one;
     /// An encryption of zero by the key's owner, and a value's encryption by it.
     Paillier3072Encrypt = "paillier-3072-encrypt", Up, all;
     /// A decryption.
@@ -150,8 +156,14 @@ units! {
     /// A product modulo n^2.
     Paillier3072Product = "paillier-3072-product", Down, all;
 
+    /// A weight is read and put into the circuit by the garbler.
+    CircuitWeight = "circuit-weight", Turns, one;
     /// A row of a table is garbled.
     RowGarbled = "row-garbled", Turns, all;
+    /// A gate is garbled, but for its rows.
+    GateGarbled = "gate-garbled", Turns, all;
+    /// A row of a table is put into fresh memory, where it waits to be evaluated.
+    RowKept = "row-kept", Making, one;
     /// A gate is evaluated.
     GateEvaluated = "gate-evaluated", Turns, all;
     /// A product of a digit of a label by a weight.
@@ -164,6 +176,7 @@ units! {
 #[derive(Clone, Copy)]
 pub(crate) struct Paillier {
     pub(crate) key: Unit,
+    pub(crate) read: Unit,
     pub(crate) encrypt: Unit,
     pub(crate) decrypt: Unit,
     pub(crate) product: Unit,
@@ -174,12 +187,14 @@ pub(crate) fn paillier(strength: Strength) -> Paillier {
     match strength {
         Strength::Bits112 => Paillier {
             key: Unit::Paillier2048Key,
+            read: Unit::Paillier2048Read,
             encrypt: Unit::Paillier2048Encrypt,
             decrypt: Unit::Paillier2048Decrypt,
             product: Unit::Paillier2048Product,
         },
         Strength::Bits128 => Paillier {
             key: Unit::Paillier3072Key,
+            read: Unit::Paillier3072Read,
             encrypt: Unit::Paillier3072Encrypt,
             decrypt: Unit::Paillier3072Decrypt,
             product: Unit::Paillier3072Product,

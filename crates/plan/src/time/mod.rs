@@ -99,7 +99,7 @@ pub struct LayerTime {
 /// How long a session with one inference takes, on a machine and over a link.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Timing {
-    /// Once per session.
+    /// Once per session, from the greeting on: the parties are connected.
     pub setup: Span,
     /// Per inference, without the input.
     pub offline: Span,
@@ -135,8 +135,10 @@ impl Plan {
             })
             .collect();
         let frame = span(&self.frame_work, &self.frame);
+        let mut setup = span(&self.setup_work, &self.setup);
+        setup.wall += wall::greeting(Role::Client, link);
         Timing {
-            setup: span(&self.setup_work, &self.setup),
+            setup,
             offline: layers.iter().map(|l| l.offline).sum(),
             online: layers.iter().map(|l| l.online).chain([frame]).sum(),
             layers,
@@ -154,9 +156,15 @@ impl GarbledPlan {
             offline: span(&l.offline_work, &Cost { up: l.bytes, ..Cost::default() }),
             online: span(&l.online_work, &Cost::default()),
         });
+        let mut setup = span(&self.setup_work, &self.setup);
+        setup.wall += wall::greeting(Role::Server, link);
+        let offline = Span {
+            wall: wall::of_tables(&self.making, &self.offline, profile, link),
+            ..span(&self.offline_work, &self.offline)
+        };
         Timing {
-            setup: span(&self.setup_work, &self.setup),
-            offline: span(&self.offline_work, &self.offline),
+            setup,
+            offline,
             online: span(&self.online_work, &self.online),
             layers: layers.collect(),
         }

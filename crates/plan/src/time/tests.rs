@@ -5,6 +5,7 @@ use crate::fixture::{edge, node};
 use sordino_engine::session::{
     BackendChoice, LinearChoice, Reveal, SupplyChoice, Truncation, Wish,
 };
+use sordino_engine::work::Stage;
 use sordino_graph::fixed::{EdgeId, Finish, FixedGraph, FixedOp, Function};
 use std::collections::BTreeMap;
 
@@ -106,4 +107,32 @@ fn parties_that_compute_at_once_wait_for_the_slower_one() {
     };
     assert!(close(span(Unit::TriplePad).wall, 0.3) && close(span(Unit::TableSent).wall, 0.4));
     assert!(close(span(Unit::TriplePad).processor.total(), 0.4));
+}
+
+#[test]
+fn tables_are_sent_while_the_next_are_made() {
+    let layer = |rows: u64, bytes: u64| {
+        let mut work = Work::default();
+        work.add(Role::Client, Stage::Making, Unit::RowGarbled, rows);
+        (work, bytes)
+    };
+    let profile = |each: f64| {
+        let seconds = |unit: &Unit| if *unit == Unit::RowGarbled { each } else { 0.0 };
+        let machine = Profile::built_in().unwrap().machine().clone();
+        let seconds = Unit::ALL.iter().map(|unit| (*unit, seconds(unit))).collect();
+        Profile::new(machine, seconds).unwrap().on_threads(1)
+    };
+    // A megabyte takes a second.
+    let link = "0s,8mbit".parse().unwrap();
+    let wall = |making: &[_], each| {
+        let bytes = making.iter().map(|(_, bytes)| bytes).sum();
+        let cost = Cost { up: bytes, ..Cost::default() };
+        super::wall::of_tables(making, &cost, &profile(each), &link)
+    };
+    let two = [layer(1000, 1_000_000), layer(3000, 2_000_000)];
+    // Made after 1 and 4 seconds, or after 0.1 and 0.4 while the first is still sent.
+    assert!(close(wall(&two, 1e-3), 6.0) && close(wall(&two, 1e-4), 3.1));
+    // Large tables are sent piece by piece.
+    let large = [layer(1000, 128 << 20)];
+    assert!(close(wall(&large, 0.2), 200.0 + 33.554432) && close(wall(&large, 0.0), 134.217728));
 }

@@ -1,5 +1,5 @@
 use crate::{Cost, Profile};
-use sordino_engine::work::{Stage, Work};
+use sordino_engine::work::{Stage, Unit, Work};
 use sordino_engine::{Network, Role};
 
 /// Seconds from the first message to the last.
@@ -16,4 +16,47 @@ pub(super) fn wall(work: &Work, cost: &Cost, profile: &Profile, link: &Network) 
     let sending = link.time(0, cost.up + cost.down).as_secs_f64();
     let waiting = 0.5 * link.time(cost.delays, 0).as_secs_f64();
     streamed.max(sending) + at_once(Stage::Alone) + client + server + waiting
+}
+
+/// Seconds until the parties have greeted each other and the first of them says something: the client together with
+/// its confirmation, or the server when it has that.
+pub(super) fn greeting(first: Role, link: &Network) -> f64 {
+    let delays = match first {
+        Role::Client => 2,
+        Role::Server => 3,
+    };
+    0.5 * link.time(delays, 0).as_secs_f64()
+}
+
+/// Bytes of tables that are garbled before the first of them is sent, at most.
+const PIECE: u64 = 32 << 20;
+
+/// Seconds to make a circuit: while tables are sent, the next ones are made, and those before are received.
+pub(super) fn of_tables(
+    making: &[(Work, u64)],
+    cost: &Cost,
+    profile: &Profile,
+    link: &Network,
+) -> f64 {
+    let sending = |bytes| link.time(0, bytes).as_secs_f64();
+    let [mut made, mut sent, mut received] = [0.0_f64; 3];
+    for (work, bytes) in making {
+        let moved = |unit| *bytes as f64 * profile.unit(unit);
+        let pieces = bytes.div_ceil(PIECE).max(1);
+        let [make, send, receive] = [
+            profile.stage(work, Role::Client, Stage::Making) + moved(Unit::ByteSent),
+            sending(*bytes),
+            profile.stage(work, Role::Server, Stage::Making) + moved(Unit::ByteReceived),
+        ]
+        .map(|seconds| seconds / pieces as f64);
+        for _ in 0..pieces {
+            made += make;
+            sent = made.max(sent) + send;
+            received = sent.max(received) + receive;
+        }
+    }
+    let tables: u64 = making.iter().map(|(_, bytes)| bytes).sum();
+    let waiting = 0.5 * link.time(cost.delays, 0).as_secs_f64();
+    let messages = cost.messages as f64 * profile.unit(Unit::Message);
+    received + sending((cost.up + cost.down).saturating_sub(tables)) + waiting + messages
 }

@@ -9,14 +9,18 @@ use sordino_wire::{
 use std::time::Duration;
 
 /// Runs of this file.
-pub(super) const RUNS: u64 = 2;
+pub(super) const RUNS: u64 = 3;
 const BYTES: Kind = Kind::new(0x7f00, "bytes of a measurement");
 const MESSAGE: usize = 1 << 18;
+/// Messages of table rows: so many bytes that the system gives memory for them anew.
+const KEPT: usize = 160;
+const ROW: usize = 16;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(super) fn measure(runs: &mut Runs) -> Result<()> {
     let messages = runs.scaled(256);
-    runs.measure("bytes over TLS", || stream(messages))?;
+    runs.measure("bytes over TLS", || stream(messages, false))?;
+    runs.measure("rows over TLS", || stream(KEPT, true))?;
     let messages = runs.scaled(2048);
     runs.measure("messages over TLS", || answers(messages))
 }
@@ -39,7 +43,8 @@ fn pair() -> Result<(Lane, Lane)> {
     })
 }
 
-fn stream(messages: usize) -> Result<Parts> {
+/// Messages one way; the receiver may keep them all, as circuits wait in memory.
+fn stream(messages: usize, kept: bool) -> Result<Parts> {
     let (mut client, mut server) = pair()?;
     let payload = vec![0x5a; MESSAGE];
     let ((_, sent), (_, received)) = on_lanes(
@@ -51,14 +56,22 @@ fn stream(messages: usize) -> Result<Parts> {
         },
         || {
             let mut into = vec![0; MESSAGE];
-            Ok((0..messages).try_for_each(|_| server.recv_into(BYTES, &mut into))?)
+            let mut all = Vec::with_capacity(if kept { messages * MESSAGE } else { 0 });
+            for _ in 0..messages {
+                server.recv_into(BYTES, &mut into)?;
+                if kept {
+                    all.extend_from_slice(&into);
+                }
+            }
+            Ok(all)
         },
     )?;
     let bytes = messages * (MESSAGE + HEADER as usize);
-    let party = |unit| amounts([(unit, bytes), (Unit::Message, messages)]);
+    let party = |unit, rows| amounts([(unit, bytes), (Unit::Message, messages), rows]);
+    let rows = |kept: bool| (Unit::RowKept, if kept { messages * MESSAGE / ROW } else { 0 });
     Ok(vec![
-        ("sender".into(), party(Unit::ByteSent), sent),
-        ("receiver".into(), party(Unit::ByteReceived), received),
+        ("sender".into(), party(Unit::ByteSent, rows(false)), sent),
+        ("receiver".into(), party(Unit::ByteReceived, rows(kept)), received),
     ])
 }
 

@@ -11,7 +11,7 @@ use sordino_graph::fixed::semantics::linear;
 use sordino_ot::matrix::{Elements, Part, Shape, Weights, recv, send};
 
 /// Columns of the products.
-const COLUMNS: [usize; 3] = [4, 64, 1024];
+const COLUMNS: [usize; 4] = [1, 4, 64, 1024];
 const RING: u32 = 24;
 /// Runs of this file.
 pub(super) const RUNS: u64 = 1 + COLUMNS.len() as u64;
@@ -19,7 +19,7 @@ pub(super) const RUNS: u64 = 1 + COLUMNS.len() as u64;
 pub(super) fn measure(runs: &mut Runs) -> Result<()> {
     let elements = runs.scaled(1 << 23);
     for columns in COLUMNS {
-        let run = || products(elements / columns, columns);
+        let run = || products((elements / columns).min(elements / 4), columns);
         runs.measure(&format!("products of {columns} columns on transfers"), run)?;
     }
     let side = runs.scaled(1 << 10).isqrt() as u32;

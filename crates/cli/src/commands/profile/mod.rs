@@ -76,7 +76,7 @@ fn observe(quick: bool) -> Result<Vec<Observation>> {
         + paillier::RUNS
         + garbled::RUNS
         + link::RUNS;
-    let mut runs = if quick { Runs::new(of, 1, 0.25) } else { Runs::new(of, 3, 0.5) };
+    let mut runs = if quick { Runs::new(of, 1, 0.25) } else { Runs::new(of, 5, 0.5) };
     transfers::measure(&mut runs)?;
     matrix::measure(&mut runs)?;
     sessions::measure(&mut runs)?;

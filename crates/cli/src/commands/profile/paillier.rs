@@ -6,16 +6,19 @@ use super::runs::{Parts, Runs, amounts};
 use anyhow::Result;
 use sordino_engine::work::{RANDOMISING, Unit};
 use sordino_he::ConvShape;
-use sordino_he::paillier::{Ciphertexts, Layout, Linear, Plaintexts, Pool, SecretKey, Strength};
+use sordino_he::paillier::{
+    Ciphertexts, Layout, Linear, Plaintexts, Pool, PublicKey, SecretKey, Strength,
+};
 use sordino_secret::SecretRng;
 
-/// Units of a key, of encryption, decryption and products with keys of a strength.
-const STRENGTHS: [(Strength, &str, [Unit; 4]); 2] = [
+/// Units of a key, of reading it, of encryption, decryption and products with keys of a strength.
+const STRENGTHS: [(Strength, &str, [Unit; 5]); 2] = [
     (
         Strength::Bits112,
         "2048",
         [
             Unit::Paillier2048Key,
+            Unit::Paillier2048Read,
             Unit::Paillier2048Encrypt,
             Unit::Paillier2048Decrypt,
             Unit::Paillier2048Product,
@@ -26,6 +29,7 @@ const STRENGTHS: [(Strength, &str, [Unit; 4]); 2] = [
         "3072",
         [
             Unit::Paillier3072Key,
+            Unit::Paillier3072Read,
             Unit::Paillier3072Encrypt,
             Unit::Paillier3072Decrypt,
             Unit::Paillier3072Product,
@@ -38,7 +42,7 @@ pub(super) const RUNS: u64 = 2 * STRENGTHS.len() as u64;
 const KEYS: usize = 4;
 
 pub(super) fn measure(runs: &mut Runs) -> Result<()> {
-    for (strength, bits, [key, encrypt, decrypt, product]) in STRENGTHS {
+    for (strength, bits, [key, read, encrypt, decrypt, product]) in STRENGTHS {
         let count = runs.scaled(256);
         let mut rng = SecretRng::from_os()?;
         let own = SecretKey::generate(strength, &mut rng);
@@ -53,7 +57,7 @@ pub(super) fn measure(runs: &mut Runs) -> Result<()> {
             Ok(made)
         })?;
         runs.measure(&format!("Paillier with {bits} bits"), || {
-            use_key(&own, count, [encrypt, decrypt, product])
+            use_key(&own, count, [read, encrypt, decrypt, product])
         })?;
     }
     Ok(())
@@ -68,9 +72,20 @@ fn keys(strength: Strength, unit: Unit) -> Result<Parts> {
     Ok(vec![("making".into(), amounts([(unit, KEYS)]), seconds)])
 }
 
-fn use_key(key: &SecretKey, count: usize, [encrypt, decrypt, product]: [Unit; 3]) -> Result<Parts> {
+fn use_key(
+    key: &SecretKey,
+    count: usize,
+    [read, encrypt, decrypt, product]: [Unit; 4],
+) -> Result<Parts> {
     let public = key.public();
     let mut rng = SecretRng::from_os()?;
+    let bytes = public.to_bytes();
+    let (_, reading) = alone(|| {
+        let public = PublicKey::from_bytes(public.strength(), &bytes)?;
+        let mut pool = Pool::new(&public);
+        pool.fill(1, &mut rng);
+        Ok((public, pool))
+    })?;
     let shape = ConvShape { h: 8, w: 8, kernel: [3; 2], pads: [1; 4], ..ConvShape::dense(4, 16) };
     let layout = Layout::elements(&shape)?;
     let inputs = Plaintexts::from_signed(public, &vec![7; layout.inputs()]);
@@ -94,6 +109,7 @@ fn use_key(key: &SecretKey, count: usize, [encrypt, decrypt, product]: [Unit; 3]
     let products = linear.cost().total() as usize;
     let (_, multiplying) = alone(|| Ok(linear.apply_to_computed(&inputs)?))?;
     Ok(vec![
+        ("reading it".into(), amounts([(read, 1)]), reading),
         ("encryptions".into(), amounts([(encrypt, count)]), encrypting),
         ("decryptions".into(), amounts([(decrypt, count)]), decrypting),
         ("randomising".into(), amounts([(product, count * RANDOMISING)]), randomising),

@@ -12,7 +12,7 @@ use sordino_engine::twoparty::{
 use sordino_engine::{Role, Silent};
 use sordino_graph::fixed::{FixedModel, FixedOp, Function};
 
-const WISH: Wish = Wish {
+pub(super) const WISH: Wish = Wish {
     backend: BackendChoice::TwoParty,
     supply: SupplyChoice::SoftSpoken(2),
     reveal: Reveal::Logits,

@@ -131,9 +131,11 @@ impl Plans {
         m.message(Dir::Up, self.strength.public_key_bytes());
     }
 
-    /// Making the key.
+    /// Making the key, and reading it.
     pub(crate) fn key_work(&self, work: &mut WorkLog) {
-        work.add(Role::Client, paillier(self.strength).key, 1);
+        let units = paillier(self.strength);
+        work.add(Role::Client, units.key, 1);
+        work.add(Role::Server, units.read, 1);
         work.held.keep(Role::Client, self.strength.secret_tables());
         work.held.keep(Role::Server, self.strength.public_tables());
     }
