@@ -188,7 +188,7 @@ fn main() {
     println!("predicted / measured");
     for (case, light) in cases() {
         for backend in wanted.backends.iter().filter(|_| wanted.runs(&case, light)) {
-            // Hours on Paillier's encryption alone.
+            // Minutes on Paillier's encryption alone.
             let long = *backend == Backend::Popcorn && case.model.starts_with("cifar10");
             if !long || !wanted.names.is_empty() {
                 run(&wanted, &case, *backend);
