@@ -61,3 +61,4 @@ pub use offsets::Offsets;
 pub use prime::{LAMBDA, Prime};
 pub use program::{Builder, Cost, Program, Slot, Step};
 pub use tensor::Labels;
+pub use tiles::GROUP_ROWS;

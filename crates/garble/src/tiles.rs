@@ -7,7 +7,7 @@ use std::ops::Range;
 /// Elements that one thread runs together.
 pub(crate) const TILE: usize = 64;
 /// Table rows that are held at a time: 32 MiB.
-const GROUP_ROWS: usize = 2 << 20;
+pub const GROUP_ROWS: usize = 2 << 20;
 
 /// One run of a program on `lanes` elements.
 pub(crate) struct Run<'a> {

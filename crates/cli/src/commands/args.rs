@@ -86,7 +86,7 @@ pub(super) struct PictureArgs {
     #[arg(long)]
     invert: bool,
     /// Factor for bytes 0 to 255, a number or a fraction [default: 1/255]
-    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = factor)]
+    #[arg(long, value_name = "X", allow_hyphen_values = true, value_parser = factor)]
     scale: Option<f32>,
     /// Subtract after scaling, one value or one per channel
     #[arg(long, value_name = "X,…", value_delimiter = ',', allow_negative_numbers = true)]
@@ -117,7 +117,7 @@ fn factor(text: &str) -> Result<f32, String> {
     };
     let Some((above, below)) = text.split_once('/') else { return number(text) };
     let factor = number(above)? / number(below)?;
-    Some(factor).filter(|f| f.is_finite()).ok_or_else(|| format!("'{text}' divides by zero"))
+    Some(factor).filter(|f| f.is_finite()).ok_or_else(|| format!("'{text}' is no finite number"))
 }
 
 impl PictureArgs {

@@ -2,13 +2,15 @@ use super::messages::{BLOCK, CHUNK, chunks};
 use super::{Outline, weights};
 use crate::request::{REQUEST_LEN, STATUS_LEN};
 use crate::work::{Account, Passing, Stage, Unit, WEIGHT, WorkLog};
+use sordino_garble::GROUP_ROWS;
 use sordino_graph::fixed::{Edge, FixedGraph};
 use sordino_wire::{Dir, Meter, Phase, Role};
 
 /// Bytes of the labels of an element before and after a layer, about: four of some 128 digits.
 const LABELS: usize = 512;
-/// Bytes of tables that are garbled at once, and those that may wait to be sent.
-const GARBLED: usize = 32 << 20;
+/// Bytes of tables that are garbled before the first of them is sent, at most.
+pub const GARBLED: usize = GROUP_ROWS * BLOCK;
+/// Those that may wait to be sent.
 const QUEUED: usize = 64 << 20;
 
 /// Predicts the bytes, messages and rounds of a garbled session after its handshake. Equal to

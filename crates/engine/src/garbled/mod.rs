@@ -46,7 +46,7 @@ mod weights;
 
 pub use circuit::Circuit;
 pub use client::{GarblerSession, prepared_for};
-pub use cost::GarbledCost;
+pub use cost::{GARBLED, GarbledCost};
 pub use outline::{LayerOutline, Outline};
 pub use run::run_garbled;
 pub use server::{EvaluatorModel, GarbledLimits, GarbledOffer, serve};

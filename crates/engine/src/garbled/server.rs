@@ -166,8 +166,12 @@ impl Session<'_> {
         if held >= self.offer.limits.circuits {
             return Status::Full.send(self.lane);
         }
-        Status::Ok.send(self.lane)?;
         let bytes = circuit.rows() as usize * BLOCK;
+        let mut rows = Vec::new();
+        if self.offer.store.is_none() && rows.try_reserve_exact(bytes / BLOCK).is_err() {
+            return Status::Full.send(self.lane);
+        }
+        Status::Ok.send(self.lane)?;
         match self.offer.store {
             Some(store) => {
                 let mut writer = store.create(id, CIRCUIT, *circuit.fingerprint())?;
@@ -175,7 +179,6 @@ impl Session<'_> {
                 writer.commit()?;
             }
             None => {
-                let mut rows = Vec::with_capacity(bytes / BLOCK);
                 self.receive(bytes, |chunk| {
                     let chunk = chunk.as_chunks().0.iter();
                     rows.extend(chunk.map(|c| Block(u128::from_le_bytes(*c))));

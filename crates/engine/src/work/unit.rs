@@ -202,5 +202,6 @@ pub(crate) fn paillier(strength: Strength) -> Paillier {
     }
 }
 
-/// Products modulo n^2 that an encryption of zero takes who does not own the key: 86 or 96 of them, each with a pass over a table.
-pub const RANDOMISING: usize = 115;
+/// Products modulo n^2, as long as those of layers, that an encryption of zero takes who does not own the key: 86 or 96 of them, each with a
+/// pass over a table, but on operands that stay in the cache.
+pub const RANDOMISING: usize = 92;

@@ -2,7 +2,9 @@
 //!
 //! Processor seconds are linear in the work that cost models count ([`Work`]), by a machine's [`Profile`]. Wall
 //! seconds of a layer add up its stages: where both parties compute at once the slower one counts, where they answer
-//! each other both do; then one-way delays times half the round trip, and bytes over the rate.
+//! each other both do; then one-way delays times half the round trip, and bytes over the rate. Tables of a circuit are sent
+//! while the next are made, so that the times of its layers add up to more than that of the circuit. A session begins with a
+//! greeting; connecting before that (a round trip for TCP, one for TLS) is not counted.
 
 #[cfg(test)]
 mod tests;

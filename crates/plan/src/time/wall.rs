@@ -1,4 +1,5 @@
 use crate::{Cost, Profile};
+use sordino_engine::garbled::GARBLED;
 use sordino_engine::work::{Stage, Unit, Work};
 use sordino_engine::{Network, Role};
 
@@ -28,9 +29,6 @@ pub(super) fn greeting(first: Role, link: &Network) -> f64 {
     0.5 * link.time(delays, 0).as_secs_f64()
 }
 
-/// Bytes of tables that are garbled before the first of them is sent, at most.
-const PIECE: u64 = 32 << 20;
-
 /// Seconds to make a circuit: while tables are sent, the next ones are made, and those before are received.
 pub(super) fn of_tables(
     making: &[(Work, u64)],
@@ -42,7 +40,7 @@ pub(super) fn of_tables(
     let [mut made, mut sent, mut received] = [0.0_f64; 3];
     for (work, bytes) in making {
         let moved = |unit| *bytes as f64 * profile.unit(unit);
-        let pieces = bytes.div_ceil(PIECE).max(1);
+        let pieces = bytes.div_ceil(GARBLED as u64).max(1);
         let [make, send, receive] = [
             profile.stage(work, Role::Client, Stage::Making) + moved(Unit::ByteSent),
             sending(*bytes),

@@ -260,7 +260,8 @@ impl Task {
         matrix::cost(m, Role::Client, &parts);
     }
 
-    /// What both parties compute, each on the message after the other's: so of one message the times add up.
+    /// What both parties compute, each on the message after the other's: so of one message the times add up. (With several
+    /// threads as many messages as those, which is little of a layer where it matters.)
     pub(crate) fn work(&self, work: &mut WorkLog) {
         let messages: usize = self.0.iter().map(|(_, part)| part.messages()).sum();
         for (_, part) in &self.0 {

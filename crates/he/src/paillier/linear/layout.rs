@@ -13,6 +13,9 @@ const MAX_PLACES: usize = 1 << 24;
 /// outputs enough to share them.
 const DIGIT_BITS: u64 = 8;
 const MULTIPLES: u64 = 19;
+/// Where lanes are results of different channels, as in a dense layer, their positions differ and are copied one by one: that takes a
+/// third of a product.
+const MIXED: u64 = 3;
 
 /// How the input and the output of a convolution lie in ciphertexts: public numbers.
 ///
@@ -113,6 +116,8 @@ impl Layout {
         }
         let taps = separate * self.shape.taps() as u64;
         let digits = (taps * (bits + 1) / DIGIT_BITS).max(taps);
+        let mixed = self.output[0] * self.output[1] < LANES;
+        let digits = if mixed { digits + digits / MIXED } else { digits };
         self.products() - taps
             + digits
             + separate * (bits - 1) * 7 / 4
