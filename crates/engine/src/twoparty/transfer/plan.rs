@@ -260,8 +260,8 @@ impl Task {
         matrix::cost(m, Role::Client, &parts);
     }
 
-    /// What both parties compute, each on the message after the other's: so of one message the times add up. (With several
-    /// threads as many messages as those, which is little of a layer where it matters.)
+    /// What both parties compute. While one works on a message the other works on the next: only of one message do the times add up
+    /// (of one for each thread, which work does not know of).
     pub(crate) fn work(&self, work: &mut WorkLog) {
         let messages: usize = self.0.iter().map(|(_, part)| part.messages()).sum();
         for (_, part) in &self.0 {
