@@ -38,8 +38,8 @@ fn plan(model: &FixedModel, wish: Wish) -> ([u64; 2], Vec<Method>) {
 fn narrow(model: &mut FixedModel, bits: u32) {
     let node = model.graph.nodes.iter_mut().rev();
     let op = node.map(|n| &mut n.op).find(|op| matches!(op, FixedOp::Linear { .. })).unwrap();
-    let FixedOp::Linear { weights, weight_bits, .. } = op else { unreachable!() };
-    *weight_bits = bits;
+    let FixedOp::Linear { weights, weight_bits, sums, .. } = op else { unreachable!() };
+    (*weight_bits, *sums) = (bits, None);
     for w in &mut model.weights.layers[weights.0 as usize].kernel {
         *w = match bits {
             1 => -(*w & 1),

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use sordino_graph::fixed::{
     ConvShape, Edge, EdgeId, Finish, FixedGraph, FixedModel, FixedNode, FixedOp, Function,
-    LayerWeights, PoolShape, Rearrange, WeightId, Weights, semantics,
+    KernelSums, LayerWeights, PoolShape, Rearrange, WeightId, Weights, semantics,
 };
 
 fn edge(shape: &[u32], frac: i32, ring: u32) -> Edge {
@@ -34,7 +34,9 @@ fn sample() -> FixedModel {
         dilation: [1, 1],
         pads: [0; 4],
     };
-    let linear = FixedOp::Linear { conv, weights: WeightId(0), weight_bits: 4, weight_frac: 3 };
+    let sums = Some(KernelSums::worst(4));
+    let linear =
+        FixedOp::Linear { conv, weights: WeightId(0), weight_bits: 4, weight_frac: 3, sums };
     let ops = [
         (linear, vec![0]),
         (
@@ -171,7 +173,7 @@ fn values_outside_a_window_are_counted() {
 
 #[test]
 fn every_rule_is_checked() {
-    let changes: [(&str, Change); 35] = [
+    let changes: [(&str, Change); 37] = [
         ("signs of an identity", |g| {
             let flips = Some(WeightId(1));
             g.nodes[1].op = FixedOp::Activate { shift: 3, function: Function::Identity, flips };
@@ -202,6 +204,16 @@ fn every_rule_is_checked() {
         ("stride 0", |g| {
             if let FixedOp::Linear { conv, .. } = &mut g.nodes[0].op {
                 conv.stride[0] = 0;
+            }
+        }),
+        ("kernel sums of a layer without", |g| {
+            if let FixedOp::Linear { conv, .. } = &mut g.nodes[0].op {
+                (conv.dilation, conv.pads) = ([2, 2], [2; 4]);
+            }
+        }),
+        ("kernel sums that no kernel has", |g| {
+            if let FixedOp::Linear { sums, .. } = &mut g.nodes[0].op {
+                *sums = Some(KernelSums::worst(5));
             }
         }),
         ("weights out of order", |g| {
@@ -235,6 +247,27 @@ fn every_rule_is_checked() {
     }
 }
 
+#[test]
+fn weights_beyond_what_the_layer_declares_are_refused() {
+    let refuse = |change: &dyn Fn(&mut FixedModel), what: &str| {
+        let mut m = sample();
+        change(&mut m);
+        let text = m.validate().unwrap_err().to_string();
+        assert!(text.contains(what), "{text}");
+    };
+    refuse(&|m| m.weights.layers[0].kernel[3] = 8, "more than 4 bits");
+    let own = KernelSums::of(&sample().weights.layers[0].kernel);
+    let declare = |m: &mut FixedModel, bound| {
+        if let FixedOp::Linear { sums, .. } = &mut m.graph.nodes[0].op {
+            *sums = Some(bound);
+        }
+    };
+    refuse(&|m| declare(m, KernelSums::of(&[1; 9])), "sums of kernel entries");
+    let mut m = sample();
+    declare(&mut m, own);
+    m.validate().unwrap();
+}
+
 /// Small graphs that would make a party reserve gigabytes.
 #[test]
 fn graphs_that_are_small_only_on_the_wire_are_refused() {
@@ -258,7 +291,8 @@ fn graphs_that_are_small_only_on_the_wire_are_refused() {
         groups: 1,
     };
     let weights = WeightId(0);
-    let g = one(FixedOp::Linear { conv, weights, weight_bits: 8, weight_frac: 0 }, &[1, 1, 1, 1]);
+    let linear = FixedOp::Linear { conv, weights, weight_bits: 8, weight_frac: 0, sums: None };
+    let g = one(linear, &[1, 1, 1, 1]);
     let text = g.validate().unwrap_err().to_string();
     assert!(text.contains("padded operand"), "{text}");
 

@@ -7,7 +7,7 @@ use sordino_wire::Kind;
 
 /// Version of the protocol; parties of different versions refuse each other, and material prepared under another version
 /// is left alone.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 const MAGIC: [u8; 4] = *b"SRDN";
 pub(super) const HELLO: Kind = Kind::new(0x0001, "hello");

@@ -37,7 +37,8 @@ fn graph(channels: u32) -> FixedGraph {
         pads: [1; 4],
         groups: 1,
     };
-    let linear = FixedOp::Linear { conv, weights: WeightId(0), weight_bits: 8, weight_frac: 6 };
+    let linear =
+        FixedOp::Linear { conv, weights: WeightId(0), weight_bits: 8, weight_frac: 6, sums: None };
     let relu = FixedOp::Activate { shift: 6, function: Function::Relu, flips: None };
     let node = |name: &str, op, input, output| FixedNode {
         name: name.into(),

@@ -57,14 +57,15 @@ impl Builder {
         let taps = conv.cin / conv.groups * conv.kernel[0] * conv.kernel[1];
         let id = WeightId(self.model.weights.layers.len() as u32);
         let seed = self.seed ^ u64::from(id.0) << 32;
-        let kernel =
-            (0..u64::from(conv.cout * taps)).map(|i| (mix(seed, i) % 255) as i32 - 127).collect();
+        let weight = |i| (mix(seed, i) % 255) as i32 - 127;
+        let kernel: Vec<i32> = (0..u64::from(conv.cout * taps)).map(weight).collect();
         let bias =
             (0..u64::from(conv.cout)).map(|i| (mix(!seed, i) % 4001) as i64 - 2000).collect();
+        let sums = KernelSums::exist(&conv).then(|| KernelSums::of(&kernel));
         self.model.weights.layers.push(LayerWeights { kernel, bias });
         let frac = self.model.graph.edges[x.0 as usize].frac + 6;
         let shape = [1, conv.cout, h, w];
-        let op = FixedOp::Linear { conv, weights: id, weight_bits: 8, weight_frac: 6 };
+        let op = FixedOp::Linear { conv, weights: id, weight_bits: 8, weight_frac: 6, sums };
         self.push(op, &[x], &shape, frac, ring)
     }
 

@@ -70,8 +70,9 @@ fn another_circuit_is_refused() {
 /// What a client makes of weights, sent in one message, of [`tiny`] with weights of so many bits.
 fn client_reads(bits: u32, weights: &[u8]) -> Error {
     let mut model = tiny(1);
-    let FixedOp::Linear { weight_bits, .. } = &mut model.graph.nodes[0].op else { unreachable!() };
-    *weight_bits = bits;
+    let op = &mut model.graph.nodes[0].op;
+    let FixedOp::Linear { weight_bits, sums, .. } = op else { unreachable!() };
+    (*weight_bits, *sums) = (bits, None);
     let server = |mut lane: Lane| {
         scripted(&mut lane, &model, &|lane| {
             // The client may be gone already; what it says is what counts.

@@ -14,6 +14,7 @@
 mod calibrate;
 mod codec;
 mod io;
+mod kernel_sums;
 mod op;
 mod quantise;
 mod report;
@@ -23,6 +24,7 @@ mod validate;
 
 pub use calibrate::Calibration;
 pub use io::{EncodedInput, decode, decode_output, encode_input};
+pub use kernel_sums::{KernelSums, LineSum};
 pub use op::*;
 pub use quantise::{
     Fitted, Goal, MAX_ERROR, MAX_RISK, Quality, QuantiseOptions, fit, quality, quantise,

@@ -1,4 +1,4 @@
-use super::WeightId;
+use super::{KernelSums, WeightId};
 use serde::{Deserialize, Serialize};
 
 /// A 2-D convolution over `[cin, h, w]`; 1-D networks have `h = 1`, dense layers have
@@ -151,8 +151,9 @@ pub enum Rearrange {
 pub enum FixedOp {
     /// `y = conv(W, x) + b mod 2^out.ring`; `out.frac = in.frac + weight_frac`.
     ///
-    /// `weight_bits` and `weight_frac` are public: they tell the data owner the largest kernel
-    /// entry of the layer to within a factor of two, and nothing else about it.
+    /// `weight_bits`, `weight_frac` and `sums` are public: they tell the data owner the largest kernel
+    /// entry of the layer, and the largest sums of entries of some kinds, to within a factor of two,
+    /// and nothing else about it.
     Linear {
         /// Geometry.
         conv: ConvShape,
@@ -162,6 +163,9 @@ pub enum FixedOp {
         weight_bits: u32,
         /// Fraction bits of the kernel.
         weight_frac: i32,
+        /// Two's-complement bits of sums of 3x3 kernels (public bounds), for layers that
+        /// [`KernelSums::exist`] for. What `weight_bits` implies where nothing is said.
+        sums: Option<KernelSums>,
     },
     /// `y = x + c mod 2^out.ring` with a secret constant of the model owner.
     AddConst {

@@ -45,7 +45,8 @@ impl Builder {
         let shape = [1, conv.cout, h, w];
         self.0.weights.layers.push(LayerWeights { kernel, bias });
         let weight_bits = 33 - (largest as u32).leading_zeros();
-        self.push(FixedOp::Linear { conv, weights, weight_bits, weight_frac: 0 }, shape, ring, most)
+        let op = FixedOp::Linear { conv, weights, weight_bits, weight_frac: 0, sums: None };
+        self.push(op, shape, ring, most)
     }
 
     pub(super) fn model(self) -> FixedModel {

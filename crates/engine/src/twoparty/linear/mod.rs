@@ -238,9 +238,9 @@ fn on_transfers<'a>(
 ) -> impl Iterator<Item = (u32, Result<transfer::Plan, Error>)> + 'a {
     let rate = Rate::new(settings.supply.into());
     graph.nodes.iter().enumerate().filter_map(move |(i, node)| {
-        let FixedOp::Linear { conv, weight_bits, .. } = &node.op else { return None };
+        let kernel = transfer::Kernel::of(&node.op)?;
         let bits = graph.edges[node.output.0 as usize].ring;
-        let plan = transfer::Plan::new(node, conv, *weight_bits, bits, settings.winograd, rate);
+        let plan = transfer::Plan::new(node, kernel, bits, settings.winograd, rate);
         Some((i as u32, plan))
     })
 }

@@ -1,17 +1,19 @@
 //! The patch under each pixel of a convolution's result as a column of a matrix.
 
+use super::Kernel;
 use sordino_graph::fixed::ConvShape;
 use sordino_ot::matrix::Shape;
 
 /// The layer as one product per group.
-pub(super) fn shape(conv: &ConvShape, weight_bits: u32, bits: u32) -> Shape {
+pub(super) fn shape(kernel: Kernel<'_>, bits: u32) -> Shape {
+    let conv = kernel.conv;
     let (h, w) = conv.output();
     Shape {
         groups: conv.groups as usize,
         rows: (conv.cout / conv.groups) as usize,
         inner: (conv.cin / conv.groups) as usize * taps(conv),
         columns: h as usize * w as usize,
-        weight_bits,
+        weight_bits: kernel.bits,
         bits,
     }
 }

@@ -16,7 +16,11 @@
 //! *Source*: Rathee et al., "CrypTFlow2", CCS 2020, sections 4.1 and 5.1.
 
 mod columns;
+mod kernel;
 mod plan;
+#[cfg(test)]
+mod trained;
 mod winograd;
 
+pub(crate) use kernel::Kernel;
 pub(crate) use plan::{Plan, Rate, Task};

@@ -1,3 +1,4 @@
+use super::Kernel;
 use super::columns::{self, columns};
 use super::winograd::{self, Winograd};
 use crate::Error;
@@ -57,13 +58,12 @@ impl Plan {
     /// The method that sends the fewest bytes, those of making transfers included.
     pub(crate) fn new(
         node: &FixedNode,
-        conv: &ConvShape,
-        weight_bits: u32,
+        kernel: Kernel<'_>,
         bits: u32,
         winograd: bool,
         rate: Rate,
     ) -> Result<Self, Error> {
-        let plan = Self::cheapest(conv, weight_bits, bits, winograd, rate);
+        let plan = Self::cheapest(kernel, bits, winograd, rate);
         let layout = plan.layout();
         if layout <= MAX_LAYOUT {
             return Ok(plan);
@@ -78,18 +78,26 @@ impl Plan {
         })
     }
 
-    fn cheapest(conv: &ConvShape, weight_bits: u32, bits: u32, winograd: bool, rate: Rate) -> Self {
-        let plan =
-            |transform, shapes| Self { conv: conv.clone(), images: 1, bits, transform, shapes };
-        let mut best = plan(None, vec![columns::shape(conv, weight_bits, bits)]);
+    fn cheapest(kernel: Kernel<'_>, bits: u32, winograd: bool, rate: Rate) -> Self {
+        let mut best = Self::direct(kernel, bits);
         for size in winograd::SIZES.iter().filter(|_| winograd) {
-            let Some(shapes) = size.shapes(conv, weight_bits, bits) else { continue };
-            let other = plan(Some(size), shapes);
+            let Some(other) = Self::tiled(kernel, bits, size) else { continue };
             if other.sent(rate) < best.sent(rate) {
                 best = other;
             }
         }
         best
+    }
+
+    pub(super) fn direct(kernel: Kernel<'_>, bits: u32) -> Self {
+        let shapes = vec![columns::shape(kernel, bits)];
+        Self { conv: kernel.conv.clone(), images: 1, bits, transform: None, shapes }
+    }
+
+    /// None where the layer has no transform.
+    pub(super) fn tiled(kernel: Kernel<'_>, bits: u32, size: &'static Winograd) -> Option<Self> {
+        let (conv, shapes) = (kernel.conv.clone(), size.shapes(kernel, bits)?);
+        Some(Self { conv, images: 1, bits, transform: Some(size), shapes })
     }
 
     /// Bytes that the layer sends, but for headers and roundings.
@@ -299,17 +307,15 @@ mod tests {
     }
 
     fn plan(conv: &ConvShape, supply: Supply) -> Plan {
-        Plan::cheapest(conv, 8, 25, true, Rate::new(supply))
+        Plan::cheapest(Kernel::new(conv, 8, None), 25, true, Rate::new(supply))
     }
 
     /// The layer by one size of tile, or directly.
-    fn by(conv: &ConvShape, weight_bits: u32, bits: u32, tile: usize) -> Plan {
-        let transform = winograd::SIZES.iter().find(|size| size.tile == tile);
-        let shapes = match transform {
-            None => vec![columns::shape(conv, weight_bits, bits)],
-            Some(size) => size.shapes(conv, weight_bits, bits).unwrap(),
-        };
-        Plan { conv: conv.clone(), images: 1, bits, transform, shapes }
+    fn by(kernel: Kernel<'_>, bits: u32, tile: usize) -> Plan {
+        match winograd::SIZES.iter().find(|size| size.tile == tile) {
+            None => Plan::direct(kernel, bits),
+            Some(size) => Plan::tiled(kernel, bits, size).unwrap(),
+        }
     }
 
     #[test]
@@ -319,7 +325,8 @@ mod tests {
             assert_eq!(method(&conv(8, 56, 3, 1), supply), Method::Winograd(4));
             assert_eq!(method(&conv(8, 56, 1, 1), supply), Method::Direct);
             assert_eq!(method(&conv(8, 1, 3, 1), supply), Method::Direct);
-            let none = Plan::cheapest(&conv(8, 56, 3, 1), 8, 25, false, Rate::new(supply));
+            let conv = conv(8, 56, 3, 1);
+            let none = Plan::cheapest(Kernel::new(&conv, 8, None), 25, false, Rate::new(supply));
             assert_eq!(none.method(), Method::Direct);
         }
         // A transform has more weights, each with transfers of its own: too dear where few pixels
@@ -329,15 +336,16 @@ mod tests {
         assert_eq!(method(&conv(8, 2, 3, 1), Supply::SoftSpoken { k: 2 }), Method::Direct);
     }
 
-    /// On tiles without a remainder, and rings and weights as networks have them.
+    /// On tiles without a remainder, rings and weights as networks have them, and no word about sums of weights.
     #[test]
     fn transforms_save_products_and_bytes() {
         let shape = conv(16, 48, 3, 1);
         for (weight_bits, ring) in [(8, 18), (8, 25), (9, 22), (10, 28)] {
-            let direct = by(&shape, weight_bits, ring, 1);
+            let kernel = Kernel::new(&shape, weight_bits, None);
+            let direct = by(kernel, ring, 1);
             assert_eq!(direct.products(), 9 * 16 * 16 * 48 * 48);
             for (tile, products, bytes) in [(2, 4.0, 1.75), (3, 4.0, 1.9), (4, 2.25, 2.7)] {
-                let plan = by(&shape, weight_bits, ring, tile);
+                let plan = by(kernel, ring, tile);
                 let ratio = direct.products() as f64 / plan.products() as f64;
                 assert!((ratio - 9.0 / products).abs() < 1e-9, "{tile}: {ratio}");
                 for supply in
@@ -357,7 +365,8 @@ mod tests {
             [(conv(64, 14, 3, 1), 4), (conv(64, 14, 1, 1), 1), (conv(64, 7, 5, 64), 1)]
         {
             for supply in [Supply::SoftSpoken { k: 4 }, Supply::Ferret] {
-                let (plan, rate) = (by(&shape, 8, 25, tile), Rate::new(supply));
+                let plan = by(Kernel::new(&shape, 8, None), 25, tile);
+                let rate = Rate::new(supply);
                 let ratio = plan.bytes(rate) as f64 / plan.sent(rate) as f64;
                 assert!((1.0..1.01).contains(&ratio), "{ratio}");
             }
@@ -366,7 +375,8 @@ mod tests {
 
     #[test]
     fn a_depthwise_layer_has_no_more_weights_than_its_kernel() {
-        let direct = columns::shape(&conv(32, 14, 5, 32), 8, 25);
+        let conv = conv(32, 14, 5, 32);
+        let direct = columns::shape(Kernel::new(&conv, 8, None), 25);
         assert_eq!((direct.weights(), direct.groups), (32 * 25, 32));
     }
 

@@ -21,14 +21,18 @@
 //!   rounds its share down and the other its own up, and the quotients are shares of `y mod 2^l`.
 //!
 //! *Cost*: against nine products of b-bit weights for a pixel, 4 of b + 2 on average (m = 2), 4 of
-//! b + 1.7 (m = 3) or 2.25 of b + 3.3 (m = 4), where tiles cover the image without a remainder.
+//! b + 1.7 (m = 3) or 2.25 of b + 3.3 (m = 4), where tiles cover the image without a remainder. That is the worst case, of
+//! weights that are all as large as b bits allow; sums of trained kernels have about a bit less, which
+//! their owner publishes ([`KernelSums`]).
 //!
 //! *Source*: Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016; Winograd,
 //! "Arithmetic Complexity of Computations", 1980, for factors of a higher degree; the points are ours. On shares: Zeng et
 //! al., "CoPriv", NeurIPS 2023, which extends and truncates instead.
 
+use super::Kernel;
 use super::columns::Plane;
-use sordino_graph::fixed::ConvShape;
+use sordino_graph::fixed::LineSum::{Alternating, Difference, End, Powers, Sum};
+use sordino_graph::fixed::{ConvShape, KernelSums, LineSum};
 use sordino_ot::matrix::Shape;
 use sordino_secret::{Party, Ring};
 use sordino_wire::Role;
@@ -45,8 +49,8 @@ pub(crate) struct Winograd {
     pub(crate) tile: usize,
     /// B transposed: for each product a row of the patch's side.
     input: &'static [[i64; MOST]],
-    /// Integer rows of G.
-    kernel: &'static [[i64; 3]],
+    /// Rows of G, made integer: of each kind of sum the factors with that number.
+    kernel: &'static [(LineSum, usize)],
     /// Powers of two and three that make the rows of G integer.
     scale: &'static [(u32, u32)],
     /// A transposed: for each pixel a row over the products.
@@ -58,7 +62,7 @@ pub(super) static SIZES: [Winograd; 3] = [
     Winograd {
         tile: 2,
         input: &[[1, 0, -1, 0, 0, 0], [0, 1, 1, 0, 0, 0], [0, -1, 1, 0, 0, 0], [0, -1, 0, 1, 0, 0]],
-        kernel: &[[1, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 1]],
+        kernel: &[(End, 0), (Sum, 0), (Alternating, 0), (End, 1)],
         scale: &[(0, 0), (1, 0), (1, 0), (0, 0)],
         output: &[[1, 1, 1, 0, 0, 0], [0, 1, -1, 1, 0, 0]],
     },
@@ -72,7 +76,7 @@ pub(super) static SIZES: [Winograd; 3] = [
             [0, -2, 1, 1, 0, 0],
             [0, -1, 0, 0, 1, 0],
         ],
-        kernel: &[[1, 0, 0], [1, 1, 1], [1, 0, -1], [0, 1, -1], [1, -1, 0], [0, 0, 1]],
+        kernel: &[(End, 0), (Sum, 0), (Difference, 0), (Difference, 1), (Difference, 2), (End, 1)],
         scale: &[(0, 0), (0, 1), (0, 1), (0, 1), (0, 1), (0, 0)],
         output: &[[1, 1, 1, 0, 1, 0], [0, 1, 0, 1, -1, 0], [0, 1, -1, -1, 0, 1]],
     },
@@ -86,7 +90,7 @@ pub(super) static SIZES: [Winograd; 3] = [
             [0, 2, -1, -2, 1, 0],
             [0, -2, 5, 0, -5, 2],
         ],
-        kernel: &[[1, 0, 0], [1, 1, 1], [1, -1, 1], [1, 2, 4], [4, 2, 1], [0, 0, 1]],
+        kernel: &[(End, 0), (Sum, 0), (Alternating, 0), (Powers, 0), (Powers, 1), (End, 1)],
         scale: &[(1, 0), (1, 0), (1, 2), (1, 2), (1, 2), (1, 0)],
         output: &[[1, 1, 1, 1, 8, 0], [0, 1, -1, 2, 4, 0], [0, 1, 1, 4, 2, 0], [0, 1, -1, 8, 1, 1]],
     },
@@ -111,26 +115,18 @@ impl Winograd {
     }
 
     /// One product per place, if the layer has the right form and the rings have room.
-    pub(super) fn shapes(
-        &self,
-        conv: &ConvShape,
-        weight_bits: u32,
-        bits: u32,
-    ) -> Option<Vec<Shape>> {
-        let fits = conv.kernel == [3, 3] && conv.stride == [1, 1] && conv.dilation == [1, 1];
-        if !fits || bits + self.common() > 64 {
+    pub(super) fn shapes(&self, kernel: Kernel<'_>, bits: u32) -> Option<Vec<Shape>> {
+        let conv = kernel.conv;
+        if !KernelSums::exist(conv) || bits + self.common() > 64 {
             return None;
         }
         let [down, across] = self.tiles(conv);
-        let largest = |row: &[i64; 3]| row.iter().map(|v| v.unsigned_abs()).sum::<u64>();
         let shape = |(i, j): (usize, usize)| Shape {
             groups: conv.groups as usize,
             rows: (conv.cout / conv.groups) as usize,
             inner: (conv.cin / conv.groups) as usize,
             columns: down * across,
-            // A sum of 1 has a positive factor, so the least weight stays in range.
-            weight_bits: weight_bits
-                + (largest(&self.kernel[i]) * largest(&self.kernel[j])).next_power_of_two().ilog2(),
+            weight_bits: kernel.sums.bits(self.kernel[i].0, self.kernel[j].0),
             bits: bits + self.scale[i].0 + self.scale[j].0,
         };
         Some(self.places().map(shape).collect())
@@ -139,9 +135,10 @@ impl Winograd {
     /// The transformed kernel, one matrix of `cout x cin / groups` per place.
     pub(super) fn weights(&self, kernel: &[i32]) -> Vec<Vec<i64>> {
         let (taps, _) = kernel.as_chunks::<9>();
+        let row = |i: usize| self.kernel[i].0.factors()[self.kernel[i].1];
         let entry = |w: &[i32; 9], i: usize, j: usize| -> i64 {
-            let term = |t: usize| self.kernel[i][t / 3] * self.kernel[j][t % 3] * i64::from(w[t]);
-            (0..9).map(term).sum()
+            let (down, across) = (row(i), row(j));
+            (0..9).map(|t| down[t / 3] * across[t % 3] * i64::from(w[t])).sum()
         };
         self.places().map(|(i, j)| taps.iter().map(|w| entry(w, i, j)).collect()).collect()
     }
@@ -260,7 +257,7 @@ mod tests {
         /// the image is known in no larger one. Weights include the least and the largest.
         #[test]
         fn equals_the_convolution(
-            conv in any_conv(), weight_bits in 1u32..=32, ring in 1u32..=64, mut seed: u64,
+            conv in any_conv(), weight_bits in 1u32..=32, ring in 1u32..=64, of_these: bool, mut seed: u64,
         ) {
             let n = (conv.cin * conv.h * conv.w) as usize;
             let x: Vec<u64> = (0..n).map(|_| Ring::new(ring).reduce(draw(&mut seed))).collect();
@@ -275,7 +272,9 @@ mod tests {
                 .collect();
             let want = semantics::linear(&conv, &kernel, &[], &x, ring);
             for size in &SIZES {
-                let Some(shapes) = size.shapes(&conv, weight_bits, ring) else {
+                let sums = of_these.then(|| KernelSums::of(&kernel));
+                let known = Kernel::new(&conv, weight_bits, sums);
+                let Some(shapes) = size.shapes(known, ring) else {
                     prop_assert!(ring + size.common() > 64);
                     continue;
                 };
@@ -323,8 +322,10 @@ mod tests {
             pads: [0; 4],
             groups: 1,
         };
-        let none =
-            |conv: &ConvShape, bits| SIZES.each_ref().map(|s| s.shapes(conv, 8, bits).is_none());
+        let none = |conv: &ConvShape, bits| {
+            let kernel = Kernel::new(conv, 8, None);
+            SIZES.each_ref().map(|s| s.shapes(kernel, bits).is_none())
+        };
         assert_eq!(none(&conv, 62), [false; 3]);
         assert_eq!(none(&conv, 63), [true, false, true]);
         for other in [

@@ -3,7 +3,8 @@ use super::options::QuantiseOptions;
 use super::range::{Range, bits, frac_for};
 use crate::Error;
 use crate::fixed::{
-    ConvShape, EdgeId, FixedNode, FixedOp, Function, LayerWeights, PoolShape, Rearrange, WeightId,
+    ConvShape, EdgeId, FixedNode, FixedOp, Function, KernelSums, LayerWeights, PoolShape,
+    Rearrange, WeightId,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -137,8 +138,9 @@ impl<'a> Builder<'a> {
             weight_bits -= spare;
         }
         let bias = integers(name, l.bias, f64::from(frac).exp2())?;
+        let sums = KernelSums::published(&l.conv, &kernel);
         let weights = self.secrets(LayerWeights { kernel, bias });
-        let op = FixedOp::Linear { conv: l.conv, weights, weight_bits, weight_frac };
+        let op = FixedOp::Linear { conv: l.conv, weights, weight_bits, weight_frac, sums };
         let out = Draft { name: name.into(), shape: l.shape, frac, divisor: 1, range: l.range };
         Ok(self.node(name, op, vec![x], out))
     }

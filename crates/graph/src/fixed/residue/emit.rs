@@ -5,8 +5,8 @@ use super::program::{Kernel, Layer, Node, Program};
 use super::unit::Unit;
 use crate::Error;
 use crate::fixed::{
-    ConvShape, Edge, EdgeId, FixedGraph, FixedModel, FixedNode, FixedOp, LayerWeights, PoolShape,
-    Rearrange, WeightId, Weights,
+    ConvShape, Edge, EdgeId, FixedGraph, FixedModel, FixedNode, FixedOp, KernelSums, LayerWeights,
+    PoolShape, Rearrange, WeightId, Weights,
 };
 
 /// Bits that no value of the graph may exceed.
@@ -87,9 +87,10 @@ impl Integers {
         let bias = rounded(name, &k.bias, y.value())?;
         let top = kernel.iter().map(|&w| if w < 0 { !w } else { w }).max().unwrap_or(0);
         let weight_bits = 33 - top.leading_zeros();
+        let sums = KernelSums::published(&k.conv, &kernel);
         let weights = self.secret(LayerWeights { kernel, bias });
         let weight_frac = y.frac - x.frac;
-        Ok(FixedOp::Linear { conv: k.conv.clone(), weights, weight_bits, weight_frac })
+        Ok(FixedOp::Linear { conv: k.conv.clone(), weights, weight_bits, weight_frac, sums })
     }
 
     fn secret(&mut self, layer: LayerWeights) -> WeightId {

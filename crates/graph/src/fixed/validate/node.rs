@@ -2,7 +2,7 @@ use super::limits::{self, Budget};
 use super::{ensure, invalid, movement, table};
 use crate::Error;
 use crate::fixed::{
-    ConvShape, Edge, FixedGraph, FixedNode, FixedOp, Function, PoolShape, WeightId,
+    ConvShape, Edge, FixedGraph, FixedNode, FixedOp, Function, KernelSums, PoolShape, WeightId,
 };
 
 /// An edge on its own.
@@ -34,11 +34,21 @@ pub(super) fn check(
     }
     let x = xs[0];
     match &n.op {
-        FixedOp::Linear { conv, weights: id, weight_bits, weight_frac } => {
+        FixedOp::Linear { conv, weights: id, weight_bits, weight_frac, sums } => {
             next_id(*id, weights)?;
             local_ring(x.ring, y.ring)?;
             conv_shape(conv, x, y, budget)?;
             ensure((1..=32).contains(weight_bits), || format!("{weight_bits}-bit kernel"))?;
+            if let Some(sums) = sums {
+                ensure(KernelSums::exist(conv), || {
+                    "bounds of kernel sums for a layer that has none".into()
+                })?;
+                ensure(sums.within(&KernelSums::worst(*weight_bits)), || {
+                    format!(
+                        "kernel sums of no bits, or of more than {weight_bits}-bit entries have"
+                    )
+                })?;
+            }
             ensure(weight_frac.abs() <= limits::FRAC, || {
                 format!("{weight_frac} kernel fraction bits")
             })?;

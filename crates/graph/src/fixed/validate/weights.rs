@@ -1,6 +1,6 @@
 use super::{ensure, in_layer};
 use crate::Error;
-use crate::fixed::{FixedGraph, FixedModel, FixedOp, LayerWeights, Weights};
+use crate::fixed::{FixedGraph, FixedModel, FixedOp, KernelSums, LayerWeights, Weights};
 
 impl FixedModel {
     /// Checks the graph, and that the weights have the counts and bits it declares.
@@ -18,12 +18,13 @@ fn check(graph: &FixedGraph, weights: &Weights) -> Result<(), Error> {
     for n in &graph.nodes {
         let out = &graph.edges[n.output.0 as usize];
         match &n.op {
-            FixedOp::Linear { conv, weights: id, weight_bits, .. } => {
+            FixedOp::Linear { conv, weights: id, weight_bits, sums, .. } => {
                 let taps = conv.cin / conv.groups * conv.kernel[0] * conv.kernel[1];
                 let kernel = conv.cout as usize * taps as usize;
                 let layer = find(weights, id.0, &n.name)?;
                 sizes(layer, kernel, &[0, conv.cout as usize])
                     .and_then(|()| bits(layer, *weight_bits))
+                    .and_then(|()| within(layer, *sums))
                     .map_err(|e| in_layer(&n.name, e))?;
                 count += 1;
             }
@@ -69,6 +70,11 @@ fn sizes(l: &LayerWeights, kernel: usize, bias: &[usize]) -> Result<(), Error> {
 
 fn signs(l: &LayerWeights) -> Result<(), Error> {
     ensure(l.bias.iter().all(|b| [0, 1].contains(b)), || "a sign that is neither 0 nor 1".into())
+}
+
+fn within(l: &LayerWeights, sums: Option<KernelSums>) -> Result<(), Error> {
+    let ok = sums.is_none_or(|bound| KernelSums::of(&l.kernel).within(&bound));
+    ensure(ok, || "sums of kernel entries of more bits than the layer declares".into())
 }
 
 fn bits(l: &LayerWeights, bits: u32) -> Result<(), Error> {
