@@ -6,7 +6,7 @@ mod common;
 mod fixed_common;
 
 use fixed_common::net::{Net, noise, window};
-use fixed_common::{clear, float};
+use fixed_common::{clear, float, says_sums};
 use sordino_graph::Error;
 use sordino_graph::fixed::{
     Calibration, Finish, FixedModel, FixedOp, Function, QuantiseOptions, quantise,
@@ -97,6 +97,19 @@ fn convolutions() {
         net.node(Op::Conv { window: window(kernel, stride, pad), groups }, &[X, w, b], &shape);
         net.agrees(0.002);
     }
+}
+
+/// Many filters say how large their sums are, where they move by one pixel; 28 say nothing.
+#[test]
+fn sums_of_filters() {
+    let mut net = Net::new(&IMAGE);
+    let mut x = X;
+    for (cin, cout, step) in [(4, 7, 1), (7, 8, 1), (8, 4, 2)] {
+        let w = net.noise(&[cout, cin, 3, 3], cout as u64);
+        let conv = Op::Conv { window: window([3, 3], step, 1), groups: 1 };
+        x = net.node(conv, &[x, w], &[1, cout, 6 / step, 6 / step]);
+    }
+    assert_eq!(says_sums(&net.agrees(0.01)), [false, true, false]);
 }
 
 #[test]

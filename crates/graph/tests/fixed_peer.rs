@@ -256,13 +256,13 @@ fn weights_beyond_what_the_layer_declares_are_refused() {
         assert!(text.contains(what), "{text}");
     };
     refuse(&|m| m.weights.layers[0].kernel[3] = 8, "more than 4 bits");
-    let own = KernelSums::of(&sample().weights.layers[0].kernel);
+    let own = KernelSums::of(&sample().weights.layers[0].kernel, 4);
     let declare = |m: &mut FixedModel, bound| {
         if let FixedOp::Linear { sums, .. } = &mut m.graph.nodes[0].op {
             *sums = Some(bound);
         }
     };
-    refuse(&|m| declare(m, KernelSums::of(&[1; 9])), "sums of kernel entries");
+    refuse(&|m| declare(m, KernelSums::of(&[0; 9], 4)), "sums of kernel entries");
     let mut m = sample();
     declare(&mut m, own);
     m.validate().unwrap();

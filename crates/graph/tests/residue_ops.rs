@@ -5,7 +5,7 @@ mod common;
 mod fixed_common;
 
 use fixed_common::net::{Net, noise, window};
-use fixed_common::{clear, float};
+use fixed_common::{clear, float, says_sums};
 use sordino_graph::Error;
 use sordino_graph::fixed::residue::{
     LookupForm, RangeMode, RescaleForm, ResidueOptions, Style, quantise,
@@ -68,6 +68,15 @@ fn conv(net: &mut Net, x: ValueId, cin: usize, cout: usize, seed: u64) -> ValueI
 
 fn unary(net: &mut Net, x: ValueId, f: Unary, channels: usize) -> ValueId {
     net.node(Op::Unary(f), &[x], &[1, channels, 6, 6])
+}
+
+#[test]
+fn sums_of_filters() {
+    let mut net = Net::new(&IMAGE);
+    let y = conv(&mut net, X, 4, 8, 1);
+    let y = unary(&mut net, y, Unary::Relu, 8);
+    conv(&mut net, y, 8, 3, 2);
+    assert_eq!(says_sums(&agrees(&net, &strict(), 0.05)), [true, false]);
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //! those of `sordino_ot`. The
 //! server learns nothing about the input; the client learns the public graph and the disclosed
 //! output, and nothing else about the weights. A client that deviates can learn weights; a server
-//! that deviates can learn inputs. Timing depends on public shapes only.
+//! that deviates can learn inputs. Timing depends on the public graph only.
 //!
 //! # Source
 //!

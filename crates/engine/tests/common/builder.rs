@@ -61,7 +61,7 @@ impl Builder {
         let kernel: Vec<i32> = (0..u64::from(conv.cout * taps)).map(weight).collect();
         let bias =
             (0..u64::from(conv.cout)).map(|i| (mix(!seed, i) % 4001) as i64 - 2000).collect();
-        let sums = KernelSums::exist(&conv).then(|| KernelSums::of(&kernel));
+        let sums = KernelSums::apply_to(&conv).then(|| KernelSums::of(&kernel, 8));
         self.model.weights.layers.push(LayerWeights { kernel, bias });
         let frac = self.model.graph.edges[x.0 as usize].frac + 6;
         let shape = [1, conv.cout, h, w];

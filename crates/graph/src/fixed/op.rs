@@ -152,8 +152,8 @@ pub enum FixedOp {
     /// `y = conv(W, x) + b mod 2^out.ring`; `out.frac = in.frac + weight_frac`.
     ///
     /// `weight_bits`, `weight_frac` and `sums` are public: they tell the data owner the largest kernel
-    /// entry of the layer, and the largest sums of entries of some kinds, to within a factor of two,
-    /// and nothing else about it.
+    /// entry of the layer, and the largest sums of entries of some kinds where larger, to within a
+    /// factor of two, and nothing else about it.
     Linear {
         /// Geometry.
         conv: ConvShape,
@@ -164,7 +164,7 @@ pub enum FixedOp {
         /// Fraction bits of the kernel.
         weight_frac: i32,
         /// Two's-complement bits of sums of 3x3 kernels (public bounds), for layers that
-        /// [`KernelSums::exist`] for. What `weight_bits` implies where nothing is said.
+        /// [`KernelSums::apply_to`] and with many filters. What `weight_bits` implies where nothing is said.
         sums: Option<KernelSums>,
     },
     /// `y = x + c mod 2^out.ring` with a secret constant of the model owner.

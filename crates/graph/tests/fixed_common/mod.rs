@@ -3,7 +3,9 @@
 
 pub mod net;
 
-use sordino_graph::fixed::{Calibration, FixedModel, decode_output, encode_input, semantics};
+use sordino_graph::fixed::{
+    Calibration, FixedModel, FixedOp, KernelSums, decode_output, encode_input, semantics,
+};
 use sordino_graph::ir::{Graph, Tensor};
 use std::io::Read;
 use std::path::PathBuf;
@@ -97,4 +99,15 @@ pub fn clear(m: &FixedModel, x: &Tensor) -> Vec<f32> {
     let edge = &m.graph.edges[m.graph.input.0 as usize];
     let words = encode_input(edge, x.as_f32().unwrap()).unwrap().words;
     decode_output(&m.graph, &semantics::run(&m.graph, &m.weights, words)).unwrap()
+}
+
+/// For each linear layer whether it says how large sums of its filters are; what it says is their kernel's.
+pub fn says_sums(m: &FixedModel) -> Vec<bool> {
+    let of = |op: &FixedOp| {
+        let FixedOp::Linear { weights, weight_bits, sums, .. } = op else { return None };
+        let kernel = &m.weights.layers[weights.0 as usize].kernel;
+        assert!(sums.is_none_or(|s| s == KernelSums::of(kernel, *weight_bits)));
+        Some(sums.is_some())
+    };
+    m.graph.nodes.iter().filter_map(|n| of(&n.op)).collect()
 }

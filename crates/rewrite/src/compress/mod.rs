@@ -15,8 +15,9 @@
 //! ([`sordino_graph::passes::simplify`]) before: what they multiply weights by would spoil the
 //! integers after.
 //!
-//! *Security*: the client of a private inference learns the bits of each layer's weights, as it
-//! does of every network, and nothing of where zeros are.
+//! *Security*: the client of a private inference learns the bits of each layer's weights and of sums
+//! of weights in 3x3 filters, as it does of every network. Nothing tells where zeros are; that sums are
+//! small may tell that there are many.
 
 mod adapt;
 mod cluster;

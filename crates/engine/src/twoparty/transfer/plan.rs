@@ -55,7 +55,8 @@ impl Rate {
 }
 
 impl Plan {
-    /// The method that sends the fewest bytes, those of making transfers included.
+    /// The method that sends the fewest bytes, those of making transfers included, of those whose operands may be
+    /// laid out.
     pub(crate) fn new(
         node: &FixedNode,
         kernel: Kernel<'_>,
@@ -64,10 +65,10 @@ impl Plan {
         rate: Rate,
     ) -> Result<Self, Error> {
         let plan = Self::cheapest(kernel, bits, winograd, rate);
-        let layout = plan.layout();
-        if layout <= MAX_LAYOUT {
+        if plan.fits(1) {
             return Ok(plan);
         }
+        let layout = plan.layout();
         Err(Error::Unsupported {
             node: node.name.clone(),
             op: node.op.name().into(),
@@ -82,7 +83,8 @@ impl Plan {
         let mut best = Self::direct(kernel, bits);
         for size in winograd::SIZES.iter().filter(|_| winograd) {
             let Some(other) = Self::tiled(kernel, bits, size) else { continue };
-            if other.sent(rate) < best.sent(rate) {
+            let fits = [&other, &best].map(|plan| plan.fits(1));
+            if fits == [true, false] || (fits[0] == fits[1] && other.sent(rate) < best.sent(rate)) {
                 best = other;
             }
         }
@@ -291,6 +293,7 @@ impl Task {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use sordino_graph::fixed::KernelSums;
 
     fn conv(c: u32, size: u32, kernel: u32, groups: u32) -> ConvShape {
         ConvShape {
@@ -356,6 +359,24 @@ mod tests {
                     assert!(saved > bytes, "{tile} {weight_bits} {ring} {supply:?}: {saved}");
                 }
             }
+        }
+    }
+
+    /// Taps that never meet in a sum make it no wider: then all that is saved are products.
+    #[test]
+    fn narrow_sums_save_as_much_as_products() {
+        let shape = conv(16, 48, 3, 1);
+        let mut taps = [0; 9 * 256];
+        taps.iter_mut().step_by(10).for_each(|tap| *tap = 127);
+        let sums = Some(KernelSums::of(&taps, 8));
+        // Tiles of two take a larger ring.
+        for (tile, least) in [(2, 2.1), (3, 2.24)] {
+            let [direct, narrow, wide] = [(1, sums), (tile, sums), (tile, None)]
+                .map(|(tile, sums)| by(Kernel::new(&shape, 8, sums), 25, tile));
+            let bytes = |plan: &Plan| plan.bytes(Rate::new(Supply::Ferret)) as f64;
+            let saved = bytes(&direct) / bytes(&narrow);
+            assert!((least..2.25).contains(&saved), "{tile}: {saved}");
+            assert!(bytes(&wide) > 1.1 * bytes(&narrow));
         }
     }
 

@@ -43,7 +43,7 @@ fn transforms_save_bytes_of_trained_convolutions() {
     let supplies = [
         (Supply::Ferret, [1.95, 2.95]),
         (Supply::SoftSpoken { k: 8 }, [1.95, 2.8]),
-        (Supply::SoftSpoken { k: 2 }, [1.9, 2.25]),
+        (Supply::SoftSpoken { k: 2 }, [1.85, 2.25]),
     ];
     for name in NETWORKS {
         let graph = graph(&data.join("models").join(name).join("model.onnx"));
@@ -51,7 +51,7 @@ fn transforms_save_bytes_of_trained_convolutions() {
             let rate = Rate::new(supply);
             let bytes = |by: &dyn Fn(Kernel<'_>, u32) -> Plan| -> u64 {
                 let of = |node: &FixedNode| {
-                    let kernel = Kernel::of(&node.op).filter(|k| KernelSums::exist(k.conv))?;
+                    let kernel = Kernel::of(&node.op).filter(|k| KernelSums::apply_to(k.conv))?;
                     Some(by(kernel, graph.edges[node.output.0 as usize].ring).bytes(rate))
                 };
                 graph.nodes.iter().filter_map(of).sum()

@@ -117,7 +117,7 @@ impl Winograd {
     /// One product per place, if the layer has the right form and the rings have room.
     pub(super) fn shapes(&self, kernel: Kernel<'_>, bits: u32) -> Option<Vec<Shape>> {
         let conv = kernel.conv;
-        if !KernelSums::exist(conv) || bits + self.common() > 64 {
+        if !KernelSums::apply_to(conv) || bits + self.common() > 64 {
             return None;
         }
         let [down, across] = self.tiles(conv);
@@ -272,7 +272,7 @@ mod tests {
                 .collect();
             let want = semantics::linear(&conv, &kernel, &[], &x, ring);
             for size in &SIZES {
-                let sums = of_these.then(|| KernelSums::of(&kernel));
+                let sums = of_these.then(|| KernelSums::of(&kernel, weight_bits));
                 let known = Kernel::new(&conv, weight_bits, sums);
                 let Some(shapes) = size.shapes(known, ring) else {
                     prop_assert!(ring + size.common() > 64);

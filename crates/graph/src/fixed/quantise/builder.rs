@@ -138,7 +138,7 @@ impl<'a> Builder<'a> {
             weight_bits -= spare;
         }
         let bias = integers(name, l.bias, f64::from(frac).exp2())?;
-        let sums = KernelSums::published(&l.conv, &kernel);
+        let sums = KernelSums::published(&l.conv, &kernel, weight_bits);
         let weights = self.secrets(LayerWeights { kernel, bias });
         let op = FixedOp::Linear { conv: l.conv, weights, weight_bits, weight_frac, sums };
         let out = Draft { name: name.into(), shape: l.shape, frac, divisor: 1, range: l.range };

@@ -17,8 +17,8 @@
 //! # What the data owner learns from the public graph
 //!
 //! The architecture, and per layer a power of two for the largest weight (`weight_frac`), the bits of
-//! weights that are integers of fewer bits than allowed (`weight_bits`), a power of two for the largest sums of weights of 3x3
-//! kernels where there are 32 or more (`sums`), and one for the calibrated range (`ring`, `lo`, `hi`, `frac`). Slopes, offsets and factors given as
+//! weights that are integers of fewer bits than allowed (`weight_bits`), powers of two for the largest sums of weights in 3x3
+//! filters that move by one pixel, where 32 or more are not zero (`sums`, see [`KernelSums`](super::KernelSums)), and one for the calibrated range (`ring`, `lo`, `hi`, `frac`). Slopes, offsets and factors given as
 //! constants of the network count as weights; bounds of `Clip` are public.
 
 mod builder;

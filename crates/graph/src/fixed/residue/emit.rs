@@ -87,7 +87,7 @@ impl Integers {
         let bias = rounded(name, &k.bias, y.value())?;
         let top = kernel.iter().map(|&w| if w < 0 { !w } else { w }).max().unwrap_or(0);
         let weight_bits = 33 - top.leading_zeros();
-        let sums = KernelSums::published(&k.conv, &kernel);
+        let sums = KernelSums::published(&k.conv, &kernel, weight_bits);
         let weights = self.secret(LayerWeights { kernel, bias });
         let weight_frac = y.frac - x.frac;
         Ok(FixedOp::Linear { conv: k.conv.clone(), weights, weight_bits, weight_frac, sums })

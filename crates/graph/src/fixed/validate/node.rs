@@ -40,12 +40,12 @@ pub(super) fn check(
             conv_shape(conv, x, y, budget)?;
             ensure((1..=32).contains(weight_bits), || format!("{weight_bits}-bit kernel"))?;
             if let Some(sums) = sums {
-                ensure(KernelSums::exist(conv), || {
+                ensure(KernelSums::apply_to(conv), || {
                     "bounds of kernel sums for a layer that has none".into()
                 })?;
-                ensure(sums.within(&KernelSums::worst(*weight_bits)), || {
+                ensure(sums.possible(*weight_bits), || {
                     format!(
-                        "kernel sums of no bits, or of more than {weight_bits}-bit entries have"
+                        "kernel sums of fewer bits than entries of {weight_bits}, or of more than they have"
                     )
                 })?;
             }

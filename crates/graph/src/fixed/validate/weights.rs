@@ -24,7 +24,7 @@ fn check(graph: &FixedGraph, weights: &Weights) -> Result<(), Error> {
                 let layer = find(weights, id.0, &n.name)?;
                 sizes(layer, kernel, &[0, conv.cout as usize])
                     .and_then(|()| bits(layer, *weight_bits))
-                    .and_then(|()| within(layer, *sums))
+                    .and_then(|()| within(layer, *weight_bits, *sums))
                     .map_err(|e| in_layer(&n.name, e))?;
                 count += 1;
             }
@@ -72,8 +72,8 @@ fn signs(l: &LayerWeights) -> Result<(), Error> {
     ensure(l.bias.iter().all(|b| [0, 1].contains(b)), || "a sign that is neither 0 nor 1".into())
 }
 
-fn within(l: &LayerWeights, sums: Option<KernelSums>) -> Result<(), Error> {
-    let ok = sums.is_none_or(|bound| KernelSums::of(&l.kernel).within(&bound));
+fn within(l: &LayerWeights, bits: u32, sums: Option<KernelSums>) -> Result<(), Error> {
+    let ok = sums.is_none_or(|bound| KernelSums::of(&l.kernel, bits).within(&bound));
     ensure(ok, || "sums of kernel entries of more bits than the layer declares".into())
 }
 
