@@ -275,7 +275,8 @@ fn polynomials_and_identities_mix() {
 fn convolutions_are_replaced_by_cheaper_ones() {
     let dir = TempDir::new().unwrap();
     let (model, data) = (model(), drawn());
-    let [out, report] = ["out.onnx", "report.json"].map(|name| dir.path().join(name));
+    let [out, report, state] =
+        ["out.onnx", "report.json", "state"].map(|name| dir.path().join(name));
     let mut args = vec!["rewrite", "operators", text(&model), "-o", text(&out), "--force"];
     args.extend(["--data", text(&data), "--epochs", "8", "--rule", "adam", "--rate", "0.001"]);
     fails(&args, 2, &["--target-bytes"]);
@@ -288,7 +289,8 @@ fn convolutions_are_replaced_by_cheaper_ones() {
     fails(&[&args[..], &lattice].concat(), 3, &["inputs and results", "linearize"]);
     assert!(!out.exists());
 
-    let goal = ["--target-bytes", "80%", "--report", text(&report)];
+    let mut goal = vec!["--target-bytes", "80%", "--report", text(&report)];
+    goal.extend(["--checkpoint", text(&state)]);
     let said = ok(&[&args[..], &goal].concat());
     assert!(said.contains("bytes, transfers") && said.contains("points"), "{said}");
     let found: serde_json::Value =
@@ -300,6 +302,13 @@ fn convolutions_are_replaced_by_cheaper_ones() {
     let eval = ["eval", text(&out), "--data", text(&data), "--json"];
     let eval: serde_json::Value = serde_json::from_str(&ok(&eval)).unwrap();
     assert!(eval[1]["same_as_float"].as_u64().unwrap() >= 62, "{eval}");
+    // Each number of replacements has a checkpoint of its own, which is not lost by forgetting an option.
+    let file = format!("state.{}", last["replaced"].as_array().unwrap().len());
+    assert_eq!(names(&dir), ["out.onnx", "out.toml", "report.json", file.as_str()]);
+    fails(&[&args[..], &goal].concat(), 2, &[&file, "--resume"]);
+    let network = fs::read(&out).unwrap();
+    ok(&[&args[..], &goal, &["--resume"]].concat());
+    assert_eq!(fs::read(&out).unwrap(), network);
     // Nothing may be lost: fewer and fewer are replaced until nothing is.
     let mut strict = args.clone();
     for a in &mut strict {

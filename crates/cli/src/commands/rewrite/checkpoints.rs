@@ -24,6 +24,24 @@ pub(super) struct Checkpoints {
 const KEEP_EVERY: Duration = Duration::from_secs(60);
 
 impl Checkpoints {
+    /// For the trainings of these numbers, one after the other: each has a file of its own, FILE.NUMBER.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] if there is one of them already, and nobody said that it is to be gone on from.
+    pub(super) fn of_each(&self, numbers: impl Iterator<Item = usize>) -> Result<Vec<Self>> {
+        let own = |number: usize| {
+            let file = self.checkpoint.as_ref().map(|file| {
+                let mut file = file.clone().into_os_string();
+                file.push(format!(".{number}"));
+                file.into()
+            });
+            Self { checkpoint: file, resume: self.resume }
+        };
+        let all: Vec<Self> = numbers.map(own).collect();
+        all.iter().try_for_each(Self::check)?;
+        Ok(all)
+    }
+
     /// Does all steps that are left.
     pub(super) fn run(&self, trainer: &mut Trainer<'_>) -> Result<()> {
         self.go_on(trainer)?;
@@ -42,17 +60,20 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Whoever forgets to resume must not lose what was trained.
+    fn check(&self) -> Result<(), Failure> {
+        let forgotten = self.checkpoint.as_ref().filter(|file| !self.resume && file.exists());
+        forgotten.map_or(Ok(()), |file| {
+            let file = file.display();
+            let text = format!("{file} exists; give --resume to go on from it, or remove it");
+            Err(Failure::new(Exit::Usage, text))
+        })
+    }
+
     fn go_on(&self, trainer: &mut Trainer<'_>) -> Result<()> {
+        self.check()?;
         let Some(file) = &self.checkpoint else { return Ok(()) };
         if !self.resume {
-            // Whoever forgets to resume must not lose what was trained.
-            if file.exists() {
-                let text = format!(
-                    "{} exists; give --resume to go on from it, or remove it",
-                    file.display()
-                );
-                return Err(Failure::new(Exit::Usage, text).into());
-            }
             // A place that cannot be written is known now, not after the first pass.
             return trainer.save(file).map_err(failed);
         }

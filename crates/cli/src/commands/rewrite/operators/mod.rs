@@ -1,8 +1,9 @@
 mod search;
 mod summary;
 
+use super::checkpoints::Checkpoints;
 use super::files::{Target, failed, write};
-use super::training::{Distil, Loaded, Recipe, Report, Sources};
+use super::training::{Distil, Loaded, Recipe, Sources};
 use crate::commands::{output, profile};
 use crate::exit::{Exit, Failure};
 use crate::report::bytes;
@@ -15,6 +16,7 @@ use sordino_graph::onnx::export;
 use sordino_graph::passes::fold_batch_norms;
 use sordino_rewrite::train::{Score, Settings, Trainer};
 use sordino_rewrite::{Network, file};
+use std::iter::successors;
 use std::path::PathBuf;
 use std::str::FromStr;
 use summary::{Costs, Summary, Try};
@@ -23,7 +25,7 @@ use summary::{Costs, Summary, Try};
 ///
 /// Separable, of low rank, crossed, in groups (our X-operator) or ghosts: for each convolution the form that saves most private bytes
 /// for what it gets wrong, fitted by least squares to what the convolution gives for samples. Then the network is trained against the
-/// original. On transfers (`--linear ot`) bytes grow with products; on ciphertexts they grow with inputs and results, which no
+/// original, its state with `--checkpoint` in FILE.N for N replacements. On transfers (`--linear ot`) bytes grow with products; on ciphertexts they grow with inputs and results, which no
 /// replacement changes.
 #[derive(Debug, Args)]
 pub(super) struct Operators {
@@ -47,6 +49,8 @@ pub(super) struct Operators {
     distil: Distil,
     #[command(flatten)]
     recipe: Recipe,
+    #[command(flatten)]
+    checkpoints: Checkpoints,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -146,10 +150,18 @@ impl Operators {
             accuracy: scores.clone(),
             tries: Vec::new(),
         };
-        let mut count = swaps.len();
-        let network = loop {
+        // Of too many half are taken back, as often as it takes.
+        let fewer = |n: &usize| Some(n / 2).filter(|&n| n > 0 && most.is_some());
+        let counts: Vec<usize> = successors(Some(swaps.len()), fewer).collect();
+        let checkpoints = self.checkpoints.of_each(counts.iter().copied())?;
+        let mut found = None;
+        for (count, checkpoints) in counts.into_iter().zip(&checkpoints) {
             let swaps = &swaps[..count];
-            let network = self.trained(&loaded, work.with(swaps)?, &settings)?;
+            let graph = work.with(swaps)?;
+            let network = Network::new(graph, loaded.network.device()).map_err(failed)?;
+            let mut trainer = self.trainer(&loaded, network, &settings)?;
+            checkpoints.run(&mut trainer)?;
+            let network = trainer.into_network();
             let now = loaded.scores(&network)?;
             let (costs, _) = Costs::of(&finished(&network)?, &loaded.train, &profile)?;
             let text = format!("{count} replaced: {}", costs.describe());
@@ -164,15 +176,15 @@ impl Operators {
                 write(path, (serde_json::to_string_pretty(&summary)? + "\n").as_bytes())?;
             }
             if most.is_none_or(|most| drop_of(&scores, &now) <= most) {
-                break network;
+                found = Some(network);
+                break;
             }
-            count /= 2;
-            if count == 0 {
-                let text =
-                    "even one replacement loses more than --max-drop; train longer, or allow more";
-                return Err(Failure::new(Exit::Model, text).into());
-            }
-        };
+        }
+        let network = found.ok_or_else(|| {
+            let text =
+                "even one replacement loses more than --max-drop; train longer, or allow more";
+            Failure::new(Exit::Model, text)
+        })?;
         let written = finished(&network)?;
         self.target.write(self.sources.file(), &export(&written)?)?;
         let reached = work.cost(&written)?;
@@ -222,17 +234,6 @@ impl Operators {
     ) -> Result<Trainer<'d>> {
         let teacher = settings.distillation.map(|_| loaded.network.clone());
         Trainer::new(network, teacher, &loaded.train, settings.clone()).map_err(failed)
-    }
-
-    fn trained(&self, loaded: &Loaded, graph: Graph, settings: &Settings) -> Result<Network> {
-        let network = Network::new(graph, loaded.network.device()).map_err(failed)?;
-        let mut trainer = self.trainer(loaded, network, settings)?;
-        let (mut report, per_pass) = (Report::new(), trainer.steps_per_epoch());
-        while !trainer.is_done() {
-            report.step(&trainer.advance().map_err(failed)?, per_pass);
-        }
-        report.stop();
-        Ok(trainer.into_network())
     }
 }
 
