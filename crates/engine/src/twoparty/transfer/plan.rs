@@ -339,6 +339,19 @@ mod tests {
         assert_eq!(method(&conv(8, 2, 3, 1), Supply::SoftSpoken { k: 2 }), Method::Direct);
     }
 
+    /// The largest tiles have four times as many weights, which must be in memory at once.
+    #[test]
+    fn what_cannot_be_laid_out_gives_way() {
+        let method = |channels| {
+            let plan = plan(&conv(channels, 16, 3, 1), Supply::Ferret);
+            assert!(plan.fits(1));
+            plan.method()
+        };
+        assert_eq!(method(1300), Method::Winograd(4));
+        assert_eq!(method(1400), Method::Winograd(2));
+        assert!(!plan(&conv(3000, 16, 3, 1), Supply::Ferret).fits(1));
+    }
+
     /// On tiles without a remainder, rings and weights as networks have them, and no word about sums of weights.
     #[test]
     fn transforms_save_products_and_bytes() {

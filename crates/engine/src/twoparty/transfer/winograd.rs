@@ -257,7 +257,8 @@ mod tests {
         /// the image is known in no larger one. Weights include the least and the largest.
         #[test]
         fn equals_the_convolution(
-            conv in any_conv(), weight_bits in 1u32..=32, ring in 1u32..=64, of_these: bool, mut seed: u64,
+            conv in any_conv(), weight_bits in 1u32..=32, ring in 1u32..=64, published: bool,
+            mut seed: u64,
         ) {
             let n = (conv.cin * conv.h * conv.w) as usize;
             let x: Vec<u64> = (0..n).map(|_| Ring::new(ring).reduce(draw(&mut seed))).collect();
@@ -272,7 +273,7 @@ mod tests {
                 .collect();
             let want = semantics::linear(&conv, &kernel, &[], &x, ring);
             for size in &SIZES {
-                let sums = of_these.then(|| KernelSums::of(&kernel, weight_bits));
+                let sums = published.then(|| KernelSums::of(&kernel, weight_bits));
                 let known = Kernel::new(&conv, weight_bits, sums);
                 let Some(shapes) = size.shapes(known, ring) else {
                     prop_assert!(ring + size.common() > 64);
